@@ -1,0 +1,150 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// Runner shows items to engines. The zero Runner has no engine, and its verdicts say Unknown.
+// A Runner may be used from many goroutines.
+type Runner struct {
+	Engines []Engine
+
+	// Parallel is how many scans of one message may run at the same time; 0 means 2.
+	Parallel int
+}
+
+// look is what one engine said about one item.
+type look struct {
+	item, engine int // order of appearance, to make the verdict's order repeatable
+	findings     []Finding
+	gap          *Gap
+}
+
+// run is one call of Run.
+type run struct {
+	sem  chan struct{}
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	done []look
+}
+
+// Run shows each item to each engine that wants it and returns when all of them are done: the items' bytes
+// may be let go then. Panics, errors and an ended ctx become gaps. An item that no engine wants leaves
+// Verdict.Looked false.
+func (r *Runner) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
+	var v Verdict
+	state := run{sem: make(chan struct{}, max(1, cmp.Or(r.Parallel, 2)-1))}
+	all := true
+	for it := range items {
+		all = r.show(ctx, &state, it, v.Items) && all
+		v.Items++
+	}
+	state.wg.Wait()
+	v.Looked = all && v.Items > 0
+	slices.SortFunc(state.done, func(a, b look) int {
+		return cmp.Or(cmp.Compare(a.item, b.item), cmp.Compare(a.engine, b.engine))
+	})
+	for i := range state.done {
+		v.Findings = append(v.Findings, state.done[i].findings...)
+		if g := state.done[i].gap; g != nil {
+			v.Gaps = append(v.Gaps, *g)
+		}
+	}
+	return v
+}
+
+// show gives the item to its engines: beside each other while there is room, else here. It reports whether
+// any engine wanted the item.
+func (r *Runner) show(ctx context.Context, state *run, it *Item, index int) bool {
+	last := -1
+	for i, e := range r.Engines {
+		if !wants(e, it) {
+			continue
+		}
+		if last >= 0 {
+			state.start(ctx, r.Engines[last], it, index, last)
+		}
+		last = i
+	}
+	if last < 0 {
+		return false
+	}
+	state.add(scanOne(ctx, r.Engines[last], it), index, last) // the last one needs no goroutine
+	return true
+}
+
+func (s *run) start(ctx context.Context, e Engine, it *Item, item, engine int) {
+	select {
+	case s.sem <- struct{}{}:
+		s.wg.Go(func() {
+			defer func() { <-s.sem }()
+			s.add(scanOne(ctx, e, it), item, engine)
+		})
+	default:
+		s.add(scanOne(ctx, e, it), item, engine)
+	}
+}
+
+func (s *run) add(l look, item, engine int) {
+	if len(l.findings) == 0 && l.gap == nil {
+		return
+	}
+	l.item, l.engine = item, engine
+	s.mu.Lock()
+	s.done = append(s.done, l)
+	s.mu.Unlock()
+}
+
+func wants(e Engine, it *Item) bool {
+	s, ok := e.(Selector)
+	return !ok || s.Wants(it)
+}
+
+func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
+	if err := ctx.Err(); err != nil {
+		g := GapFrom(e.Name(), it.Path, err)
+		return look{gap: &g}
+	}
+	l.findings, l.gap = guarded(ctx, e, it)
+	for i := range l.findings {
+		f := &l.findings[i]
+		f.Engine, f.Item = cmp.Or(f.Engine, e.Name()), it
+		f.Path = cmp.Or(f.Path, it.Path)
+		f.Class = cmp.Or(f.Class, f.Category.String())
+	}
+	return l
+}
+
+// guarded calls the engine and turns whatever goes wrong into a gap.
+func guarded(ctx context.Context, e Engine, it *Item) (fs []Finding, gap *Gap) {
+	defer func() {
+		if p := recover(); p != nil {
+			gap = &Gap{Engine: e.Name(), Path: it.Path, Reason: ReasonPanic, Err: &PanicError{Value: p, Stack: debug.Stack()}}
+		}
+	}()
+	fs, err := e.Scan(ctx, it)
+	if err == nil {
+		return fs, nil
+	}
+	g := GapFrom(e.Name(), it.Path, err)
+	if g.Err == nil {
+		g.Err = errors.New(g.Reason.String())
+	}
+	return fs, &g
+}
+
+// PanicError is the error of a gap that a panic left.
+type PanicError struct {
+	Value any
+	Stack []byte // of the goroutine that panicked
+}
+
+// Error implements error. The stack is not part of it: it goes to the log, not to a peer.
+func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
