@@ -102,9 +102,19 @@ func (s *run) add(l look, item, engine int) {
 	s.mu.Unlock()
 }
 
-func wants(e Engine, it *Item) bool {
+// wants asks the engine. One that panics over the question is shown the item: refusing to look must be said,
+// not happen.
+func wants(e Engine, it *Item) (yes bool) {
 	s, ok := e.(Selector)
-	return !ok || s.Wants(it)
+	if !ok {
+		return true
+	}
+	defer func() {
+		if recover() != nil {
+			yes = true
+		}
+	}()
+	return s.Wants(it)
 }
 
 func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
@@ -118,6 +128,7 @@ func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
 		f.Engine, f.Item = cmp.Or(f.Engine, e.Name()), it
 		f.Path = cmp.Or(f.Path, it.Path)
 		f.Class = cmp.Or(f.Class, f.Category.String())
+		f.Severity = cmp.Or(f.Severity, High) // a rule without a severity is not a harmless rule
 	}
 	return l
 }

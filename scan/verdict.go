@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,11 +175,7 @@ type Verdict struct {
 func (v *Verdict) Outcome() Outcome {
 	worst := SeverityUnknown
 	for i := range v.Findings {
-		s := v.Findings[i].Severity
-		if s == SeverityUnknown {
-			s = High // a rule without a severity is not a harmless rule
-		}
-		worst = max(worst, s)
+		worst = max(worst, cmp.Or(v.Findings[i].Severity, High)) // no severity is not a low one
 	}
 	switch {
 	case worst >= High:

@@ -1,0 +1,143 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// fake is an engine of which a test sets what it does.
+type fake struct {
+	name  string
+	wants func(*Item) bool
+	scan  func(context.Context, *Item) ([]Finding, error)
+}
+
+func (f fake) Name() string { return f.name }
+func (f fake) Wants(it *Item) bool {
+	return f.wants == nil || f.wants(it)
+}
+
+func (f fake) Scan(ctx context.Context, it *Item) ([]Finding, error) { return f.scan(ctx, it) }
+
+func nothing(context.Context, *Item) ([]Finding, error) { return nil, nil }
+
+func items(paths ...string) iter.Seq[*Item] {
+	return func(yield func(*Item) bool) {
+		for _, p := range paths {
+			if !yield(&Item{Path: p, Blob: Bytes("x"), Message: &Message{}}) {
+				return
+			}
+		}
+	}
+}
+
+func TestRunOutcome(t *testing.T) {
+	finding := func(s Severity) func(context.Context, *Item) ([]Finding, error) {
+		return func(context.Context, *Item) ([]Finding, error) { return []Finding{{Rule: "r", Severity: s}}, nil }
+	}
+	failing := func(err error) func(context.Context, *Item) ([]Finding, error) {
+		return func(context.Context, *Item) ([]Finding, error) { return nil, err }
+	}
+	never := func(*Item) bool { return false }
+	tests := map[string]struct {
+		engines []Engine
+		items   iter.Seq[*Item]
+		want    Outcome
+		reasons []Reason
+	}{
+		"no engine":                 {nil, items("body"), Unknown, nil},
+		"no item":                   {[]Engine{fake{scan: nothing}}, items(), Unknown, nil},
+		"nobody wants it":           {[]Engine{fake{scan: nothing, wants: never}}, items("body"), Unknown, nil},
+		"one of two items unwanted": {[]Engine{fake{scan: nothing, wants: func(it *Item) bool { return it.Path == "body" }}}, items("body", "body/x"), Unknown, nil},
+		"clean":                     {[]Engine{fake{scan: nothing}, fake{scan: nothing, wants: never}}, items("body", "body/x"), Clean, nil},
+		"info only":                 {[]Engine{fake{scan: finding(Info)}}, items("body"), Clean, nil},
+		"low":                       {[]Engine{fake{scan: finding(Low)}}, items("body"), Suspicious, nil},
+		"medium and nothing":        {[]Engine{fake{scan: finding(Medium)}, fake{scan: nothing}}, items("body"), Suspicious, nil},
+		"high":                      {[]Engine{fake{scan: finding(High)}}, items("body"), Malicious, nil},
+		"no severity":               {[]Engine{fake{scan: finding(SeverityUnknown)}}, items("body"), Malicious, nil},
+		"error":                     {[]Engine{fake{scan: failing(errors.New("x"))}, fake{scan: nothing}}, items("body"), Unscannable, []Reason{ReasonError}},
+		"error and high":            {[]Engine{fake{scan: failing(errors.New("x"))}, fake{scan: finding(High)}}, items("body"), Malicious, []Reason{ReasonError}},
+		"error and low":             {[]Engine{fake{scan: failing(errors.New("x"))}, fake{scan: finding(Low)}}, items("body"), Unscannable, []Reason{ReasonError}},
+		"time-out":                  {[]Engine{fake{scan: failing(fmt.Errorf("scan: %w", context.DeadlineExceeded))}}, items("body"), Unscannable, []Reason{ReasonTimeout}},
+		"gap":                       {[]Engine{fake{scan: failing(&Gap{Reason: ReasonLimit, Limit: "depth"})}}, items("body"), Unscannable, []Reason{ReasonLimit}},
+		"panic":                     {[]Engine{fake{scan: func(context.Context, *Item) ([]Finding, error) { panic("boom") }}, fake{scan: nothing}}, items("body"), Unscannable, []Reason{ReasonPanic}},
+		"panic over the question":   {[]Engine{fake{scan: failing(errors.New("seen")), wants: func(*Item) bool { panic("boom") }}}, items("body"), Unscannable, []Reason{ReasonError}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			v := (&Runner{Engines: tt.engines}).Run(t.Context(), tt.items)
+			if got := v.Outcome(); got != tt.want {
+				t.Errorf("outcome %v, want %v; %+v", got, tt.want, v)
+			}
+			var reasons []Reason
+			for _, g := range v.Gaps {
+				reasons = append(reasons, g.Reason)
+				if g.Err == nil {
+					t.Errorf("gap %+v has no error", g)
+				}
+			}
+			if !slices.Equal(reasons, tt.reasons) {
+				t.Errorf("reasons %v, want %v", reasons, tt.reasons)
+			}
+		})
+	}
+}
+
+func TestZeroValuesAreNoPass(t *testing.T) {
+	var v Verdict
+	if v.Outcome() != Unknown || Outcome(0) != Unknown || Outcome(200).String() != "unknown" {
+		t.Fatal("a zero verdict must be unknown")
+	}
+}
+
+func TestRunCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var calls atomic.Int32
+	e := fake{name: "e", scan: func(context.Context, *Item) ([]Finding, error) { calls.Add(1); return nil, nil }}
+	v := (&Runner{Engines: []Engine{e}}).Run(ctx, items("body", "body/a"))
+	if v.Outcome() != Unscannable || len(v.Gaps) != 2 || v.Gaps[0].Reason != ReasonCanceled || calls.Load() != 0 {
+		t.Fatalf("%+v, %d calls", v, calls.Load())
+	}
+}
+
+// The verdict lists findings by item and engine, whatever finished first, and fills in what engines left out.
+func TestRunOrderAndDefaults(t *testing.T) {
+	release := make(chan struct{})
+	slow := fake{name: "slow", scan: func(_ context.Context, it *Item) ([]Finding, error) {
+		<-release
+		return []Finding{{Rule: "s" + it.Path, Category: Malware}}, nil
+	}}
+	fast := fake{name: "fast", scan: func(_ context.Context, it *Item) ([]Finding, error) {
+		if it.Path == "b" {
+			close(release)
+		}
+		return []Finding{{Rule: "f" + it.Path, Path: it.Path + "/field"}}, nil
+	}}
+	v := (&Runner{Engines: []Engine{slow, fast}, Parallel: 8}).Run(t.Context(), items("a", "b"))
+	var got []string
+	for _, f := range v.Findings {
+		got = append(got, f.Rule+" "+f.Engine+" "+f.Path+" "+f.Class)
+		if f.Item == nil || f.Severity != High {
+			t.Errorf("%+v: no item or severity", f)
+		}
+	}
+	want := "sa slow a malware|fa fast a/field unknown|sb slow b malware|fb fast b/field unknown"
+	if strings.Join(got, "|") != want {
+		t.Fatalf("got  %s\nwant %s", strings.Join(got, "|"), want)
+	}
+}
+
+func TestSHA256(t *testing.T) {
+	it := &Item{Blob: Bytes("abc")}
+	sum, err := it.SHA256()
+	if err != nil || fmt.Sprintf("%x", sum[:4]) != "ba7816bf" {
+		t.Fatalf("%x, %v", sum, err)
+	}
+}
