@@ -4,12 +4,13 @@
 #
 #   scripts/setup.sh build            what `make build` needs
 #   scripts/setup.sh test             and the peers that the tests talk to
+#   scripts/setup.sh squid6           and what builds a Debian 13 root with Squid 6
 #
-# Asks for nothing, starts no service, and does nothing when all is there.
+# Asks for nothing, starts no service, and takes a blink when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=(gcc pkg-config libyara-dev golang-github-hillu-go-yara-dev)
+build=(gcc libc6-dev pkg-config libyara-dev golang-github-hillu-go-yara-dev)
 peers=(curl openssl squid-openssl c-icap libicapapi-dev libc-icap-mod-virus-scan
 	clamav-daemon clamav clamdscan clamav-testfiles e2guardian tshark yara redis-server)
 
@@ -17,46 +18,64 @@ want=("${build[@]}")
 case "${1:-build}" in
 build) ;;
 test) want+=("${peers[@]}") ;;
+squid6) want+=("${peers[@]}" debootstrap) ;;
 *)
-	echo "usage: scripts/setup.sh build|test" >&2
+	echo "usage: scripts/setup.sh build|test|squid6" >&2
 	exit 2
 	;;
 esac
 
+die() {
+	echo "setup: $*" >&2
+	exit 1
+}
+
+command -v go >/dev/null || die "no Go tool in PATH (go.mod asks for $(awk '$1 == "go" {print $2}' go.mod))"
+command -v dpkg-query >/dev/null || die "this is not Debian; install the equivalents of: ${want[*]}"
+
+# One question for all packages: this runs before every build.
+have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${want[@]}" 2>/dev/null || true)
 missing=()
 for p in "${want[@]}"; do
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
+	grep -qx "installed $p" <<<"$have" || missing+=("$p")
 done
 
 if [ ${#missing[@]} -gt 0 ]; then
-	sudo=""
+	sudo=()
 	if [ "$(id -u)" != 0 ]; then
-		command -v sudo >/dev/null || { echo "setup: missing ${missing[*]}; run as root, or install sudo" >&2; exit 1; }
-		sudo=sudo
+		command -v sudo >/dev/null || die "missing ${missing[*]}; run as root, or install sudo"
+		sudo=(sudo)
 	fi
+	log=$(mktemp)
+	made_policy=
+	cleanup() {
+		rm -f "$log"
+		[ -z "$made_policy" ] || "${sudo[@]}" rm -f /usr/sbin/policy-rc.d
+	}
+	trap cleanup EXIT
 	# Debian starts a daemon when it installs one; a test machine wants none of them running.
 	if [ ! -e /usr/sbin/policy-rc.d ]; then
-		printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
-		$sudo chmod 755 /usr/sbin/policy-rc.d
-		trap '$sudo rm -f /usr/sbin/policy-rc.d' EXIT
+		made_policy=yes
+		printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+		"${sudo[@]}" chmod 755 /usr/sbin/policy-rc.d
 	fi
 	echo "setup: installing ${missing[*]}" >&2
-	log=$(mktemp)
-	if ! { $sudo apt-get update -q && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+	# A mirror of somebody else's that is down must not stop us: what counts is whether install works.
+	"${sudo[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 || true
+	if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 \
+		install --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
 		tail -40 "$log" >&2
-		exit 1
+		die "could not install ${missing[*]}"
 	fi
-	rm -f "$log"
 fi
 
 # go.work, and not a replace in go.mod: the path belongs to this machine, not to the module.
 yara=/usr/share/gocode/src/github.com/hillu/go-yara
-if [ ! -f go.work ] || ! grep -q "$yara" go.work; then
-	cat >go.work <<WORK
-go $(awk '$1 == "go" {print $2}' go.mod)
+work="go $(awk '$1 == "go" {print $2}' go.mod)
 
 use .
 
-replace github.com/hillu/go-yara/v4 v4.2.4 => $yara
-WORK
+replace github.com/hillu/go-yara/v4 $(awk '/hillu\/go-yara\/v4 v/ {for (i = 1; i < NF; i++) if ($i ~ /go-yara/) print $(i + 1); exit}' go.mod) => $yara"
+if [ "$(cat go.work 2>/dev/null)" != "$work" ]; then
+	printf '%s\n' "$work" >go.work
 fi

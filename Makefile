@@ -1,0 +1,75 @@
+# The two commands that matter: `make run` and `make test`. Both work on a fresh Debian 12 with Go
+# and nothing else: they install what is missing.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+ARGS     ?=
+# What -race is for: our own code. The integration tests drive other processes.
+UNIT      = $$(go list ./... | grep -v '/integration')
+
+.PHONY: help build run test test-unit test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan demo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/icapd, after installing what the build needs
+	@scripts/setup.sh build
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/icapd ./cmd/icapd
+
+run: build ## serve with the embedded defaults: ICAP on 127.0.0.1:1344, admin on 127.0.0.1:8344 (ARGS= adds flags)
+	exec bin/icapd serve $(ARGS)
+
+test: ## everything that CI runs: vet, the builds without YARA, all tests with real peers
+	@scripts/setup.sh test
+	go vet ./...
+	go build -tags noyara ./...
+	CGO_ENABLED=0 go build ./...
+	$(MAKE) --no-print-directory test-unit test-integration
+
+test-unit: ## the tests of our own rooms, with the race detector
+	go test -race $(UNIT)
+
+test-integration: ## icapd with the real Squid, clamd, c-icap, e2guardian, Redis (root, for Squid's sake)
+	@scripts/setup.sh test
+	go test -count=1 ./integration/...
+
+test-squid6: ## the same with Debian 13's Squid 6 in a chroot, which takes a minute to build the first time
+	@scripts/setup.sh squid6
+	scripts/squid6.sh
+	ICAPD_SQUID6_ROOT="$$(scripts/squid6.sh --path)" go test -count=1 -run Squid ./integration
+
+lint: ## golangci-lint, the version of tools/go.mod
+	@scripts/setup.sh build
+	"$$(GOWORK=off go -C tools tool -n golangci-lint)" run ./...
+
+vuln: ## known vulnerabilities in what the binary calls (asks vuln.go.dev)
+	@scripts/setup.sh build
+	"$$(GOWORK=off go -C tools tool -n govulncheck)" ./...
+
+fuzz: ## every fuzz target for FUZZTIME each (30s)
+	@scripts/setup.sh build
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## the Go benchmarks beside the code, in the form that benchstat reads
+	@scripts/setup.sh build
+	go test -run '^$$' -bench . -benchmem $(UNIT)
+
+bench-icap: build ## icapd and c-icap under the same load, in turn (ARGS=-quick to try)
+	@scripts/setup.sh test
+	go run ./integration/benchicap -icapd bin/icapd $(ARGS)
+
+bench-scan: build ## scanning: icapd against libyara alone, clamd alone, and c-icap's virus_scan (ARGS=-quick to try)
+	@scripts/setup.sh test
+	go run ./integration/benchscan -icapd bin/icapd $(ARGS)
+
+demo: build ## a fake API, Squid, clamd and icapd: five outcomes, shown with curl and checked
+	@scripts/setup.sh test
+	go run ./integration/demo -icapd bin/icapd $(ARGS)
+
+clean: ## what the targets above left
+	rm -rf bin coverage.out
