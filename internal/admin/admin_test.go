@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func handler(token string, parts ...Part) http.Handler {
+	o := Options{
+		Ready:   func(context.Context) []Part { return parts },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("metrics")) }),
+	}
+	if token != "" {
+		sum := sha256.Sum256([]byte(token))
+		o.TokenSHA256 = hex.EncodeToString(sum[:])
+	}
+	return New(o)
+}
+
+func get(h http.Handler, path, authorization string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestReady(t *testing.T) {
+	for name, tt := range map[string]struct {
+		parts []Part
+		want  int
+	}{
+		"nothing":               {nil, 200},
+		"all ready":             {[]Part{{Name: "yara", Ready: true, Required: true}}, 200},
+		"an optional one not":   {[]Part{{Name: "yara", Ready: true, Required: true}, {Name: "redis", Detail: "refused"}}, 200},
+		"a required one is not": {[]Part{{Name: "clamd", Required: true, Detail: "refused"}}, 503},
+	} {
+		w := get(handler("", tt.parts...), "/readyz", "")
+		if w.Code != tt.want {
+			t.Errorf("%s: %d %s, want %d", name, w.Code, w.Body, tt.want)
+		}
+		for _, p := range tt.parts {
+			if !strings.Contains(w.Body.String(), p.Name) {
+				t.Errorf("%s: %s is not in %s", name, p.Name, w.Body)
+			}
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	h := handler("s3cret")
+	for _, path := range []string{"/readyz", "/metrics", "/api/v1/status"} {
+		for authorization, want := range map[string]int{"": 401, "Bearer wrong": 401, "Basic s3cret": 401, "Bearer s3cret": 200} {
+			if w := get(h, path, authorization); w.Code != want {
+				t.Errorf("%s with %q: %d, want %d", path, authorization, w.Code, want)
+			}
+		}
+	}
+	if w := get(h, "/healthz", ""); w.Code != 200 {
+		t.Errorf("/healthz asks for a token: %d", w.Code)
+	}
+}
+
+func TestCheckExposure(t *testing.T) {
+	for address, want := range map[string]error{
+		"127.0.0.1:8344": nil, "[::1]:8344": nil, "localhost:8344": nil, "127.8.9.1:1": nil,
+		":8344": ErrExposed, "0.0.0.0:8344": ErrExposed, "10.0.0.1:8344": ErrExposed, "[::]:1": ErrExposed, "example.test:1": ErrExposed,
+	} {
+		if err := CheckExposure(address, ""); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", address, err, want)
+		}
+		if err := CheckExposure(address, "ab"); err != nil {
+			t.Errorf("%s with a token: %v", address, err)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Package event is the audit record of one message: what came, what was seen, what was decided, and how long it
+// took. It is what logs, metrics, the console and the inventory live on, so it carries no secrets and is bounded
+// whatever a peer sends.
+package event
+
+import (
+	"strings"
+	"time"
+
+	"icapd/scan"
+)
+
+// Event is the audit record of one message. There is exactly one for each message that reached a service,
+// whatever became of it.
+type Event struct {
+	Time      time.Time `json:"time"`
+	RequestID string    `json:"request_id"`
+	Service   string    `json:"service"`
+	Direction string    `json:"direction"` // "request" or "response"
+	Peer      string    `json:"peer"`      // address of the ICAP client
+	Client    string    `json:"client,omitempty"`
+	User      string    `json:"user,omitempty"`
+	Method    string    `json:"method,omitempty"`
+	URL       string    `json:"url,omitempty"` // no credentials
+	Host      string    `json:"host,omitempty"`
+	Status    int       `json:"status,omitempty"`
+	Type      string    `json:"type,omitempty"` // seen in the bytes, else as claimed
+	Size      int64     `json:"size"`           // bytes of the body as received
+
+	API      string `json:"api,omitempty"`
+	Profile  string `json:"profile,omitempty"`
+	Verdict  string `json:"verdict"` // scan.Outcome
+	Action   string `json:"action"`  // "allow", "rewrite", "block"
+	Rule     string `json:"rule,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Shadowed string `json:"shadowed,omitempty"` // the action that the profile would have taken, in shadow mode
+
+	Findings []FindingRecord `json:"findings,omitempty"`
+	Gaps     []GapRecord     `json:"gaps,omitempty"`
+	Changes  []scan.Change   `json:"changes,omitempty"`
+	Omitted  int             `json:"omitted,omitempty"` // records left out above, see maxRecords
+
+	ICAPStatus int       `json:"icap_status"`
+	Error      string    `json:"error,omitempty"` // the ICAP client went away, or the answer could not be written
+	Durations  Durations `json:"durations"`
+}
+
+// Durations says where the time went, in milliseconds.
+type Durations struct {
+	Receive float64 `json:"receive_ms"`
+	Scan    float64 `json:"scan_ms"`
+	Rewrite float64 `json:"rewrite_ms,omitempty"`
+	Reply   float64 `json:"reply_ms"`
+	Total   float64 `json:"total_ms"`
+}
+
+// FindingRecord is a finding as events and `icapd scan --json` show it.
+type FindingRecord struct {
+	Engine      string `json:"engine"`
+	Rule        string `json:"rule"`
+	Class       string `json:"class"`
+	Severity    string `json:"severity"`
+	Path        string `json:"path"`
+	Detail      string `json:"detail"`
+	Via         string `json:"via,omitempty"` // layers, outermost first, joined by ">"
+	Description string `json:"description,omitempty"`
+	Reference   string `json:"reference,omitempty"`
+}
+
+// GapRecord is a gap as events and `icapd scan --json` show it.
+type GapRecord struct {
+	Engine string `json:"engine"`
+	Path   string `json:"path"`
+	Error  string `json:"error"`
+	Reason string `json:"reason"`
+	Limit  string `json:"limit,omitempty"`
+}
+
+// maxRecords bounds what one hostile message can write into the log.
+const maxRecords = 100
+
+// NewFindingRecord makes a finding presentable: one line of printable text per field, bounded.
+func NewFindingRecord(f *scan.Finding) FindingRecord {
+	return FindingRecord{
+		Engine: f.Engine, Rule: OneLine(f.Rule, 200), Class: f.Class, Severity: f.Severity.String(),
+		Path: OneLine(f.Path, 1024), Detail: OneLine(f.Detail, 512), Via: strings.Join(f.Via, ">"),
+		Description: OneLine(f.Description, 512), Reference: OneLine(f.Reference, 256),
+	}
+}
+
+// NewGapRecord does the same for a gap.
+func NewGapRecord(g *scan.Gap) GapRecord {
+	text := g.Reason.String()
+	if g.Err != nil {
+		text = g.Err.Error()
+	}
+	return GapRecord{
+		Engine: g.Engine, Path: OneLine(g.Path, 1024), Error: OneLine(text, 512),
+		Reason: g.Reason.String(), Limit: g.Limit,
+	}
+}
+
+// Record copies a verdict into the event.
+func (e *Event) Record(v *scan.Verdict) {
+	e.Verdict = v.Outcome().String()
+	for i := range v.Findings[:min(len(v.Findings), maxRecords)] {
+		e.Findings = append(e.Findings, NewFindingRecord(&v.Findings[i]))
+	}
+	for i := range v.Gaps[:min(len(v.Gaps), maxRecords)] {
+		e.Gaps = append(e.Gaps, NewGapRecord(&v.Gaps[i]))
+	}
+	e.Omitted += max(0, len(v.Findings)-maxRecords) + max(0, len(v.Gaps)-maxRecords)
+}
+
+// RecordChanges copies a rewriter's report into the event.
+func (e *Event) RecordChanges(changes []scan.Change) {
+	e.Changes = changes[:min(len(changes), maxRecords)]
+	e.Omitted += max(0, len(changes)-maxRecords)
+}

@@ -1,0 +1,102 @@
+// Package metrics counts messages for Prometheus. It lives on audit events, so that what is counted and what is
+// logged cannot differ.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"icapd/internal/event"
+)
+
+// Metrics is a registry with the counters of one process. Its methods may be called from many goroutines.
+type Metrics struct {
+	registry *prometheus.Registry
+	messages *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
+	findings *prometheus.CounterVec
+	gaps     *prometheus.CounterVec
+	changes  *prometheus.CounterVec
+	stages   *prometheus.HistogramVec
+}
+
+// New returns a registry that knows the process, the Go runtime and the given version.
+func New(version string) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "icapd", Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		messages: counter("messages_total", "Messages by service, HTTP method, ICAP status, verdict and action.",
+			"service", "method", "icap_status", "verdict", "action"),
+		bytes:    counter("body_bytes_total", "Bytes of message bodies received.", "service"),
+		findings: counter("findings_total", "Findings by engine, class and severity.", "engine", "class", "severity"),
+		gaps:     counter("gaps_total", "What was not looked at, by engine and reason.", "engine", "reason"),
+		changes:  counter("changes_total", "Places rewritten, by rewriter and action.", "rewriter", "action"),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "icapd", Name: "stage_seconds", Help: "Time spent on a message, by stage.",
+			Buckets: prometheus.ExponentialBucketsRange(0.00005, 60, 20),
+		}, []string{"stage"}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "icapd", Name: "build_info", Help: "Always 1; the version is a label."}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(m.messages, m.bytes, m.findings, m.gaps, m.changes, m.stages, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Gauge adds a figure that is asked for at each scrape. The name gets the prefix icapd_.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "icapd", Name: name, Help: help}, value))
+}
+
+// Counter adds a figure that only grows and is asked for at each scrape. The name gets the prefix icapd_.
+func (m *Metrics) Counter(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "icapd", Name: name, Help: help}, value))
+}
+
+// Observe counts one message.
+func (m *Metrics) Observe(e *event.Event) {
+	m.messages.WithLabelValues(e.Service, method(e.Method), strconv.Itoa(e.ICAPStatus), e.Verdict, e.Action).Inc()
+	m.bytes.WithLabelValues(e.Service).Add(float64(e.Size))
+	for i := range e.Findings {
+		f := &e.Findings[i]
+		m.findings.WithLabelValues(f.Engine, f.Class, f.Severity).Inc()
+	}
+	for i := range e.Gaps {
+		m.gaps.WithLabelValues(e.Gaps[i].Engine, e.Gaps[i].Reason).Inc()
+	}
+	for i := range e.Changes {
+		m.changes.WithLabelValues(e.Changes[i].Rewriter, e.Changes[i].Action).Add(float64(max(1, e.Changes[i].Count)))
+	}
+	for _, s := range [...]struct {
+		stage string
+		ms    float64
+	}{
+		{"receive", e.Durations.Receive},
+		{"scan", e.Durations.Scan},
+		{"rewrite", e.Durations.Rewrite},
+		{"reply", e.Durations.Reply},
+		{"total", e.Durations.Total},
+	} {
+		m.stages.WithLabelValues(s.stage).Observe(s.ms / 1000)
+	}
+}
+
+// method keeps a peer from inventing label values.
+func method(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "":
+		return m
+	}
+	return "other"
+}
+
+// Handler serves the registry in the Prometheus text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

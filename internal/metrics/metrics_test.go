@@ -1,0 +1,40 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"icapd/internal/event"
+	"icapd/scan"
+)
+
+func TestObserve(t *testing.T) {
+	m := New("v1")
+	m.Gauge("connections", "Open connections.", func() float64 { return 7 })
+	e := &event.Event{
+		Service: "respmod", Method: "BREW\n", ICAPStatus: 200, Verdict: "malicious", Action: "block", Size: 68,
+		Findings:  []event.FindingRecord{{Engine: "yara", Class: "malware", Severity: "high"}},
+		Gaps:      []event.GapRecord{{Engine: "clamd", Reason: "unavailable"}},
+		Changes:   []scan.Change{{Rewriter: "sanitize", Action: "escaped", Count: 3}},
+		Durations: event.Durations{Total: 12},
+	}
+	m.Observe(e)
+	m.Observe(e)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`icapd_messages_total{action="block",icap_status="200",method="other",service="respmod",verdict="malicious"} 2`,
+		`icapd_findings_total{class="malware",engine="yara",severity="high"} 2`,
+		`icapd_gaps_total{engine="clamd",reason="unavailable"} 2`,
+		`icapd_changes_total{action="escaped",rewriter="sanitize"} 6`,
+		`icapd_body_bytes_total{service="respmod"} 136`,
+		`icapd_stage_seconds_count{stage="total"} 2`,
+		`icapd_build_info{version="v1"} 1`,
+		`icapd_connections 7`,
+	} {
+		if !strings.Contains(w.Body.String(), line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+}
