@@ -1,0 +1,214 @@
+package sanitize
+
+import (
+	"slices"
+	"strings"
+)
+
+// minLiteral is the shortest literal that a rule may use, in bytes.
+const minLiteral = 3
+
+// automaton finds literals of any number in one pass, in any ASCII case (Aho and Corasick, as a table). States
+// in which a literal ends have the highest numbers, so that the common case costs one comparison a byte.
+type automaton struct {
+	class    [256]uint8 // of a byte, upper case folded; 0 for bytes in no literal
+	next     []uint16   // state<<shift | class
+	shift    uint
+	firstOut uint16
+	out      [][]int32 // by state-firstOut: the literals that end there
+	literals []literal
+}
+
+// literal is one string of the automaton, and who asked for it.
+type literal struct {
+	text   string
+	groups group
+	rules  []int // indexes into Engine.rules
+}
+
+// literalHit is where a rule's literal ends. Hits of one literal closer than hitDistance count as one: the
+// windows that expressions are tried on reach further than that.
+type literalHit struct {
+	literal int32
+	end     int
+}
+
+const hitDistance = 256
+
+// newAutomaton builds the table from the rules' literals and the detectors' own triggers.
+func newAutomaton(rules []*Rule) *automaton {
+	index := map[string]int{}
+	a := &automaton{}
+	add := func(text string) *literal {
+		text = strings.ToLower(text)
+		i, ok := index[text]
+		if !ok {
+			i = len(a.literals)
+			index[text] = i
+			a.literals = append(a.literals, literal{text: text})
+		}
+		return &a.literals[i]
+	}
+	for _, t := range triggers {
+		for _, w := range strings.Split(t.words, "\x00") {
+			add(w).groups |= t.group
+		}
+	}
+	for i, r := range rules {
+		for _, text := range r.Literals {
+			l := add(text)
+			l.groups |= groupLiteral
+			l.rules = append(l.rules, i)
+		}
+	}
+	a.build()
+	return a
+}
+
+// node is a state while the trie grows.
+type node struct {
+	kids map[uint8]int
+	fail int
+	out  []int32
+}
+
+func (a *automaton) build() {
+	classes := 1
+	for _, l := range a.literals {
+		for _, c := range []byte(l.text) {
+			if a.class[c] == 0 {
+				a.class[c] = uint8(classes) //nolint:gosec // at most 230 distinct bytes: upper case is folded
+				classes++
+			}
+		}
+	}
+	for c := byte('A'); c <= 'Z'; c++ {
+		a.class[c] = a.class[c+'a'-'A']
+	}
+	for 1<<a.shift < classes {
+		a.shift++
+	}
+	nodes := []node{{kids: map[uint8]int{}}}
+	for i, l := range a.literals {
+		s := 0
+		for _, c := range []byte(l.text) {
+			k, ok := nodes[s].kids[a.class[c]]
+			if !ok {
+				k = len(nodes)
+				nodes = append(nodes, node{kids: map[uint8]int{}})
+				nodes[s].kids[a.class[c]] = k
+			}
+			s = k
+		}
+		nodes[s].out = append(nodes[s].out, int32(i)) //nolint:gosec // few thousand literals
+	}
+	a.table(nodes, breadthFirst(nodes), classes)
+}
+
+// breadthFirst sets the fail links and outputs, and returns the states in order of depth.
+func breadthFirst(nodes []node) []int {
+	order := []int{0}
+	for i := 0; i < len(order); i++ {
+		s := order[i]
+		for c, k := range nodes[s].kids {
+			order = append(order, k)
+			f := nodes[s].fail
+			for s != 0 {
+				if t, ok := nodes[f].kids[c]; ok {
+					nodes[k].fail = t
+					break
+				}
+				if f == 0 {
+					break
+				}
+				f = nodes[f].fail
+			}
+			nodes[k].out = append(nodes[k].out, nodes[nodes[k].fail].out...)
+		}
+	}
+	return order
+}
+
+// table numbers the states, silent ones first, and fills in the transitions.
+func (a *automaton) table(nodes []node, order []int, classes int) {
+	number := make([]int, len(nodes))
+	n := 0
+	for _, silent := range []bool{true, false} {
+		if !silent {
+			a.firstOut = uint16(n) //nolint:gosec // New's rule files are far too small for 65,536 states
+		}
+		for _, s := range order {
+			if (len(nodes[s].out) == 0) == silent {
+				number[s] = n
+				n++
+			}
+		}
+	}
+	a.next = make([]uint16, n<<a.shift)
+	a.out = make([][]int32, n-int(a.firstOut))
+	for _, s := range order {
+		row := number[s] << a.shift
+		fail := number[nodes[s].fail] << a.shift
+		for c := range classes {
+			if k, ok := nodes[s].kids[uint8(c)]; ok { //nolint:gosec // classes <= 256
+				a.next[row|c] = uint16(number[k]) //nolint:gosec // see firstOut
+			} else if s != 0 {
+				a.next[row|c] = a.next[fail|c]
+			}
+		}
+		if len(nodes[s].out) > 0 {
+			a.out[number[s]-int(a.firstOut)] = slices.Clone(nodes[s].out)
+		}
+	}
+}
+
+// run passes over data once. It returns the detector groups that want a look and the kinds of bytes that occur,
+// and leaves in w where rule literals end.
+func (a *automaton) run(data []byte, w *literalHits) (group, byteKind) {
+	var (
+		s      uint16
+		groups group
+		kinds  byteKind
+	)
+	w.reset(len(a.literals))
+	next, shift, first := a.next, a.shift, a.firstOut
+	for i, b := range data {
+		kinds |= kindOf[b]
+		s = next[int(s)<<shift|int(a.class[b])]
+		if s < first {
+			continue
+		}
+		for _, id := range a.out[s-first] {
+			l := &a.literals[id]
+			groups |= l.groups
+			if len(l.rules) > 0 {
+				w.add(id, i+1)
+			}
+		}
+	}
+	return groups, kinds
+}
+
+// literalHits collects hits, and is used again for the next value.
+type literalHits struct {
+	hits []literalHit
+	last []int // by literal: end of the last hit that counted, 0 for none
+}
+
+func (w *literalHits) reset(literals int) {
+	if len(w.last) < literals {
+		w.last = make([]int, literals)
+	}
+	for i := range w.hits {
+		w.last[w.hits[i].literal] = 0
+	}
+	w.hits = w.hits[:0]
+}
+
+func (w *literalHits) add(id int32, end int) {
+	if last := w.last[id]; last > 0 && end-last < hitDistance {
+		return
+	}
+	w.last[id] = end
+	w.hits = append(w.hits, literalHit{literal: id, end: end})
+}

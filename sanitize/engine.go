@@ -1,0 +1,238 @@
+package sanitize
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"icapd/scan"
+)
+
+// Name is the engine's name in configuration, logs and findings.
+const Name = "injection"
+
+// maxFindings bounds the findings of one item: a document that is nothing but payloads is bad enough after
+// so many, and its report stays readable. What follows counts as not looked at.
+const maxFindings = 1000
+
+// Options says which rules an engine works with. The zero Options has none, and New refuses it.
+type Options struct {
+	// Rules names where rules come from: "builtin", a file, or a folder of *.yaml files.
+	Rules []string
+
+	// Builtin holds the built-in rules as *.yaml in its root; needed if Rules names "builtin".
+	Builtin fs.FS
+
+	// Disabled switches rules off everywhere, by id or by class.
+	Disabled []string
+
+	// Off switches rules off where a finding would be out of place.
+	Off []Switch
+}
+
+// Switch switches rules off in a place. All parts that are given must hold; a Switch without Rules means all.
+type Switch struct {
+	Rules  []string // ids or classes
+	Hosts  []string // of the API, as path.Match patterns: "*.example.com"
+	Paths  []string // of the URL, as path.Match patterns; a pattern that ends in "/**" means all below
+	Fields []string // field paths inside the item, same patterns: "/items/*/query"
+}
+
+// Engine looks for payloads in fields. It implements scan.Engine, scan.Selector and scan.Versioner and may be
+// used by many goroutines at the same time.
+type Engine struct {
+	rules   []*Rule
+	bySign  [][]*Rule
+	off     []Switch
+	filter  *automaton
+	version string
+	pool    sync.Pool // of *look
+}
+
+// New loads and compiles rules. The error joins everything that is wrong with all rule files, a *RuleError
+// each, and with the switches.
+func New(o Options) (*Engine, error) {
+	rules, err := loadRules(o.Rules, o.Builtin)
+	if err != nil {
+		return nil, err
+	}
+	if len(rules) == 0 {
+		return nil, fmt.Errorf("sanitize: no rules")
+	}
+	if err := checkSwitches(o, rules); err != nil {
+		return nil, err
+	}
+	rules = slices.DeleteFunc(rules, func(r *Rule) bool {
+		return slices.Contains(o.Disabled, r.ID) || slices.Contains(o.Disabled, r.Class)
+	})
+	e := &Engine{rules: rules, off: o.Off, bySign: make([][]*Rule, numSigns), version: versionOf(rules, o)}
+	for _, r := range rules {
+		if r.Sign != "" {
+			i := slices.Index(signNames, r.Sign)
+			e.bySign[i] = append(e.bySign[i], r)
+		}
+	}
+	e.filter = newAutomaton(rules)
+	e.pool.New = func() any { return newLook(e) }
+	return e, nil
+}
+
+// checkSwitches refuses names that switch nothing off: a typing error there would go unnoticed.
+func checkSwitches(o Options, rules []*Rule) error {
+	known := func(name string) bool {
+		return slices.Contains(classNames, name) || slices.ContainsFunc(rules, func(r *Rule) bool { return r.ID == name })
+	}
+	for _, name := range o.Disabled {
+		if !known(name) {
+			return fmt.Errorf("sanitize: no rule and no class %q to switch off", name)
+		}
+	}
+	for _, s := range o.Off {
+		for _, name := range s.Rules {
+			if !known(name) {
+				return fmt.Errorf("sanitize: no rule and no class %q to switch off", name)
+			}
+		}
+		for _, p := range slices.Concat(s.Hosts, s.Paths, s.Fields) {
+			if _, err := path.Match(p, ""); err != nil {
+				return fmt.Errorf("sanitize: pattern %q: %w", p, err)
+			}
+		}
+	}
+	return nil
+}
+
+// versionOf is equal for equal rules and switches, whatever order the files were read in.
+func versionOf(rules []*Rule, o Options) string {
+	lines := make([]string, 0, len(rules)+len(o.Off))
+	for _, r := range rules {
+		lines = append(lines, fmt.Sprintf("%q %q %q %q %q %q %q %q %q %q %q", r.ID, r.Class, r.Severity, r.Hint, r.Sign,
+			r.Literals, r.Pattern, r.Not, r.Types, r.Kinds, r.Spare))
+	}
+	for _, s := range o.Off {
+		lines = append(lines, fmt.Sprintf("off %q", s))
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(codeVersion + strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// codeVersion changes when detectors or normalisation answer differently with the same rules.
+const codeVersion = "1\n"
+
+// Name implements scan.Engine.
+func (e *Engine) Name() string { return Name }
+
+// Version implements scan.Versioner.
+func (e *Engine) Version() string { return e.version }
+
+// Rules returns the rules in force, in the order of their files. They must not be changed.
+func (e *Engine) Rules() []*Rule { return slices.Clone(e.rules) }
+
+// Wants implements scan.Selector: items that have fields.
+func (e *Engine) Wants(it *scan.Item) bool { return it.Fields != nil }
+
+// Scan implements scan.Engine. The error is that of the item's fields, ctx's, or a *scan.Gap for a limit.
+func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error) {
+	l := e.pool.Get().(*look)
+	defer e.pool.Put(l)
+	fc := FieldContext{Message: it.Message, Type: it.Type}
+	var (
+		out     []scan.Finding
+		limited *scan.Gap
+		hits    []Hit
+	)
+	err := it.Fields(ctx, func(f *scan.Field) bool {
+		if ctx.Err() != nil {
+			return false
+		}
+		fc.Kind, fc.field, fc.path = f.Kind, f, ""
+		var spent bool
+		hits, spent = l.inspect(hits[:0], f.Value, &fc)
+		if spent {
+			limited = &scan.Gap{Engine: Name, Path: it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: "inspection"}
+		}
+		if len(hits) == 0 {
+			return true
+		}
+		out = e.report(out, it, f, &fc, hits)
+		if len(out) >= maxFindings {
+			limited = &scan.Gap{Engine: Name, Path: it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
+			return false
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return out, err
+	case ctx.Err() != nil:
+		return out, ctx.Err()
+	case limited != nil:
+		return out, limited
+	}
+	return out, nil
+}
+
+// report turns the hits of one field into findings.
+func (e *Engine) report(out []scan.Finding, it *scan.Item, f *scan.Field, fc *FieldContext, hits []Hit) []scan.Finding {
+	for i := range hits {
+		h := &hits[i]
+		out = append(out, scan.Finding{
+			Engine: Name, Rule: h.Rule.ID, Category: scan.Injection, Class: h.Rule.Class, Severity: h.Severity,
+			Path: it.Path + fc.fieldPath(), Field: fc.fieldPath(), Span: f.Span, Detail: h.detail(f.Kind),
+			Via: slices.Clone(h.Via), Description: h.Rule.Description, Reference: h.Rule.Reference, Hint: h.Rule.Hint,
+		})
+	}
+	return out
+}
+
+// Inspect looks at one value by itself and appends what it finds to dst: the most severe hit of each class.
+func (e *Engine) Inspect(dst []Hit, value []byte, fc FieldContext) []Hit {
+	l := e.pool.Get().(*look)
+	defer e.pool.Put(l)
+	dst, _ = l.inspect(dst, value, &fc)
+	return dst
+}
+
+// switchedOff reports whether the rule is off where the field stands.
+func (e *Engine) switchedOff(r *Rule, fc *FieldContext) bool {
+	for i := range e.off {
+		s := &e.off[i]
+		if len(s.Rules) > 0 && !slices.Contains(s.Rules, r.ID) && !slices.Contains(s.Rules, r.Class) {
+			continue
+		}
+		var host, urlPath string
+		if fc.Message != nil {
+			host, urlPath = fc.Message.Host, fc.Message.Path
+		}
+		if matchAny(s.Hosts, host) && matchAny(s.Paths, urlPath) && (len(s.Fields) == 0 || matchAny(s.Fields, fc.fieldPath())) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchAny reports whether one of the patterns matches; no pattern matches everything.
+func matchAny(patterns []string, name string) bool {
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool {
+		if below, ok := strings.CutSuffix(p, "/**"); ok {
+			for i := range len(name) + 1 {
+				if i < len(name) && name[i] != '/' {
+					continue
+				}
+				if hit, _ := path.Match(below, name[:i]); hit {
+					return true
+				}
+			}
+			return false
+		}
+		hit, _ := path.Match(p, name)
+		return hit
+	})
+}
