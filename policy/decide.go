@@ -1,0 +1,231 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+
+	"icapd/scan"
+)
+
+// Decision is what is to be done with a message, and why. The zero Decision is a block without a reason.
+type Decision struct {
+	Action Disposition
+
+	// Shadowed is what would have been done if the profile were enforced; Unknown unless it is in shadow
+	// mode and that would not have been Allow.
+	Shadowed Disposition
+
+	// Rule names what decided: the finding's rule or the gap's reason, and the key of the profile that says
+	// what is done about it: "Eicar_Test (default.malware = block)". "" for a message that nothing is wrong with.
+	Rule string
+
+	// Reason is one line for people, fit to be shown to the client; "" for a message that nothing is wrong
+	// with.
+	Reason string
+
+	// Rewrites are the findings that must be made safe before the message may go through. They are there
+	// for Rewrite, and for a Rewrite that shadow mode held back.
+	Rewrites []scan.Finding
+
+	// What decided, if it was a finding or a gap: the first of the strictest. It points into the verdict.
+	Finding *scan.Finding
+	Gap     *scan.Gap
+
+	// Verdict is the verdict without the findings that the profile does not count, which are in Ignored.
+	Verdict scan.Verdict
+	Ignored []scan.Finding
+}
+
+// Outcome sums up what was seen, without what the profile does not count.
+func (d *Decision) Outcome() scan.Outcome { return d.Verdict.Outcome() }
+
+// Decide says what is to be done with a message that has this verdict, under this profile. It changes none of
+// them, and the decision shares memory with the verdict. A nil message, profile or verdict is a block.
+func Decide(msg *scan.Message, p *Profile, v *scan.Verdict) Decision {
+	if msg == nil || p == nil || v == nil {
+		return Decision{Action: Block, Rule: "no profile or verdict", Reason: "The message could not be judged."}
+	}
+	var d Decision
+	d.Verdict, d.Ignored = p.counted(v)
+	d.findings(p)
+	d.gaps(p)
+	if msg.Status == http.StatusPartialContent {
+		d.partial(p)
+	}
+	if d.Action == Unknown {
+		d.Action = Allow // every finding and gap was asked, and nobody wants more
+	}
+	if d.Action == Block {
+		d.Rewrites = nil
+	}
+	if p.Mode != Enforce && d.Action != Allow {
+		d.Shadowed, d.Action = d.Action, Allow
+	}
+	return d
+}
+
+// findings lets every finding ask for what it needs.
+func (d *Decision) findings(p *Profile) {
+	for i := range d.Verdict.Findings {
+		f := &d.Verdict.Findings[i]
+		want, key := p.wants(f)
+		if want == Rewrite {
+			d.Rewrites = append(d.Rewrites, *f)
+		}
+		if d.raise(want) {
+			d.Finding = f
+			d.Rule = fmt.Sprintf("%s (%s.%s)", f.Rule, p.Name, key)
+			d.Reason = reason(f)
+		}
+	}
+}
+
+// gaps lets every gap ask for what it needs, and then what no engine wanted to look at.
+func (d *Decision) gaps(p *Profile) {
+	for i := range d.Verdict.Gaps {
+		g := &d.Verdict.Gaps[i]
+		a, key := p.gapAction(g.Reason)
+		if d.raise(gapDisposition(a)) {
+			d.Finding, d.Gap = nil, g
+			d.Rule = fmt.Sprintf("%s (%s.%s = %s)", gapName(g), p.Name, key, blockOr(a))
+			d.Reason = "The content could not be inspected: " + gapText(g.Reason) + "."
+		}
+	}
+	// A message that could not be opened at all has gaps and no items: the gaps have said it.
+	if d.Verdict.Looked || d.Verdict.Items == 0 && len(d.Verdict.Gaps) > 0 {
+		return
+	}
+	if d.raise(gapDisposition(p.Unscannable)) {
+		d.Finding, d.Gap = nil, nil
+		d.Rule = fmt.Sprintf("not looked at (%s.unscannable = %s)", p.Name, blockOr(p.Unscannable))
+		d.Reason = "The content could not be inspected: nothing here knows how to look at it."
+	}
+}
+
+// partial decides about a range of a larger content: engines saw less than the client may put together, and a
+// range cannot be rewritten, because its neighbours would no longer fit.
+func (d *Decision) partial(p *Profile) {
+	if a := cmp.Or(p.Partial, p.Unscannable); d.raise(gapDisposition(a)) {
+		d.Finding, d.Gap = nil, nil
+		d.Rule = fmt.Sprintf("partial content (%s.partial = %s)", p.Name, blockOr(a))
+		d.Reason = "The content could not be inspected: it is a part of something larger."
+	}
+	if d.Action == Rewrite {
+		d.Action = Block
+		d.Rule += ", and a part of something larger cannot be rewritten"
+	}
+}
+
+// raise makes the decision at least as strict as want, and reports whether it became stricter, to something
+// that needs a reason.
+func (d *Decision) raise(want Disposition) bool {
+	if want == Unknown {
+		want = Block
+	}
+	if want <= d.Action {
+		return false
+	}
+	d.Action = want
+	return want > Allow
+}
+
+// wants returns what is to be done about one finding, and what says so: "malware = block".
+func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
+	if f.Severity == scan.Info {
+		return Allow, "severity info"
+	}
+	if a, ok := p.Rules[f.Rule]; ok {
+		return forced(a), "rules." + f.Rule + " = " + blockOr(a).String()
+	}
+	if a, ok := p.Classes[f.Class]; ok {
+		return forced(a), "classes." + f.Class + " = " + blockOr(a).String()
+	}
+	a, key := p.action(f.Category)
+	key += " = " + blockOr(a).String()
+	switch {
+	case a == ActionReport:
+		return Allow, key
+	case a == ActionRewrite:
+		d, why := proposed(f)
+		return d, key + ", " + why
+	case a == ActionBlock && isMalware(f) && f.Hint == HintReport && !severe(f):
+		return Allow, key + ", the rule asks for report"
+	}
+	return Block, key
+}
+
+// The words of scan.Finding.Hint.
+const (
+	HintReport  = "report"
+	HintRewrite = "rewrite"
+	HintBlock   = "block"
+	HintAllow   = "allow" // only with ClassAllowlisted: the item is known to be good
+)
+
+// ClassAllowlisted is the class of the finding by which an engine says that an item is on an allow list. With
+// severity info and HintAllow, malware findings in the item, and in what was unpacked from it, do not count.
+const ClassAllowlisted = "allowlisted"
+
+// proposed returns what the rule's author wants done, or what fits the category if he did not say.
+func proposed(f *scan.Finding) (Disposition, string) {
+	switch f.Hint {
+	case HintReport:
+		return Allow, "the rule asks for report"
+	case HintRewrite:
+		return Rewrite, "the rule asks for rewrite"
+	case HintBlock:
+		return Block, "the rule asks for block"
+	}
+	switch f.Category {
+	case scan.Injection, scan.ActiveContent:
+		return Rewrite, "the rule has no wish"
+	case scan.Hazard, scan.Schema:
+		if !severe(f) {
+			return Allow, "severity below high"
+		}
+		return Block, "severity high"
+	case scan.Malware, scan.CategoryUnknown:
+	}
+	return Block, "malware cannot be rewritten"
+}
+
+// forced carries out an action that names a class or rule: the rule's author is not asked.
+func forced(a Action) Disposition {
+	switch a {
+	case ActionReport:
+		return Allow
+	case ActionRewrite:
+		return Rewrite
+	case ActionBlock, ActionUnset:
+	}
+	return Block
+}
+
+func gapDisposition(a Action) Disposition {
+	if a == ActionReport {
+		return Allow
+	}
+	return Block
+}
+
+// blockOr returns what an action is taken for.
+func blockOr(a Action) Action {
+	if a == ActionReport || a == ActionRewrite {
+		return a
+	}
+	return ActionBlock
+}
+
+func severe(f *scan.Finding) bool {
+	return f.Severity >= scan.High || f.Severity == scan.SeverityUnknown
+}
+
+func isMalware(f *scan.Finding) bool {
+	switch f.Category {
+	case scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema:
+		return false
+	case scan.Malware, scan.CategoryUnknown:
+	}
+	return true
+}

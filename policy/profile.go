@@ -1,0 +1,215 @@
+package policy
+
+import (
+	"path"
+	"strings"
+
+	"icapd/scan"
+)
+
+// Profile says what is to be done about what engines see and cannot see. A Profile does not change once it is
+// in a [Policy]. The zero Profile blocks whatever has a finding or a gap.
+type Profile struct {
+	Name string
+	Mode Mode
+
+	// What to do about findings, by category. A finding of no known category is decided like malware.
+	Malware       Action
+	Injection     Action
+	ActiveContent Action
+	Hazard        Action
+	Schema        Action
+
+	// What to do about gaps: only ActionReport lets a message through.
+	Unscannable Action                 // everything that is not named below
+	Encrypted   Action                 // content that needs a key; ActionUnset means as Unscannable
+	Partial     Action                 // HTTP 206, a range of something larger; ActionUnset means as Unscannable
+	Gaps        map[scan.Reason]Action // by reason, before Unscannable and Encrypted
+
+	Classes map[string]Action // by class of finding, before the category: "sqli", "macro"
+	Rules   map[string]Action // by rule, before the class: "Eicar_Test", "xss-handler"
+
+	Disabled []Exemption // findings that do not count
+	Skip     []SkipRule  // messages that need no look
+
+	Neutralise    NeutraliseMode // what a neutralised field looks like
+	CDR           CDRMode        // how documents are made safe
+	StripMetadata bool           // whether author, location and history go too when a document is made safe
+
+	// StallNudge lets the server commit its answer's head when the client stops sending in the middle of a
+	// body: a remedy for clients that wait for it (Squid before 6), paid for by a torn connection
+	// instead of a block page when the verdict is then bad.
+	StallNudge bool
+
+	BlockPage BlockPage
+}
+
+// BlockPage says how a block is told to the client.
+type BlockPage struct {
+	Status  int         // HTTP status; 0 means 403
+	Format  BlockFormat // Auto unless a client must always get the same
+	Message string      // a sentence of the operator's, shown to people; "" for a general one
+	Contact string      // where to turn to: a mail address or URL; "" if nowhere
+
+	// Details shows the rule and the place of the finding to the client. The request id is always shown.
+	Details bool
+}
+
+// Exemption describes findings that do not count. All fields that are set must match; an Exemption without
+// any matches nothing.
+type Exemption struct {
+	Rule  string // name of the rule; * stands for any run of characters
+	Class string // class, with * as above
+	Path  string // where it was seen, Finding.Path or Finding.Field, with * as above
+}
+
+// Matches reports whether the exemption covers the finding.
+func (e *Exemption) Matches(f *scan.Finding) bool {
+	if *e == (Exemption{}) {
+		return false
+	}
+	return (e.Rule == "" || glob(e.Rule, f.Rule)) &&
+		(e.Class == "" || glob(e.Class, f.Class)) &&
+		(e.Path == "" || glob(e.Path, f.Path) || f.Field != "" && glob(e.Path, f.Field))
+}
+
+// SkipRule describes messages that need no look. All fields that are set must match; a SkipRule without any
+// matches nothing. Skipped messages are let through without being looked at: the rule is the operator's word
+// that they may.
+type SkipRule struct {
+	Types      []string // claimed media types: "video/*", "application/dash+xml"
+	LargerThan int64    // bytes of body; matches bodies of known size only. 0 means any size
+}
+
+// NeedsNoLook reports whether a rule of Skip says that the message can go through without being looked at,
+// and which one. Size is the body's size in bytes, or -1 if it is not known.
+func (p *Profile) NeedsNoLook(msg *scan.Message, size int64) (rule string, ok bool) {
+	if p == nil {
+		return "", false
+	}
+	for i := range p.Skip {
+		if s := &p.Skip[i]; s.matches(msg, size) {
+			return s.String(), true
+		}
+	}
+	return "", false
+}
+
+func (s *SkipRule) matches(msg *scan.Message, size int64) bool {
+	if len(s.Types) == 0 && s.LargerThan <= 0 {
+		return false
+	}
+	return (len(s.Types) == 0 || matchType(s.Types, msg.Type)) &&
+		(s.LargerThan <= 0 || size > s.LargerThan)
+}
+
+// action returns what the profile does about findings of the category, and the key that says so.
+func (p *Profile) action(c scan.Category) (Action, string) {
+	switch c {
+	case scan.Injection:
+		return p.Injection, "injection"
+	case scan.ActiveContent:
+		return p.ActiveContent, "active_content"
+	case scan.Hazard:
+		return p.Hazard, "hazard"
+	case scan.Schema:
+		return p.Schema, "schema"
+	case scan.Malware, scan.CategoryUnknown:
+	}
+	return p.Malware, "malware"
+}
+
+// gapAction returns what the profile does about something that was not looked at for this reason.
+func (p *Profile) gapAction(r scan.Reason) (Action, string) {
+	if a := p.Gaps[r]; a != ActionUnset {
+		return a, "gaps." + r.String()
+	}
+	if r == scan.ReasonEncrypted && p.Encrypted != ActionUnset {
+		return p.Encrypted, "encrypted"
+	}
+	return p.Unscannable, "unscannable"
+}
+
+// glob reports whether s matches the pattern, in which * stands for any run of characters, also an empty one.
+// The time is linear in the lengths for patterns with one *, and bounded by their product for any.
+func glob(pattern, s string) bool {
+	head, tail, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == s
+	}
+	if !strings.HasPrefix(s, head) {
+		return false
+	}
+	s = s[len(head):]
+	for {
+		part, rest, more := strings.Cut(tail, "*")
+		if !more {
+			return strings.HasSuffix(s, part)
+		}
+		i := strings.Index(s, part)
+		if i < 0 {
+			return false
+		}
+		s, tail = s[i+len(part):], rest
+	}
+}
+
+// matchType reports whether a Content-Type falls under one of the patterns: "image/*", "*/*+json".
+func matchType(patterns []string, contentType string) bool {
+	t, _, _ := strings.Cut(contentType, ";")
+	t = strings.ToLower(strings.TrimSpace(t))
+	if t == "" {
+		return false
+	}
+	for _, p := range patterns {
+		if glob(strings.ToLower(p), t) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchPath reports whether a URL path falls under the pattern: see [Match.Paths].
+func matchPath(pattern, p string) bool {
+	if strings.HasSuffix(pattern, "/") {
+		pattern += "**"
+	}
+	return matchSegments(strings.Split(pattern, "/"), strings.Split(p, "/"))
+}
+
+// matchSegments walks both sides once; on a mismatch it goes back to the last ** and lets it take one segment
+// more, as is done for * in glob.
+func matchSegments(pattern, segs []string) bool {
+	pi, si, star, mark := 0, 0, -1, 0
+	for si < len(segs) {
+		switch {
+		case pi < len(pattern) && pattern[pi] == "**":
+			star, mark = pi, si
+			pi++
+		case pi < len(pattern) && glob(pattern[pi], segs[si]):
+			pi++
+			si++
+		case star >= 0:
+			mark++
+			pi, si = star+1, mark
+		default:
+			return false
+		}
+	}
+	for pi < len(pattern) && pattern[pi] == "**" {
+		pi++
+	}
+	return pi == len(pattern)
+}
+
+// cleanPath brings a path as sent into the one form that patterns are compared with: percent-encoding and dot
+// segments resolved, no empty segments, so that "/public/%2e%2e/admin" is not taken for something public.
+func cleanPath(raw string) string {
+	p := unescape(raw)
+	slash := strings.HasSuffix(p, "/")
+	p = path.Clean("/" + p)
+	if slash && p != "/" {
+		p += "/"
+	}
+	return p
+}
