@@ -130,12 +130,11 @@ const (
 	Auto    BlockFormat = iota // by what the client accepts and what the origin answered with
 	Problem                    // application/problem+json, RFC 9457
 	HTML                       // a page
-	Text                       // text/plain
 	SOAP                       // a SOAP Fault, of the version of the message
 	GraphQL                    // a GraphQL errors object
 )
 
-var blockFormatNames = []string{"auto", "problem", "html", "text", "soap", "graphql"}
+var blockFormatNames = []string{"auto", "problem", "html", "soap", "graphql"}
 
 // String returns the mode's name.
 func (m Mode) String() string { return enumName(modeNames, m) }

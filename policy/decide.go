@@ -1,9 +1,7 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
-	"net/http"
 
 	"icapd/scan"
 )
@@ -40,19 +38,16 @@ type Decision struct {
 // Outcome sums up what was seen, without what the profile does not count.
 func (d *Decision) Outcome() scan.Outcome { return d.Verdict.Outcome() }
 
-// Decide says what is to be done with a message that has this verdict, under this profile. It changes none of
-// them, and the decision shares memory with the verdict. A nil message, profile or verdict is a block.
-func Decide(msg *scan.Message, p *Profile, v *scan.Verdict) Decision {
-	if msg == nil || p == nil || v == nil {
+// Decide says what is to be done with a message that has this verdict, under this profile. It changes neither,
+// and the decision shares memory with the verdict. A nil profile or verdict is a block.
+func Decide(p *Profile, v *scan.Verdict) Decision {
+	if p == nil || v == nil {
 		return Decision{Action: Block, Rule: "no profile or verdict", Reason: "The message could not be judged."}
 	}
 	var d Decision
 	d.Verdict, d.Ignored = p.counted(v)
 	d.findings(p)
 	d.gaps(p)
-	if msg.Status == http.StatusPartialContent {
-		d.partial(p)
-	}
 	if d.Action == Unknown {
 		d.Action = Allow // every finding and gap was asked, and nobody wants more
 	}
@@ -100,20 +95,6 @@ func (d *Decision) gaps(p *Profile) {
 		d.Finding, d.Gap = nil, nil
 		d.Rule = fmt.Sprintf("not looked at (%s.unscannable = %s)", p.Name, blockOr(p.Unscannable))
 		d.Reason = "The content could not be inspected: nothing here knows how to look at it."
-	}
-}
-
-// partial decides about a range of a larger content: engines saw less than the client may put together, and a
-// range cannot be rewritten, because its neighbours would no longer fit.
-func (d *Decision) partial(p *Profile) {
-	if a := cmp.Or(p.Partial, p.Unscannable); d.raise(gapDisposition(a)) {
-		d.Finding, d.Gap = nil, nil
-		d.Rule = fmt.Sprintf("partial content (%s.partial = %s)", p.Name, blockOr(a))
-		d.Reason = "The content could not be inspected: it is a part of something larger."
-	}
-	if d.Action == Rewrite {
-		d.Action = Block
-		d.Rule += ", and a part of something larger cannot be rewritten"
 	}
 }
 

@@ -33,6 +33,5 @@
 //
 // What a gap asks for is Profile.Gaps of its reason if that is set, else Profile.Encrypted for encrypted
 // content, else Profile.Unscannable. An item that no engine looked at is decided by Profile.Unscannable too.
-// A gap can only be reported or blocked: what could not be read cannot be rewritten. An HTTP 206, of which the
-// engines see a range only, is decided by Profile.Partial as well, and is blocked where it would need a rewrite.
+// A gap can only be reported or blocked: what could not be read cannot be rewritten.
 package policy

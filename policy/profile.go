@@ -23,7 +23,6 @@ type Profile struct {
 	// What to do about gaps: only ActionReport lets a message through.
 	Unscannable Action                 // everything that is not named below
 	Encrypted   Action                 // content that needs a key; ActionUnset means as Unscannable
-	Partial     Action                 // HTTP 206, a range of something larger; ActionUnset means as Unscannable
 	Gaps        map[scan.Reason]Action // by reason, before Unscannable and Encrypted
 
 	Classes map[string]Action // by class of finding, before the category: "sqli", "macro"
@@ -32,9 +31,8 @@ type Profile struct {
 	Disabled []Exemption // findings that do not count
 	Skip     []SkipRule  // messages that need no look
 
-	Neutralise    NeutraliseMode // what a neutralised field looks like
-	CDR           CDRMode        // how documents are made safe
-	StripMetadata bool           // whether author, location and history go too when a document is made safe
+	Neutralise NeutraliseMode // what a neutralised field looks like
+	CDR        CDRMode        // how documents are made safe
 
 	// StallNudge lets the server commit its answer's head when the client stops sending in the middle of a
 	// body: a remedy for clients that wait for it (Squid before 6), paid for by a torn connection
@@ -46,13 +44,8 @@ type Profile struct {
 
 // BlockPage says how a block is told to the client.
 type BlockPage struct {
-	Status  int         // HTTP status; 0 means 403
-	Format  BlockFormat // Auto unless a client must always get the same
-	Message string      // a sentence of the operator's, shown to people; "" for a general one
-	Contact string      // where to turn to: a mail address or URL; "" if nowhere
-
-	// Details shows the rule and the place of the finding to the client. The request id is always shown.
-	Details bool
+	Status int         // HTTP status; 0 means 403
+	Format BlockFormat // Auto unless clients must always get the same
 }
 
 // Exemption describes findings that do not count. All fields that are set must match; an Exemption without

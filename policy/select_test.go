@@ -113,7 +113,7 @@ func TestZeroConfig(t *testing.T) {
 		{Looked: true, Items: 1, Findings: []scan.Finding{{Severity: scan.Low}}},
 		{Looked: true, Items: 1, Gaps: []scan.Gap{{}}},
 	} {
-		if d := Decide(&scan.Message{}, sel.Profile, &v); d.Action != Block {
+		if d := Decide(sel.Profile, &v); d.Action != Block {
 			t.Errorf("%+v: %v", v, d.Action)
 		}
 	}
