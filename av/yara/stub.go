@@ -1,0 +1,16 @@
+//go:build !cgo || noyara
+
+package yara
+
+import "context"
+
+// Built reports whether this program can run YARA rules.
+const Built = false
+
+const libraryVersion = "none"
+
+func newBackend(context.Context, Options, []source) (backend, *compiled, error) {
+	return nil, nil, ErrNotBuilt
+}
+
+func lint(context.Context, []source) error { return ErrNotBuilt }
