@@ -1,0 +1,372 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+
+	"icapd/internal/body"
+	"icapd/scan"
+)
+
+// Sizes, in encoded characters, from which on text in a field is taken for something embedded. Shorter ones
+// count only if what they decode to is of a known type or readable: identifiers look like base64 too.
+const (
+	minEmbedded = 24
+	sureBase64  = 256
+	minHex      = 32
+	sureHex     = 512
+)
+
+// coding is how a piece of text in a field encodes bytes, with what is needed to write it alike.
+type coding struct {
+	hex   bool
+	upper bool // hex digits
+	url   bool // the URL-safe alphabet
+	bare  bool // without padding
+	line  int  // characters of a line, 0 if in one piece
+	brk   string
+	end   string // white space at the end
+}
+
+// embedded is a child's place in a field.
+type embedded struct {
+	span  scan.Span // the encoded text in the parent's bytes
+	field scan.Span // the field
+	coding
+}
+
+// openFields walks the fields of a structured item once and takes in what is embedded in them.
+func (w *walk) openFields(n *node, f fielder) error {
+	d, err := w.t.doc(n.item, n.item.Blob)
+	if err != nil {
+		return err
+	}
+	d.report = func(h hazard) {
+		field := ""
+		if h.at != nil {
+			field = string(h.at.AppendPath(nil))
+		}
+		w.t.hazard(n, h, field)
+	}
+	var stop error
+	err = f.fields(w.ctx, d, func(fl *scan.Field) bool {
+		if len(fl.Value) >= minEmbedded && fl.Kind != scan.KindKey && fl.Kind != scan.KindNumber {
+			stop = w.embedded(n, f, d, fl)
+		}
+		return stop == nil
+	})
+	if stop != nil {
+		return stop
+	}
+	return err
+}
+
+// maxHazards bounds the hazards of one tree: a hostile document can have one in every byte.
+const maxHazards = 1000
+
+func (t *Tree) hazard(n *node, h hazard, field string) {
+	if len(t.findings) < maxHazards {
+		t.finding(n, h.rule, h.detail, h.severity, h.span, field)
+	}
+}
+
+// embedded takes in what one field has inside.
+func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
+	v := fl.Value
+	if c, ok := findCoding(v); ok {
+		return w.embed(n, f, d, fl, embedding{from: leadingSpace(v), to: len(v) - len(c.end), coding: c})
+	}
+	if i := bytes.Index(v, []byte(";base64,")); i >= 0 {
+		return w.dataURIs(n, f, d, fl)
+	}
+	return nil
+}
+
+// embedding is what was found in a field's value.
+type embedding struct {
+	from, to int // in the value
+	claimed  string
+	count    int // how many were in the value before it
+	coding
+}
+
+// dataURIs takes in every base64 data: URI of a value (RFC 2397).
+func (w *walk) dataURIs(n *node, f fielder, d doc, fl *scan.Field) error {
+	const mark = ";base64,"
+	for pos, count := 0, 0; ; count++ {
+		i := bytes.Index(fl.Value[pos:], []byte(mark))
+		if i < 0 {
+			return nil
+		}
+		from := pos + i + len(mark)
+		to := from
+		for to < len(fl.Value) && base64Kind[fl.Value[to]] != 0 {
+			to++
+		}
+		e := embedding{from: from, to: to, count: count, claimed: dataType(fl.Value[:pos+i])}
+		pos = to
+		if e.coding, _ = findCoding(fl.Value[from:to]); e.coding == (coding{}) && to-from < 4 {
+			continue
+		}
+		if err := w.embed(n, f, d, fl, e); err != nil {
+			return err
+		}
+	}
+}
+
+// dataType returns the media type that ends at the end of p and begins behind "data:".
+func dataType(p []byte) string {
+	p = p[max(0, len(p)-100):]
+	if i := bytes.LastIndex(p, []byte("data:")); i >= 0 {
+		return string(p[i+len("data:"):])
+	}
+	return ""
+}
+
+// embed decodes one piece and takes it in.
+func (w *walk) embed(n *node, f fielder, d doc, fl *scan.Field, e embedding) error {
+	seg := "(base64)"
+	if e.hex {
+		seg = "(hex)"
+	}
+	if e.count > 0 {
+		seg = seg[:len(seg)-1] + ":" + strconv.Itoa(e.count+1) + ")"
+	}
+	seg = fl.Path() + seg
+	if err := w.enter(n, seg); err != nil {
+		return skipped(err)
+	}
+	raw := d.data[fl.Span.Start:fl.Span.End]
+	start, end := rawPlace(f, raw, fl.Value, e.from, e.to)
+	ref := embedded{field: fl.Span, coding: e.coding}
+	ref.span = scan.Span{Start: fl.Span.Start + int64(start), End: fl.Span.Start + int64(end)}
+	return w.unpack(n, child{segment: seg, claimed: e.claimed, ref: ref}, e.reader(fl.Value[e.from:e.to]), nil)
+}
+
+// skipped lets the walk go on after a child that was left out.
+func skipped(err error) error {
+	if err == errSkip { //nolint:errorlint // it is never wrapped
+		return nil
+	}
+	return err
+}
+
+// rawPlace returns where a part of a value stands in the field's raw form.
+func rawPlace(f fielder, raw, value []byte, from, to int) (int, int) {
+	if len(value) > 0 && len(raw) >= len(value) {
+		a, b := uintptr(unsafe.Pointer(unsafe.SliceData(raw))), uintptr(unsafe.Pointer(unsafe.SliceData(value)))
+		if b >= a && b+uintptr(len(value)) <= a+uintptr(len(raw)) { // the value is a part of raw
+			off := int(b - a)
+			return off + from, off + to
+		}
+	}
+	return f.rawRange(raw, from, to)
+}
+
+// base64Kind tells the characters of base64: 1 both alphabets, 2 standard, 3 URL-safe, 4 padding, 5 white space.
+var base64Kind = func() (t [256]uint8) {
+	for c := range 256 {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+			t[c] = 1
+		case c == '+' || c == '/':
+			t[c] = 2
+		case c == '-' || c == '_':
+			t[c] = 3
+		case c == '=':
+			t[c] = 4
+		case c == '\r' || c == '\n':
+			t[c] = 5
+		}
+	}
+	return t
+}()
+
+func leadingSpace(v []byte) int {
+	return len(v) - len(bytes.TrimLeft(v, " \t\r\n"))
+}
+
+// findCoding reports whether a value as a whole encodes bytes worth a look. Most values fail on one of their
+// first characters.
+func findCoding(v []byte) (coding, bool) {
+	from := leadingSpace(v)
+	body := bytes.TrimRight(v[from:], " \t\r\n")
+	if len(body) < minEmbedded {
+		return coding{}, false
+	}
+	for _, c := range body[:minEmbedded] {
+		if k := base64Kind[c]; k == 0 || k == 4 {
+			return coding{}, false
+		}
+	}
+	c, chars, ok := shape(body)
+	if !ok {
+		return coding{}, false
+	}
+	c.end = string(v[from+len(body):])
+	if isHex(body) && chars >= minHex && chars%2 == 0 {
+		h := coding{hex: true, upper: bytes.ContainsAny(body, "ABCDEF"), end: c.end}
+		if worth(h.head(body), chars >= sureHex) {
+			return h, true
+		}
+		return coding{}, false // digits alone are more likely a hash than base64
+	}
+	if c.bare && chars%4 == 1 {
+		return coding{}, false
+	}
+	return c, worth(c.head(body), chars >= sureBase64)
+}
+
+// shape reads the alphabet, padding and lines of what may be base64. It returns how many characters count.
+func shape(p []byte) (c coding, chars int, ok bool) {
+	var seen [6]int
+	for i, ch := range p {
+		k := base64Kind[ch]
+		switch {
+		case k == 0 && (ch == ' ' || ch == '\t') && i > 0 && base64Kind[p[i-1]] == 5:
+			k = 5 // indented lines
+		case k == 0 && (ch == ' ' || ch == '\t') && seen[5] > 0 && (p[i-1] == ' ' || p[i-1] == '\t'):
+			k = 5
+		case k == 0, k != 4 && k != 5 && seen[4] > 0:
+			return c, 0, false
+		case k == 5 && seen[5] == 0:
+			c.line = i
+		}
+		seen[k]++
+	}
+	if (seen[2] > 0 && seen[3] > 0) || seen[4] > 2 {
+		return c, 0, false
+	}
+	chars = seen[1] + seen[2] + seen[3]
+	c.url, c.bare = seen[3] > 0, seen[4] == 0 && chars%4 != 0
+	if seen[4] > 0 && (chars+seen[4])%4 != 0 {
+		return c, 0, false
+	}
+	if c.line > 0 {
+		j := c.line
+		for j < len(p) && (base64Kind[p[j]] == 5 || p[j] == ' ' || p[j] == '\t') {
+			j++
+		}
+		c.brk = string(p[c.line:j])
+	}
+	return c, chars, true
+}
+
+func isHex(p []byte) bool {
+	for _, c := range p {
+		if c-'0' > 9 && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// headBytes is how much of a candidate is decoded to see whether it is worth an item.
+const headBytes = 512
+
+// head decodes the first bytes.
+func (c coding) head(p []byte) []byte {
+	out := make([]byte, headBytes)
+	n, _ := io.ReadFull(c.reader(p[:min(len(p), 2*headBytes)]), out)
+	return out[:n]
+}
+
+// worth reports whether decoded bytes are worth an item: sure is said of long ones.
+func worth(head []byte, sure bool) bool {
+	return len(head) > 0 && (sure || readable(head) || knownMagic(head))
+}
+
+// readable reports whether p is text that a person could read.
+func readable(p []byte) bool {
+	for i := 0; i < len(p); {
+		r, size := utf8.DecodeRune(p[i:])
+		if r == utf8.RuneError && size == 1 && len(p)-i >= utf8.UTFMax {
+			return false
+		}
+		if r != utf8.RuneError && !unicode.IsPrint(r) && !unicode.IsSpace(r) {
+			return false
+		}
+		i += size
+	}
+	return len(p) >= 8
+}
+
+// reader decodes text that shape accepted.
+func (c coding) reader(p []byte) io.Reader {
+	src := io.Reader(bytes.NewReader(p))
+	if c.line > 0 {
+		src = &spaceSkipper{p: p}
+	}
+	if c.hex {
+		return hex.NewDecoder(src)
+	}
+	return base64.NewDecoder(c.encoding(), src)
+}
+
+func (c coding) encoding() *base64.Encoding {
+	switch {
+	case c.url && c.bare:
+		return base64.RawURLEncoding
+	case c.url:
+		return base64.URLEncoding
+	case c.bare:
+		return base64.RawStdEncoding
+	}
+	return base64.StdEncoding
+}
+
+// spaceSkipper reads a slice without its white space.
+type spaceSkipper struct{ p []byte }
+
+// Read implements io.Reader.
+func (s *spaceSkipper) Read(dst []byte) (int, error) {
+	n := 0
+	for n < len(dst) && len(s.p) > 0 {
+		if c := s.p[0]; c > ' ' {
+			dst[n] = c
+			n++
+		}
+		s.p = s.p[1:]
+	}
+	if n == 0 && len(dst) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// encode writes a blob in this coding.
+func (c coding) encode(ctx context.Context, dst io.Writer, b scan.Blob) error {
+	out := dst
+	if c.line > 0 {
+		out = &lineWriter{w: dst, line: c.line, brk: []byte(c.brk)}
+	}
+	var enc io.WriteCloser
+	switch {
+	case c.hex && c.upper:
+		enc = nopCloser{hex.NewEncoder(newReplaceWriter(out, []string{"a", "A", "b", "B", "c", "C", "d", "D", "e", "E", "f", "F"}))}
+	case c.hex:
+		enc = nopCloser{hex.NewEncoder(out)}
+	default:
+		enc = base64.NewEncoder(c.encoding(), out)
+	}
+	if err := copyBlob(ctx, enc, b); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// embedPatch makes the patch that puts a changed child back into its field.
+func (t *Tree) embedPatch(ctx context.Context, f fielder, d doc, k *node, ref embedded) (patch, error) {
+	sp := t.group.New(0, body.LimitBody)
+	raw := d.data[ref.field.Start:ref.field.End]
+	err := ref.encode(ctx, f.style(raw, sp), k.current())
+	sp.Finish(err)
+	return patch{start: ref.span.Start, end: ref.span.End, with: sp}, err
+}

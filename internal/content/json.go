@@ -1,0 +1,252 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"unicode/utf8"
+
+	"icapd/scan"
+)
+
+// jsonFormat is a JSON text (RFC 8259). Fields are keys, strings, numbers and literals; paths are JSON
+// Pointers (RFC 6901).
+type jsonFormat struct{}
+
+var bom = []byte("\xef\xbb\xbf")
+
+// jsonBody returns the part of a document that is JSON: without a byte order mark and without the wrappers
+// that keep a browser from running an array as a script.
+func jsonBody(data []byte) (from, to int) {
+	if bytes.HasPrefix(data, bom) {
+		from = len(bom)
+	}
+	f, t := jsonWrapper(data[from:])
+	return from + f, from + t
+}
+
+func (jsonFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bool) error {
+	from, to := jsonBody(d.data)
+	if d.report != nil && from >= len(bom) && bytes.HasPrefix(d.data, bom) {
+		d.report(hazard{rule: "json-bom", detail: "JSON with a byte order mark", severity: scan.Info, span: scan.Span{End: 3}})
+	}
+	if from == to && len(d.data) == 0 {
+		return nil
+	}
+	w := jsonWalk{ctx: ctx, report: d.report, yield: yield}
+	w.r = jsonReader{data: d.data[from:to], base: from, nesting: d.nesting}
+	_, err := w.run()
+	return err
+}
+
+// jsonWalk yields the fields of one JSON text.
+type jsonWalk struct {
+	r      jsonReader
+	ctx    context.Context
+	report func(hazard)
+	yield  func(*scan.Field) bool
+	field  scan.Field
+	buf    []byte // unescaped value
+	keys   keySet
+}
+
+// tokensPerCheck is how many tokens are read between two looks at the context.
+const tokensPerCheck = 4096
+
+// run walks to the end. It reports false when the consumer wants no more.
+func (w *jsonWalk) run() (bool, error) {
+	r := &w.r
+	w.field.At = r
+	for n := 0; ; n++ {
+		if n%tokensPerCheck == 0 && w.ctx.Err() != nil {
+			return false, w.ctx.Err()
+		}
+		tok, err := r.next()
+		if err != nil {
+			return w.rest(err)
+		}
+		more := true
+		switch tok {
+		case jsonEnd:
+			return true, nil
+		case jsonOpen:
+			w.open()
+		case jsonClose:
+			w.closed()
+		case jsonKey:
+			more = w.str(scan.KindKey)
+		case jsonString:
+			more = w.str(scan.KindString)
+		case jsonNumber, jsonLiteral:
+			w.field.Kind = scan.KindNumber
+			w.field.Value = r.data[r.start:r.end]
+			w.field.Span = w.span()
+			more = w.yield(&w.field)
+		}
+		if !more {
+			return false, nil
+		}
+	}
+}
+
+func (w *jsonWalk) span() scan.Span {
+	return scan.Span{Start: int64(w.r.base + w.r.start), End: int64(w.r.base + w.r.end)}
+}
+
+func (w *jsonWalk) open() {
+	if w.report == nil {
+		return
+	}
+	r := &w.r
+	top := &r.stack[len(r.stack)-1]
+	top.keysFrom = w.keys.begin(len(r.stack) - 1)
+}
+
+func (w *jsonWalk) closed() {
+	if w.report != nil {
+		gone := w.r.stack[:len(w.r.stack)+1][len(w.r.stack)]
+		w.keys.end(gone.keysFrom)
+	}
+}
+
+func (w *jsonWalk) str(kind scan.FieldKind) bool {
+	r := &w.r
+	value := r.data[r.start+1 : r.end-1]
+	lone := false
+	if r.escaped {
+		w.buf, lone = appendUnquoted(w.buf[:0], value)
+		value = w.buf
+	}
+	w.field.Kind, w.field.Value, w.field.Span = kind, value, w.span()
+	if w.report != nil {
+		w.hazards(kind, value, lone)
+	}
+	return w.yield(&w.field)
+}
+
+func (w *jsonWalk) hazards(kind scan.FieldKind, value []byte, lone bool) {
+	r := &w.r
+	if lone {
+		w.report(hazard{rule: "json-surrogate", detail: "a lone surrogate in a string", severity: scan.Low, span: w.span(), at: r})
+	}
+	if r.high && !utf8.Valid(value) {
+		w.report(hazard{rule: "json-utf8", detail: "a string that is not UTF-8", severity: scan.Low, span: w.span(), at: r})
+	}
+	if kind == scan.KindKey && !w.keys.add(len(r.stack)-1, r.stack[len(r.stack)-1].keysFrom, value) {
+		w.report(hazard{
+			rule: "json-duplicate-key", severity: scan.Medium, span: w.span(), at: r,
+			detail: "a member name that the object has already: parsers disagree about which one counts",
+		})
+	}
+}
+
+// rest yields what could not be read as text, so that nothing in it goes unseen, and says why.
+func (w *jsonWalk) rest(err error) (bool, error) {
+	r := &w.r
+	gap := &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	if errors.Is(err, errJSONNesting) {
+		gap.Reason, gap.Limit = scan.ReasonLimit, LimitNesting
+	}
+	if r.start < len(r.data) {
+		w.field.Kind, w.field.Value = scan.KindText, r.data[r.start:]
+		w.field.Span = scan.Span{Start: int64(r.base + r.start), End: int64(r.base + len(r.data))}
+		if !w.yield(&w.field) {
+			return false, nil
+		}
+	}
+	return true, gap
+}
+
+// rawRange implements fielder.
+func (jsonFormat) rawRange(raw []byte, from, to int) (int, int) {
+	pos, start := 0, -1
+	var buf [8]byte
+	i := 0
+	if len(raw) > 0 && raw[0] == '"' {
+		i = 1
+	}
+	for ; i < len(raw); pos++ {
+		if pos >= from && start < 0 {
+			start = i
+		}
+		if pos >= to {
+			return start, i
+		}
+		if raw[i] != '\\' || escapeLen(raw[i:]) == 0 {
+			i++
+			continue
+		}
+		out, n, _ := unescape(buf[:0], raw[i:])
+		pos += len(out) - 1
+		i += n
+	}
+	return start, i
+}
+
+// style implements fielder: characters of base64 that this string wrote as an escape stay so.
+func (jsonFormat) style(raw []byte, w io.Writer) io.Writer {
+	var pairs []string
+	for _, p := range [][2]string{{"/", `\/`}, {"/", `\u002f`}, {"/", `\u002F`}, {"+", `\u002b`}, {"+", `\u002B`}, {"=", `\u003d`}, {"=", `\u003D`}} {
+		if bytes.Contains(raw, []byte(p[1])) {
+			pairs = append(pairs, p[0], p[1])
+		}
+	}
+	for _, nl := range [][2]string{{"\r", `\r`}, {"\n", `\n`}, {"\t", `\t`}} {
+		pairs = append(pairs, nl[0], nl[1])
+	}
+	return newReplaceWriter(w, pairs)
+}
+
+// keySet tells names that an object has already. It keeps hashes: a few are compared one by one, many in a map.
+type keySet struct {
+	seed   maphash.Seed
+	seeded bool
+	hashes []uint64
+	big    map[int]map[uint64]struct{} // by depth
+}
+
+// fewKeys is how many names are compared one by one.
+const fewKeys = 16
+
+// begin starts a container at a depth and returns where its names begin.
+func (k *keySet) begin(depth int) int {
+	if !k.seeded {
+		k.seed, k.seeded = maphash.MakeSeed(), true
+	}
+	delete(k.big, depth)
+	return len(k.hashes)
+}
+
+// end forgets the names of the container that begin at from.
+func (k *keySet) end(from int) { k.hashes = k.hashes[:from] }
+
+// add reports whether the name is new to the object at that depth, whose names begin at from.
+func (k *keySet) add(depth, from int, key []byte) bool {
+	h := maphash.Bytes(k.seed, key)
+	if m := k.big[depth]; m != nil {
+		if _, ok := m[h]; ok {
+			return false
+		}
+		m[h] = struct{}{}
+		return true
+	}
+	for _, old := range k.hashes[from:] {
+		if old == h {
+			return false
+		}
+	}
+	k.hashes = append(k.hashes, h)
+	if len(k.hashes)-from > fewKeys {
+		m := make(map[uint64]struct{}, 2*fewKeys)
+		for _, old := range k.hashes[from:] {
+			m[old] = struct{}{}
+		}
+		if k.big == nil {
+			k.big = map[int]map[uint64]struct{}{}
+		}
+		k.big[depth] = m
+	}
+	return true
+}
