@@ -1,0 +1,106 @@
+package cdr
+
+import (
+	"context"
+	"strings"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
+)
+
+// Name is the name of the engine and of the rewriter.
+const Name = "cdr"
+
+// Engine shows a Disarmer as a scan.Engine: what it would remove from a document is a finding, and what it cannot
+// make safe is a gap. It is also the scan.Rewriter that then does it.
+type Engine struct {
+	d       *Disarmer
+	version string
+}
+
+// NewEngine returns the engine and rewriter for d. The version names the build.
+func NewEngine(d *Disarmer, version string) *Engine { return &Engine{d, version} }
+
+// Name implements scan.Engine and scan.Rewriter.
+func (e *Engine) Name() string { return Name }
+
+// Version implements scan.Versioner.
+func (e *Engine) Version() string { return e.version }
+
+// Wants implements scan.Selector and scan.Rewriter. What is inside a document belongs to the document's own handler,
+// which knows what it is there for: only the outermost document is wanted.
+func (e *Engine) Wants(it *scan.Item) bool {
+	if !e.d.Knows(it.Type) {
+		return false
+	}
+	for p := it.Parent; p != nil; p = p.Parent {
+		if e.d.Knows(p.Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// Scan implements scan.Engine.
+func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error) {
+	r, err := e.disarm(ctx, it)
+	var fs []scan.Finding
+	for _, rem := range r.Removed {
+		fs = append(fs, scan.Finding{
+			Rule: "active-content/" + rem.Vector, Category: scan.ActiveContent, Class: rem.Vector, Severity: scan.Medium,
+			Path: strings.TrimSuffix(it.Path+"/"+rem.Location, "/"), Detail: detail(rem),
+			Description: "a part of the document that can act when it is opened", Hint: "rewrite",
+		})
+	}
+	return fs, err
+}
+
+// Rewrite implements scan.Rewriter. It acts on findings of its own only.
+func (e *Engine) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
+	if !concerned(findings) {
+		return scan.Replacement{}, nil
+	}
+	r, err := e.disarm(ctx, it)
+	if err != nil || !r.Changed {
+		return scan.Replacement{}, err
+	}
+	rep := scan.Replacement{Blob: scan.Bytes(r.Data)}
+	if r.Output.Type != r.Input.Type {
+		rep.Type = r.Output.Type
+	}
+	if r.Output.Name != r.Input.Name {
+		rep.Name = r.Output.Name
+	}
+	for _, rem := range r.Removed {
+		rep.Changes = append(rep.Changes, scan.Change{
+			Rewriter: Name, Path: strings.TrimSuffix(it.Path+"/"+rem.Location, "/"), Vector: rem.Vector,
+			Action: rem.Action, Detail: rem.Detail, Count: rem.Count,
+		})
+	}
+	return rep, nil
+}
+
+func (e *Engine) disarm(ctx context.Context, it *scan.Item) (Report, error) {
+	data, err := it.Blob.Bytes()
+	if err != nil {
+		return Report{}, err
+	}
+	return e.d.Disarm(ctx, kit.Document{Data: data, Type: it.Type, Name: it.Name})
+}
+
+func concerned(findings []scan.Finding) bool {
+	for i := range findings {
+		if findings[i].Category == scan.ActiveContent {
+			return true
+		}
+	}
+	return false
+}
+
+func detail(r kit.Removal) string {
+	s := r.Vector + " would be " + r.Action
+	if r.Detail != "" {
+		s += ": " + r.Detail
+	}
+	return s
+}
