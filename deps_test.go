@@ -1,0 +1,95 @@
+// Package icapd_test holds the import table of the project: which room may use which. It is the architecture
+// as a test; docs/architecture.md draws it.
+package icapd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms says what each room may import of ours. A room that is not listed may not exist. "*" is everything.
+var rooms = map[string][]string{
+	"icap":               {},
+	"icap/icaptest":      {"icap"},
+	"scan":               {},
+	"scan/scantest":      {"scan"},
+	"av/clamd":           {"scan"},
+	"av/clamd/clamdtest": {},
+	"av/decor":           {"scan"},
+	"av/hashes":          {"scan"},
+	"av/upstream":        {"scan", "icap"},
+	"av/yara":            {"scan"},
+	"cdr":                {"scan"},
+	"conf":               {"policy", "scan", "internal/units"},
+	"policy":             {"scan"},
+	"sanitize":           {"scan"},
+	"sanitize/eval":      {"scan", "sanitize"},
+	"signatures":         {},
+	"internal/admin":     {},
+	"internal/body":      {"scan"},
+	"internal/content":   {"scan", "internal/body"},
+	"internal/event":     {"scan"},
+	"internal/metrics":   {"internal/event"},
+	"internal/service":   {"icap", "scan", "policy", "internal/body", "internal/content", "internal/event"},
+	"internal/units":     {},
+	"internal/listen":    {"icap"},
+	"cmd/icapd":          {"*"},
+}
+
+// openRooms may import anything, because they stand outside: commands, and tests with real peers.
+var openRooms = []string{"cmd/", "integration"}
+
+type listed struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+func TestImportTable(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		room, ours := strings.CutPrefix(p.ImportPath, "icapd/")
+		if !ours || isOpen(room) {
+			continue
+		}
+		seen++
+		checkRoom(t, room, p.Imports)
+	}
+	if seen < 10 {
+		t.Fatalf("looked at %d rooms only", seen)
+	}
+}
+
+func isOpen(room string) bool {
+	return slices.ContainsFunc(openRooms, func(open string) bool { return strings.HasPrefix(room, open) })
+}
+
+func checkRoom(t *testing.T, room string, imports []string) {
+	t.Helper()
+	allowed, known := rooms[room]
+	if !known {
+		t.Errorf("room %s is not in the table", room)
+	}
+	for _, i := range imports {
+		if ours, ok := strings.CutPrefix(i, "icapd/"); ok && !slices.Contains(allowed, ours) && !slices.Contains(allowed, "*") {
+			t.Errorf("%s imports %s; the table allows %v", room, ours, allowed)
+		}
+	}
+}

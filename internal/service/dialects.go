@@ -1,0 +1,117 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"icapd/icap"
+	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
+)
+
+// Values of the resolution in X-Infection-Found and X-Violations-Found (draft-stecher-icap-subid, section 3).
+const (
+	resolutionRepaired = 1
+	resolutionBlocked  = 2
+)
+
+// Types of an infection in X-Infection-Found. Type 2 is a container violation in the draft, and what deployed
+// clients take as "could not be scanned".
+const (
+	infectionMalware   = 0
+	infectionContainer = 2
+)
+
+// announce tells the ICAP client what was found, in every dialect that deployed clients read. A message that is
+// let through is not announced as infected: clients act on the header, whatever the status says.
+func announce(h *icap.Header, id string, v *scan.Verdict, d *policy.Decision) {
+	h.Set("X-ICAPD-Request-ID", id)
+	h.Set("X-ICAPD-Verdict", v.Outcome().String())
+	resolution := resolutionBlocked
+	switch d.Action {
+	case policy.Block, policy.Unknown:
+	case policy.Rewrite:
+		resolution = resolutionRepaired
+	case policy.Allow:
+		return
+	}
+	threats := threats(v, d)
+	kind := infectionMalware
+	if len(v.Findings) == 0 {
+		kind = infectionContainer
+	}
+	h.Set("X-Infection-Found", fmt.Sprintf("Type=%d; Resolution=%d; Threat=%s;", kind, resolution, threats[0].name))
+	h.Set("X-Virus-ID", threats[0].name)
+	h.Set("X-Violations-Found", violations(threats, resolution))
+}
+
+// threat is a finding or a gap as the headers name it.
+type threat struct {
+	where, name string
+}
+
+// maxAnnounced bounds the header block: clients with 8 KB for all headers exist.
+const maxAnnounced = 10
+
+// threats lists what led to the decision, its own reason first. There is always one.
+func threats(v *scan.Verdict, d *policy.Decision) []threat {
+	list := []threat{}
+	add := func(where, name string) {
+		t := threat{headerText(where, 200), headerText(name, 120)}
+		if len(list) < maxAnnounced && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	if f := d.Finding; f != nil {
+		add(f.Path, f.Rule)
+	} else if g := d.Gap; g != nil {
+		add(g.Path, gapName(g))
+	}
+	for i := range v.Findings {
+		if v.Findings[i].Severity > scan.Info {
+			add(v.Findings[i].Path, v.Findings[i].Rule)
+		}
+	}
+	for i := range v.Gaps {
+		add(v.Gaps[i].Path, gapName(&v.Gaps[i]))
+	}
+	if len(list) == 0 {
+		add("body", "policy")
+	}
+	return list
+}
+
+func gapName(g *scan.Gap) string {
+	name := "Unscannable." + g.Reason.String()
+	if g.Limit != "" {
+		name += "." + g.Limit
+	}
+	return name
+}
+
+// violations writes the multi-line form of the draft: the count, then file name, threat, problem id and
+// resolution of each, every one on a continuation line.
+func violations(threats []threat, resolution int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d", len(threats))
+	for _, t := range threats {
+		fmt.Fprintf(&b, "\r\n\t%s\r\n\t%s\r\n\t0\r\n\t%d", t.where, t.name, resolution)
+	}
+	return b.String()
+}
+
+// headerText makes text fit for a header of which ';' and line ends are the structure: plain ASCII only.
+func headerText(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || r == ';' || r == '"' {
+			return '_'
+		}
+		return r
+	}, event.OneLine(s, limit))
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,252 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"icapd/internal/body"
+	"icapd/internal/content"
+	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
+)
+
+// Pipeline is all that one message needs on its way: it does not change once it is in use. A reload makes a new
+// one and swaps it in; messages in flight finish on the one that they began with.
+type Pipeline struct {
+	Policy  *policy.Policy
+	Runner  *scan.Runner
+	Content *content.Walker
+	Spooler *body.Spooler
+
+	// Rewriters returns those that the profile wants, in the order in which they are asked about an item.
+	Rewriters func(*policy.Profile) []scan.Rewriter
+
+	// Time is how long looking at one message may take, from its last byte on; 0 means a minute.
+	Time time.Duration
+
+	// ISTag stands for the rules, engines and configuration: equal on nodes where these are equal.
+	ISTag string
+
+	// Close is called once, when the pipeline was swapped out and its last message is done. It may be nil.
+	Close func()
+
+	mu      sync.Mutex
+	users   int
+	retired bool // swapped out
+	closed  bool
+}
+
+// Subject is a message to inspect.
+type Subject struct {
+	Message *scan.Message
+	Body    scan.Blob     // the body as received, codings and all
+	Hints   content.Hints // what the sender says about the body
+	Partial bool          // the body is a part of the content only: a range
+}
+
+// Result is what became of an inspection. Close it when its bytes are no longer needed.
+type Result struct {
+	API      string
+	Profile  *policy.Profile
+	Verdict  scan.Verdict
+	Decision policy.Decision
+	Type     string // media type seen in the bytes
+
+	// What goes on instead of the original if Decision.Action is policy.Rewrite.
+	Body    scan.Blob
+	NewType string // "" if unchanged
+	NewName string // "" if unchanged
+	Changes []scan.Change
+
+	ScanTime, RewriteTime time.Duration
+
+	trees []*content.Tree
+}
+
+// Close lets the bytes of the result go.
+func (r *Result) Close() {
+	for _, t := range r.trees {
+		t.Close()
+	}
+	r.trees = nil
+}
+
+// Inspect looks at a message and decides, and carries a rewrite out: down the content, past the engines, through
+// the policy, and up again. It never fails: what goes wrong is a gap in the verdict, or a block in the decision.
+// The message falls under the profile of sel.
+func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection) *Result {
+	limit := p.Time
+	if limit <= 0 {
+		limit = time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	r := &Result{API: sel.API, Profile: sel.Profile}
+	start := time.Now()
+	tree, v := p.look(ctx, s, r)
+	r.Verdict = v
+	r.Decision = policy.Decide(sel.Profile, &r.Verdict)
+	r.ScanTime = time.Since(start)
+	if r.Decision.Action == policy.Rewrite {
+		start = time.Now()
+		p.rewrite(ctx, s, r, tree)
+		r.RewriteTime = time.Since(start)
+	}
+	return r
+}
+
+// Refuse is the result for a message whose body could not be taken in: nobody looked, and the gap says why.
+func Refuse(sel policy.Selection, gap scan.Gap) *Result {
+	r := &Result{API: sel.API, Profile: sel.Profile, Verdict: scan.Verdict{Gaps: []scan.Gap{gap}}}
+	r.Decision = policy.Decide(sel.Profile, &r.Verdict)
+	return r
+}
+
+// look walks the content down and shows it to the engines.
+func (p *Pipeline) look(ctx context.Context, s Subject, r *Result) (*content.Tree, scan.Verdict) {
+	tree := p.Content.Open(s.Message, s.Body, s.Hints)
+	r.trees = append(r.trees, tree)
+	var broken *scan.Gap
+	items := func(yield func(*scan.Item) bool) {
+		for it := range contained(tree.Items(ctx), &broken) {
+			if r.Type == "" { // the root of the first look
+				r.Type = it.Type
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+	v := p.Runner.Run(ctx, items)
+	v.Gaps = append(v.Gaps, tree.Gaps()...)
+	v.Findings = append(v.Findings, tree.Findings()...)
+	if broken != nil {
+		v.Gaps, v.Looked = append(v.Gaps, *broken), false
+	}
+	if s.Partial {
+		v.Gaps = append(v.Gaps, scan.Gap{
+			Engine: "content", Path: "body", Reason: scan.ReasonUnsupported,
+			Err: errors.New("the body is a part of the content only (Content-Range)"),
+		})
+	}
+	return tree, v
+}
+
+// contained walks the items and turns a panic of the walk into a gap. Engines have their own guard in scan.Run.
+func contained(items iter.Seq[*scan.Item], broken **scan.Gap) iter.Seq[*scan.Item] {
+	return func(yield func(*scan.Item) bool) {
+		defer func() {
+			if v := recover(); v != nil {
+				*broken = &scan.Gap{
+					Engine: "content", Path: "body", Reason: scan.ReasonPanic,
+					Err: &scan.PanicError{Value: v, Stack: debug.Stack()},
+				}
+			}
+		}()
+		items(yield)
+	}
+}
+
+// maxRounds is how often a message may be rewritten before it must be clean. One item can need two rewriters,
+// one after the other; more rounds than that do not converge.
+const maxRounds = 3
+
+// rewrite makes the message safe, and then looks at what came out as at any message: a rewrite that leaves
+// something behind is a block, whatever the rewriters believe.
+func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *content.Tree) {
+	if s.Partial {
+		r.refuse("a part of the content cannot be rewritten")
+		return
+	}
+	todo := r.Decision.Rewrites
+	var out content.Result
+	for range maxRounds {
+		next, err := p.rebuild(ctx, r.Profile, todo, tree)
+		switch {
+		case err != nil:
+			r.refuse("it cannot be made safe: " + event.OneLine(err.Error(), 200))
+			return
+		case !next.Changed:
+			r.refuse("it cannot be made safe: no rewriter knows how")
+			return
+		}
+		out = next
+		r.Changes = append(r.Changes, next.Changes...)
+		r.NewType, r.NewName = cmp.Or(next.Type, r.NewType), cmp.Or(next.Name, r.NewName)
+		s.Body = next.Blob
+		s.Hints.ContentType = cmp.Or(next.Type, s.Hints.ContentType)
+		s.Hints.Name = cmp.Or(next.Name, s.Hints.Name)
+		var v scan.Verdict
+		tree, v = p.look(ctx, s, r)
+		d := policy.Decide(r.Profile, &v)
+		switch d.Action {
+		case policy.Allow:
+			r.Body = out.Blob
+			return
+		case policy.Rewrite:
+			todo = d.Rewrites
+		default:
+			r.refuse("it cannot be made safe: after the rewrite there is still " + event.OneLine(d.Rule, 200))
+			return
+		}
+	}
+	r.refuse("it cannot be made safe: rewriting does not come to an end")
+}
+
+// refuse turns a rewrite that failed into a block.
+func (r *Result) refuse(why string) {
+	r.Decision.Action = policy.Block
+	r.Decision.Reason = strings.TrimSuffix(r.Decision.Reason, ".") + "; " + why + "."
+	r.Decision.Rewrites = nil
+	r.Changes, r.NewType, r.NewName = nil, "", ""
+}
+
+// rebuild asks the rewriters about each item that has findings, children before parents.
+func (p *Pipeline) rebuild(ctx context.Context, profile *policy.Profile, todo []scan.Finding, tree *content.Tree) (out content.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &scan.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	byPath := map[string][]scan.Finding{}
+	for _, f := range todo {
+		path := "body"
+		if f.Item != nil {
+			path = f.Item.Path
+		}
+		byPath[path] = append(byPath[path], f)
+	}
+	rewriters := p.Rewriters(profile)
+	return tree.Rebuild(ctx, func(ctx context.Context, it *scan.Item) (scan.Replacement, error) {
+		return replace(ctx, rewriters, it, byPath[it.Path])
+	})
+}
+
+// replace asks the rewriters in turn; the first that changes the item has it. What another one would change in
+// the same item is found by the next look.
+func replace(ctx context.Context, rewriters []scan.Rewriter, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
+	if len(findings) == 0 {
+		return scan.Replacement{}, nil
+	}
+	for _, w := range rewriters {
+		if !w.Wants(it) {
+			continue
+		}
+		rep, err := w.Rewrite(ctx, it, findings)
+		if err != nil {
+			return scan.Replacement{}, fmt.Errorf("%s: %s: %w", w.Name(), it.Path, err)
+		}
+		if !rep.Empty() {
+			return rep, nil
+		}
+	}
+	return scan.Replacement{}, nil
+}

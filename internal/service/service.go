@@ -1,0 +1,301 @@
+// Package service follows one message through icapd: it takes the message from the ICAP client, asks the policy
+// which profile it falls under, has its content looked at, decided about and rewritten, and gives the client the
+// answer. Each message leaves exactly one audit event.
+package service
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"icapd/icap"
+	"icapd/internal/body"
+	"icapd/internal/content"
+	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
+)
+
+// Options are the parts of a Service.
+type Options struct {
+	// Record is called once for each message, when its answer is written. It must not block.
+	Record func(*event.Event)
+
+	// Trusts reports whether the ICAP client at this address is believed about whom it speaks for
+	// (X-Client-IP, X-Authenticated-User). Nil believes clients on loopback.
+	Trusts func(netip.Addr) bool
+}
+
+// Service answers REQMOD and RESPMOD. It may be used from many goroutines.
+type Service struct {
+	opt      Options
+	pipeline atomic.Pointer[Pipeline]
+	inFlight atomic.Int64
+}
+
+// New returns a Service that works with p until Swap.
+func New(p *Pipeline, opt Options) *Service {
+	if opt.Trusts == nil {
+		opt.Trusts = netip.Addr.IsLoopback
+	}
+	if opt.Record == nil {
+		opt.Record = func(*event.Event) {}
+	}
+	s := &Service{opt: opt}
+	s.pipeline.Store(p)
+	return s
+}
+
+// Swap makes p the pipeline of all messages to come. The old one is closed when its last message is done.
+func (s *Service) Swap(p *Pipeline) { s.pipeline.Swap(p).retire() }
+
+// Close retires the pipeline. No message may come after it.
+func (s *Service) Close() { s.pipeline.Load().retire() }
+
+// ISTag is that of the pipeline in use.
+func (s *Service) ISTag() string { return s.pipeline.Load().ISTag }
+
+// Pipeline returns the pipeline in use and a function that must be called when it is not needed any more.
+func (s *Service) Pipeline() (p *Pipeline, release func()) {
+	for {
+		p := s.pipeline.Load()
+		if p.acquire() {
+			return p, p.release
+		}
+	}
+}
+
+// InFlight is the number of messages in hand.
+func (s *Service) InFlight() int64 { return s.inFlight.Load() }
+
+// Handler returns the handler of the ICAP service with this name.
+func (s *Service) Handler(name string) icap.Handler {
+	return icap.HandlerFunc(func(w *icap.ResponseWriter, r *icap.Request) {
+		s.inFlight.Add(1)
+		defer s.inFlight.Add(-1)
+		p, release := s.Pipeline()
+		defer release()
+		x := exchange{s: s, p: p, w: w, r: r, name: name, start: time.Now()}
+		defer x.record()
+		x.serve()
+	})
+}
+
+// acquire counts a user of the pipeline; it is false when the pipeline was retired and has none left.
+func (p *Pipeline) acquire() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.retired && p.users == 0 {
+		return false
+	}
+	p.users++
+	return true
+}
+
+func (p *Pipeline) release() {
+	p.mu.Lock()
+	p.users--
+	p.closeIfIdle()
+}
+
+func (p *Pipeline) retire() {
+	p.mu.Lock()
+	p.retired = true
+	p.closeIfIdle()
+}
+
+// closeIfIdle is called with the lock held and lets it go.
+func (p *Pipeline) closeIfIdle() {
+	last := p.retired && p.users == 0 && !p.closed
+	p.closed = p.closed || last
+	p.mu.Unlock()
+	if last && p.Close != nil {
+		p.Close()
+	}
+}
+
+// exchange is one message on its way.
+type exchange struct {
+	s    *Service
+	p    *Pipeline
+	w    *icap.ResponseWriter
+	r    *icap.Request
+	name string
+
+	start, received, decided time.Time
+
+	msg     *scan.Message
+	subject *icap.Head // the head that the message is about: the response's in RESPMOD; may be nil
+	sel     policy.Selection
+	ev      event.Event
+	stream  *icap.BodyWriter // the answer that a stall made us begin
+}
+
+// serve is the way of one message.
+func (x *exchange) serve() {
+	x.begin()
+	if x.r.Body == nil {
+		x.pass(nil, "clean")
+		return
+	}
+	size := int64(-1)
+	if x.subject != nil {
+		if n, ok := x.subject.ContentLength(); ok {
+			size = n
+		}
+	}
+	if rule, skip := x.sel.Profile.NeedsNoLook(x.msg, size); skip {
+		x.ev.Rule = rule
+		x.pass(nil, scan.Unknown.String())
+		return
+	}
+	x.inspect(size)
+}
+
+// begin finds out what the message is and which profile it falls under.
+func (x *exchange) begin() {
+	x.msg = describe(x.r, x.name, x.trusted(), x.start)
+	x.msg.ID = rand.Text()
+	x.subject = x.r.HTTPRequest
+	if x.msg.Direction == scan.Response {
+		x.subject = x.r.HTTPResponse
+	}
+	x.sel = x.p.Policy.Select(x.msg, x.name)
+	m := x.msg
+	x.ev = event.Event{
+		Time: x.start, RequestID: m.ID, Service: x.name, Direction: m.Direction.String(), Peer: peerHost(x.r),
+		Client: m.Client, User: m.User, Method: event.OneLine(m.Method, 32), URL: m.URL, Host: event.OneLine(m.Host, 255),
+		Status: m.Status, Type: event.OneLine(mediaType(m.Type), 128), API: x.sel.API, Profile: x.sel.Profile.Name,
+		Verdict: scan.Unknown.String(), Action: policy.Block.String(), // until somebody says otherwise
+	}
+}
+
+func (x *exchange) trusted() bool {
+	a, err := netip.ParseAddr(peerHost(x.r))
+	if err != nil {
+		return x.r.RemoteAddr != nil && x.r.RemoteAddr.Network() == "unix" // file permissions said so
+	}
+	return x.s.opt.Trusts(a.Unmap())
+}
+
+// pass lets the message through as it is; original is its body from the first byte, nil if nothing of it was read.
+func (x *exchange) pass(original io.Reader, verdict string) {
+	x.ev.Action, x.ev.Verdict = policy.Allow.String(), verdict
+	h := x.w.Header()
+	h.Set("X-ICAPD-Request-ID", x.msg.ID)
+	h.Set("X-ICAPD-Verdict", verdict)
+	x.note(x.w.Unmodified(original))
+}
+
+// inspect takes the body in, has it looked at, and answers.
+func (x *exchange) inspect(size int64) {
+	spool, gap, err := x.receive(size)
+	defer spool.Close() //nolint:errcheck // memory and unlinked files: there is nothing to lose
+	x.received = time.Now()
+	x.ev.Size = spool.Size()
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	var res *Result
+	if gap != nil {
+		res = Refuse(x.sel, *gap)
+	} else {
+		res = x.p.Inspect(x.r.Context(), Subject{
+			Message: x.msg, Body: spool, Hints: x.hints(), Partial: x.subject != nil && isPartial(x.subject),
+		}, x.sel)
+	}
+	defer res.Close()
+	x.decided = time.Now()
+	x.report(res)
+	original := spool.NewReader()
+	if gap != nil {
+		original = io.MultiReader(original, x.r.Body) // what is beyond the limit is still with the client
+	}
+	x.answer(res, original)
+}
+
+func (x *exchange) hints() content.Hints {
+	h := content.Hints{ContentType: x.msg.Type, Name: fileName(x.subject, x.msg.Path)}
+	if x.subject != nil {
+		h.ContentEncoding = codings(x.subject)
+	}
+	return h
+}
+
+// receive takes the body in. A gap means that it could not be held, by a limit or a full disk, and what was read
+// so far is in the spool; an error means that the client did not send it all.
+func (x *exchange) receive(size int64) (*body.Spool, *scan.Gap, error) {
+	var src io.Reader = x.r.Body
+	var n *nudger
+	if x.sel.Profile.StallNudge && x.subject != nil {
+		n = newNudger(src, func() (*icap.BodyWriter, error) { return x.w.Begin(x.subject) })
+		src = n
+	}
+	spool, err := x.p.Spooler.Read(x.r.Context(), src)
+	if n != nil {
+		stream, nerr := n.committed()
+		x.stream = stream
+		if err == nil {
+			err = nerr
+		}
+	}
+	if gap, ok := errors.AsType[*scan.Gap](err); ok {
+		return spool, &scan.Gap{Engine: "body", Path: "body", Reason: gap.Reason, Limit: gap.Limit, Err: gap.Err}, nil
+	}
+	return spool, nil, err
+}
+
+// report writes the result into the event.
+func (x *exchange) report(res *Result) {
+	x.ev.Record(&res.Decision.Verdict)
+	x.ev.RecordChanges(res.Changes)
+	if res.Type != "" {
+		x.ev.Type = res.Type
+	}
+	d := &res.Decision
+	x.ev.Action, x.ev.Rule, x.ev.Reason = d.Action.String(), event.OneLine(d.Rule, 300), event.OneLine(d.Reason, 500)
+	if d.Shadowed != policy.Unknown {
+		x.ev.Shadowed = d.Shadowed.String()
+	}
+	x.ev.Durations.Scan, x.ev.Durations.Rewrite = ms(res.ScanTime), ms(res.RewriteTime)
+}
+
+// fail ends an exchange whose body did not come whole: nobody looked, so nothing goes on.
+func (x *exchange) fail(err error) {
+	x.ev.Reason = "the body did not arrive"
+	x.note(err)
+	if x.stream != nil {
+		x.stream.Abort()
+		return
+	}
+	x.note(x.w.Error(icap.StatusOf(err), ""))
+}
+
+// note keeps the first error for the event.
+func (x *exchange) note(err error) {
+	if err != nil && x.ev.Error == "" {
+		x.ev.Error = event.OneLine(err.Error(), 300)
+	}
+}
+
+// record completes the event and hands it over. It runs when a handler panicked, too: the event then says what
+// was known.
+func (x *exchange) record() {
+	end := time.Now()
+	d := &x.ev.Durations
+	d.Total = ms(end.Sub(x.start))
+	if !x.received.IsZero() {
+		d.Receive = ms(x.received.Sub(x.start))
+	}
+	if !x.decided.IsZero() {
+		d.Reply = ms(end.Sub(x.decided))
+	}
+	x.ev.ICAPStatus = x.w.Status()
+	x.s.opt.Record(&x.ev)
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
