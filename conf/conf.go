@@ -1,0 +1,292 @@
+// Package conf reads the configuration of icapd: one YAML file, every key of it optional, and single values
+// from flags. Reading is strict. What is wrong is reported all at once, each with file, line, column and key.
+//
+// The file is read with goccy/go-yaml's parser; the decoder is our own, because a decoder that stops at the
+// first mistake makes people correct a file one restart at a time.
+package conf
+
+import (
+	"time"
+
+	"icapd/internal/units"
+	"icapd/policy"
+	"icapd/scan"
+)
+
+// Config is a whole configuration, defaults filled in. The comments of the example, icapd.yaml, say what each key
+// is for.
+type Config struct {
+	Listen   []Listener         `yaml:"listen"`
+	Admin    Admin              `yaml:"admin"`
+	Limits   Limits             `yaml:"limits"`
+	Timeouts Timeouts           `yaml:"timeouts"`
+	Spool    Spool              `yaml:"spool"`
+	Engines  Engines            `yaml:"engines"`
+	Services map[string]Service `yaml:"services"`
+	Profiles Profiles           `yaml:"profiles"`
+	APIs     []API              `yaml:"apis"`
+	Log      Log                `yaml:"log"`
+}
+
+// Listener is an address that ICAP clients connect to. A bare string means its address.
+type Listener struct {
+	Address string `yaml:"address"` // host:port; no host means all addresses, port 0 any free one
+	TLS     TLS    `yaml:"tls,omitempty"`
+}
+
+// TLS is a certificate, and who may connect. The zero TLS means none.
+type TLS struct {
+	Cert     Path `yaml:"cert,omitempty"`      // PEM, with intermediates
+	Key      Path `yaml:"key,omitempty"`       // PEM
+	ClientCA Path `yaml:"client_ca,omitempty"` // PEM; clients must have a certificate of it
+}
+
+// Enabled reports whether there is anything to TLS.
+func (t *TLS) Enabled() bool { return *t != (TLS{}) }
+
+// Admin is where operators and their machines ask.
+type Admin struct {
+	Address     string `yaml:"address"`                // "" means no admin server
+	TokenSHA256 Secret `yaml:"token_sha256,omitempty"` // hex digest of the bearer token
+	TLS         TLS    `yaml:"tls,omitempty"`
+}
+
+// Limits bound what one message, or all of them, may take.
+type Limits struct {
+	Connections      int           `yaml:"connections"`
+	HeaderBytes      units.Size    `yaml:"header_bytes"`
+	BodyBytes        units.Size    `yaml:"body_bytes"`
+	MemoryBytes      units.Size    `yaml:"memory_bytes"`
+	TotalMemoryBytes units.Size    `yaml:"total_memory_bytes"`
+	SpoolBytes       units.Size    `yaml:"spool_bytes"` // 0: what the disk has
+	DecodedBytes     units.Size    `yaml:"decoded_bytes"`
+	Ratio            int64         `yaml:"ratio"`
+	Depth            int           `yaml:"depth"`
+	Entries          int           `yaml:"entries"`
+	Nesting          int           `yaml:"nesting"`
+	Time             time.Duration `yaml:"time"`
+}
+
+// Timeouts bound how long peers are waited for.
+type Timeouts struct {
+	Idle  time.Duration `yaml:"idle"`
+	Head  time.Duration `yaml:"head"`
+	Body  time.Duration `yaml:"body"`
+	Write time.Duration `yaml:"write"`
+	Drain time.Duration `yaml:"drain"`
+}
+
+// Spool is where bodies go that are too large for memory.
+type Spool struct {
+	Directory Path `yaml:"directory"` // "" means the system's folder for temporary files
+}
+
+// Engines are those who look.
+type Engines struct {
+	Yara      Yara       `yaml:"yara"`
+	Clamd     Clamd      `yaml:"clamd"`
+	Hashes    Hashes     `yaml:"hashes"`
+	Injection Injection  `yaml:"injection"`
+	Upstream  []Upstream `yaml:"upstream"`
+}
+
+// Yara looks at bytes with YARA rules. No rules: no engine.
+type Yara struct {
+	Rules    []Source      `yaml:"rules"`
+	Disabled []string      `yaml:"disabled"`
+	Timeout  time.Duration `yaml:"timeout"`
+	Workers  int           `yaml:"workers"`
+	Cache    Path          `yaml:"cache"`
+}
+
+// Clamd is a ClamAV daemon. No addresses: no engine.
+type Clamd struct {
+	Addresses     []string      `yaml:"addresses"`
+	Timeout       time.Duration `yaml:"timeout"`
+	Connections   int           `yaml:"connections"`
+	MaxBytes      units.Size    `yaml:"max_bytes"`
+	MaxFileBytes  units.Size    `yaml:"max_file_bytes"`
+	RequireCanary bool          `yaml:"require_canary"`
+	AllItems      bool          `yaml:"all_items"`
+}
+
+// Hashes is lists of digests. No files: no engine.
+type Hashes struct {
+	Files []Source `yaml:"files"`
+	Allow []Source `yaml:"allow"`
+}
+
+// Injection looks at fields. No rules: no engine.
+type Injection struct {
+	Rules    []Source `yaml:"rules"`
+	Disabled []string `yaml:"disabled"`
+}
+
+// Upstream is another ICAP server that is asked.
+type Upstream struct {
+	Name    string        `yaml:"name"`
+	URL     URL           `yaml:"url"`
+	Timeout time.Duration `yaml:"timeout"`
+	CA      Path          `yaml:"ca,omitempty"`
+}
+
+// Service is a name that ICAP clients ask for.
+type Service struct {
+	Method     string        `yaml:"method"`
+	Profile    string        `yaml:"profile"`
+	Preview    units.Size    `yaml:"preview"`
+	OptionsTTL time.Duration `yaml:"options_ttl"`
+}
+
+// API names a third-party API, and the profile of its messages.
+type API struct {
+	Name    string     `yaml:"name"`
+	Match   Match      `yaml:"match"`
+	Profile ProfileRef `yaml:"profile"`
+}
+
+// Match says which messages belong to an API: see policy.Match.
+type Match struct {
+	Hosts   []string `yaml:"hosts,omitempty"`
+	Paths   []string `yaml:"paths,omitempty"`
+	Methods []string `yaml:"methods,omitempty"`
+	Types   []string `yaml:"types,omitempty"`
+	Clients []string `yaml:"clients,omitempty"`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Profile is a policy.Profile as people write it.
+type Profile struct {
+	Base string      `yaml:"base,omitempty"` // "" means default, and for default what is built in
+	Mode policy.Mode `yaml:"mode"`
+
+	Malware       policy.Action `yaml:"malware"`
+	Injection     policy.Action `yaml:"injection"`
+	ActiveContent policy.Action `yaml:"active_content"`
+	Hazard        policy.Action `yaml:"hazard"`
+	Schema        policy.Action `yaml:"schema"`
+
+	Unscannable policy.Action            `yaml:"unscannable"`
+	Encrypted   policy.Action            `yaml:"encrypted"`
+	Gaps        map[reason]policy.Action `yaml:"gaps,omitempty"`
+
+	Classes map[string]policy.Action `yaml:"classes,omitempty"`
+	Rules   map[string]policy.Action `yaml:"rules,omitempty"`
+	Disable []Exemption              `yaml:"disable,omitempty"`
+	Skip    []SkipRule               `yaml:"skip,omitempty"`
+
+	Neutralise policy.NeutraliseMode `yaml:"neutralise"`
+	CDR        policy.CDRMode        `yaml:"cdr"`
+	StallNudge bool                  `yaml:"stall_nudge"`
+	BlockPage  BlockPage             `yaml:"block_page"`
+}
+
+// BlockPage is a policy.BlockPage as people write it.
+type BlockPage struct {
+	Status int                `yaml:"status"`
+	Format policy.BlockFormat `yaml:"format"`
+}
+
+// Exemption is a policy.Exemption as people write it. A bare string means its rule.
+type Exemption struct {
+	Rule  string `yaml:"rule,omitempty"`
+	Class string `yaml:"class,omitempty"`
+	Path  string `yaml:"path,omitempty"`
+}
+
+// SkipRule is a policy.SkipRule as people write it.
+type SkipRule struct {
+	Types      []string   `yaml:"types,omitempty"`
+	LargerThan units.Size `yaml:"larger_than,omitempty"`
+}
+
+// DefaultProfile is the profile that others start from.
+const DefaultProfile = "default"
+
+// Default returns the configuration that an empty file means.
+func Default() *Config {
+	return &Config{
+		Listen: []Listener{{Address: "127.0.0.1:1344"}},
+		Admin:  Admin{Address: "127.0.0.1:8344"},
+		Limits: Limits{
+			Connections: 10_000, HeaderBytes: 64 * units.KiB, BodyBytes: units.GiB, MemoryBytes: units.MiB,
+			TotalMemoryBytes: 256 * units.MiB, DecodedBytes: 2 * units.GiB,
+			Ratio: 200, Depth: 8, Entries: 10_000, Nesting: 1000, Time: time.Minute,
+		},
+		Timeouts: Timeouts{
+			Idle: 90 * time.Second, Head: 10 * time.Second, Body: time.Minute, Write: time.Minute, Drain: 30 * time.Second,
+		},
+		Engines: Engines{
+			Yara:      Yara{Rules: []Source{Builtin}, Timeout: 10 * time.Second},
+			Clamd:     Clamd{Timeout: 30 * time.Second, Connections: 32, MaxFileBytes: 25 * units.MiB},
+			Hashes:    Hashes{Files: []Source{Builtin}},
+			Injection: Injection{Rules: []Source{Builtin}},
+		},
+		Services: map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
+		Profiles: Profiles{DefaultProfile: builtinProfile()},
+		Log:      Log{Level: "info", Format: "json"},
+	}
+}
+
+func newService(method string) Service {
+	return Service{Method: method, Profile: DefaultProfile, Preview: 4 * units.KiB, OptionsTTL: time.Minute}
+}
+
+func builtinProfile() *Profile {
+	return &Profile{
+		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: policy.ActionRewrite,
+		Hazard: policy.ActionRewrite, Schema: policy.ActionReport,
+		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
+		BlockPage: BlockPage{Status: 403},
+	}
+}
+
+// Policy builds the policy that the configuration describes.
+func (c *Config) Policy() (*policy.Policy, error) {
+	built := map[string]*policy.Profile{}
+	for name, p := range c.Profiles {
+		built[name] = p.build(name)
+	}
+	pc := policy.Config{Default: built[DefaultProfile], Services: map[string]*policy.Profile{}}
+	for name, s := range c.Services {
+		pc.Services[name] = built[s.Profile]
+	}
+	for i := range c.APIs {
+		api := &c.APIs[i]
+		profile := built[api.Profile.Name]
+		if api.Profile.Inline != nil {
+			profile = api.Profile.Inline.build("apis." + api.Name)
+		}
+		match, err := api.Match.build()
+		if err != nil {
+			return nil, err
+		}
+		pc.APIs = append(pc.APIs, policy.API{Name: api.Name, Match: match, Profile: profile})
+	}
+	return policy.New(pc)
+}
+
+func (p *Profile) build(name string) *policy.Profile {
+	out := &policy.Profile{
+		Name: name, Mode: p.Mode,
+		Malware: p.Malware, Injection: p.Injection, ActiveContent: p.ActiveContent, Hazard: p.Hazard, Schema: p.Schema,
+		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
+		Classes: p.Classes, Rules: p.Rules,
+		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge, BlockPage: policy.BlockPage(p.BlockPage),
+	}
+	for r, a := range p.Gaps {
+		out.Gaps[scan.Reason(r)] = a
+	}
+	for _, e := range p.Disable {
+		out.Disabled = append(out.Disabled, policy.Exemption(e))
+	}
+	for _, s := range p.Skip {
+		out.Skip = append(out.Skip, policy.SkipRule{Types: s.Types, LargerThan: int64(s.LargerThan)})
+	}
+	return out
+}

@@ -1,0 +1,384 @@
+package conf
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"icapd/internal/units"
+	"icapd/policy"
+)
+
+const defaultUpstreamTimeout = 30 * time.Second
+
+// validator checks what types alone do not say. It finds the place of a key from its name.
+type validator struct {
+	*decoder
+	stat func(string) error
+}
+
+func (v *validator) bad(key, format string, args ...any) {
+	v.fail(v.place(key), key, format, args...)
+}
+
+func (v *validator) check(key string, err error) {
+	if err != nil {
+		v.bad(key, "%v", err)
+	}
+}
+
+// place returns where the key, or the nearest thing around it, was given.
+func (v *validator) place(key string) position {
+	for key != "" {
+		if at, ok := v.places[key]; ok {
+			return at
+		}
+		cut := strings.LastIndexAny(key, ".[")
+		if cut < 0 {
+			break
+		}
+		key = key[:cut]
+	}
+	return position{source: "defaults"}
+}
+
+// given reports whether the key stands in a file or flag. What was inherited is judged where it was written.
+func (v *validator) given(key string) bool {
+	_, ok := v.places[key]
+	return ok
+}
+
+func (v *validator) config(c *Config) {
+	v.listeners(c.Listen)
+	v.admin(&c.Admin)
+	v.limits(&c.Limits)
+	v.timeouts(&c.Timeouts)
+	v.file("spool.directory", string(c.Spool.Directory))
+	v.engines(&c.Engines)
+	v.services(c)
+	for _, name := range sortedKeys(c.Profiles) {
+		v.profileKeys(join("profiles", name), c.Profiles[name])
+	}
+	v.apis(c)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "json", "text")
+}
+
+func (v *validator) oneOf(key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.bad(key, "%q is none of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+// file checks that something can be opened under the name. An empty name is no file.
+func (v *validator) file(key, name string) {
+	if name == "" {
+		return
+	}
+	if err := v.stat(name); err != nil {
+		v.bad(key, "%s: %s", name, plain(err))
+	}
+}
+
+func (v *validator) listeners(ls []Listener) {
+	if len(ls) == 0 {
+		v.bad("listen", "no address to listen on")
+	}
+	seen := map[string]bool{}
+	for i := range ls {
+		key := fmt.Sprintf("listen[%d]", i)
+		addr := ls[i].Address
+		v.check(key+".address", checkAddress(addr))
+		if seen[addr] && !strings.HasSuffix(addr, ":0") {
+			v.bad(key+".address", "%s is here twice", addr)
+		}
+		seen[addr] = true
+		v.tls(key+".tls", &ls[i].TLS)
+	}
+}
+
+func checkAddress(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is not an address such as 127.0.0.1:1344 or :1344", addr)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q: the port %q is not a number from 0 to 65535", addr, port)
+	} else if n == 0 && host == "" {
+		return fmt.Errorf("%q: any port on any address is nothing that a client can find", addr)
+	}
+	if strings.ContainsAny(host, "/ @") {
+		return fmt.Errorf("%q: %q is not a host", addr, host)
+	}
+	return nil
+}
+
+func (v *validator) tls(key string, t *TLS) {
+	if !t.Enabled() {
+		return
+	}
+	for _, need := range []struct {
+		name string
+		file Path
+	}{{"cert", t.Cert}, {"key", t.Key}} {
+		if need.file == "" {
+			v.bad(key, "%s is missing: TLS needs cert and key", need.name)
+		}
+	}
+	v.file(key+".cert", string(t.Cert))
+	v.file(key+".key", string(t.Key))
+	v.file(key+".client_ca", string(t.ClientCA))
+}
+
+func (v *validator) admin(a *Admin) {
+	if a.TokenSHA256 != "" {
+		if raw, err := hex.DecodeString(string(a.TokenSHA256)); err != nil || len(raw) != sha256.Size {
+			v.bad("admin.token_sha256", "wants the SHA-256 of the token in hex: printf %%s TOKEN | sha256sum")
+		}
+	}
+	v.tls("admin.tls", &a.TLS)
+	if a.Address == "" {
+		return
+	}
+	if err := checkAddress(a.Address); err != nil {
+		v.bad("admin.address", "%v", err)
+		return
+	}
+	if !loopback(a.Address) && a.TokenSHA256 == "" && a.TLS.ClientCA == "" {
+		v.bad("admin.address", "%s can be reached from outside: it needs admin.token_sha256 or admin.tls.client_ca", a.Address)
+	}
+}
+
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func (v *validator) limits(l *Limits) {
+	between(v, "limits.connections", l.Connections, 1, 1<<20)
+	between(v, "limits.header_bytes", l.HeaderBytes, units.KiB, 16*units.MiB)
+	between(v, "limits.body_bytes", l.BodyBytes, units.Byte, 1024*units.TiB)
+	between(v, "limits.memory_bytes", l.MemoryBytes, units.KiB, units.TiB)
+	between(v, "limits.total_memory_bytes", l.TotalMemoryBytes, units.KiB, units.TiB)
+	between(v, "limits.spool_bytes", l.SpoolBytes, 0, 1024*units.TiB)
+	between(v, "limits.decoded_bytes", l.DecodedBytes, units.Byte, 1024*units.TiB)
+	between(v, "limits.ratio", l.Ratio, 1, 1<<20)
+	between(v, "limits.depth", l.Depth, 1, 64)
+	between(v, "limits.entries", l.Entries, 1, 10_000_000)
+	between(v, "limits.nesting", l.Nesting, 1, 10_000)
+	between(v, "limits.time", l.Time, time.Millisecond, 24*time.Hour)
+	if l.TotalMemoryBytes < l.MemoryBytes {
+		v.bad("limits.total_memory_bytes", "%v is less than limits.memory_bytes, what one message may hold (%v)", l.TotalMemoryBytes, l.MemoryBytes)
+	}
+}
+
+func between[T cmp.Ordered](v *validator, key string, value, lowest, highest T) {
+	switch {
+	case value < lowest:
+		v.bad(key, "%v is less than %v", value, lowest)
+	case value > highest:
+		v.bad(key, "%v is more than %v", value, highest)
+	}
+}
+
+func (v *validator) timeouts(t *Timeouts) {
+	between(v, "timeouts.idle", t.Idle, time.Millisecond, 24*time.Hour)
+	between(v, "timeouts.head", t.Head, time.Millisecond, time.Hour)
+	between(v, "timeouts.body", t.Body, time.Millisecond, time.Hour)
+	between(v, "timeouts.write", t.Write, time.Millisecond, time.Hour)
+	between(v, "timeouts.drain", t.Drain, 0, time.Hour)
+}
+
+func (v *validator) sources(key string, list []Source) {
+	for i, s := range list {
+		k := fmt.Sprintf("%s[%d]", key, i)
+		switch {
+		case s == "":
+			v.bad(k, "is empty: write builtin, a file or a folder")
+		case s != Builtin:
+			v.file(k, string(s))
+		}
+		if slices.Contains(list[:i], s) {
+			v.bad(k, "%s is here twice", s)
+		}
+	}
+}
+
+func (v *validator) engines(e *Engines) {
+	v.sources("engines.yara.rules", e.Yara.Rules)
+	between(v, "engines.yara.timeout", e.Yara.Timeout, time.Millisecond, time.Hour)
+	between(v, "engines.yara.workers", e.Yara.Workers, 0, 1024)
+	v.file("engines.yara.cache", string(e.Yara.Cache))
+	v.sources("engines.hashes.files", e.Hashes.Files)
+	v.sources("engines.hashes.allow", e.Hashes.Allow)
+	v.sources("engines.injection.rules", e.Injection.Rules)
+	for i, a := range e.Clamd.Addresses {
+		key := fmt.Sprintf("engines.clamd.addresses[%d]", i)
+		v.check(key, checkClamd(a))
+		if slices.Contains(e.Clamd.Addresses[:i], a) {
+			v.bad(key, "%s is here twice", a)
+		}
+	}
+	between(v, "engines.clamd.timeout", e.Clamd.Timeout, time.Millisecond, time.Hour)
+	between(v, "engines.clamd.connections", e.Clamd.Connections, 1, 10_000)
+	between(v, "engines.clamd.max_bytes", e.Clamd.MaxBytes, 0, units.TiB)
+	between(v, "engines.clamd.max_file_bytes", e.Clamd.MaxFileBytes, units.Byte, units.TiB)
+	v.upstreams(e.Upstream)
+}
+
+func checkClamd(s string) error {
+	network, addr, _ := strings.Cut(s, ":")
+	switch network {
+	case "unix":
+		if filepath.IsAbs(addr) {
+			return nil
+		}
+		return fmt.Errorf("%q: the socket's path must be absolute: unix:/run/clamav/clamd.ctl", s)
+	case "tcp":
+		host, port, err := net.SplitHostPort(addr)
+		if n, e := strconv.ParseUint(port, 10, 16); err == nil && e == nil && n > 0 && host != "" {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is neither unix:/path nor tcp:host:port", s)
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (v *validator) name(key, name string) {
+	if !validName.MatchString(name) {
+		v.bad(key, "%q is not a name (letters, digits, and ._- within, at most 64)", name)
+	}
+}
+
+func (v *validator) upstreams(us []Upstream) {
+	taken := []string{"yara", "clamd", "hashes", "injection", "content", "cdr"}
+	for i := range us {
+		u, key := &us[i], fmt.Sprintf("engines.upstream[%d]", i)
+		v.name(key+".name", u.Name)
+		if slices.Contains(taken, u.Name) {
+			v.bad(key+".name", "an engine of the name %q is there already", u.Name)
+		}
+		taken = append(taken, u.Name)
+		parsed, err := url.Parse(string(u.URL))
+		if err != nil || parsed.Host == "" || (parsed.Scheme != "icap" && parsed.Scheme != "icaps") {
+			v.bad(key+".url", "%q is not a URL such as icap://scanner:1344/respmod", u.URL)
+		}
+		between(v, key+".timeout", u.Timeout, time.Millisecond, time.Hour)
+		v.file(key+".ca", string(u.CA))
+	}
+}
+
+func (v *validator) services(c *Config) {
+	if len(c.Services) == 0 {
+		v.bad("services", "no service")
+	}
+	for _, name := range sortedKeys(c.Services) {
+		s, key := c.Services[name], join("services", name)
+		v.name(key, name)
+		if name == "echo" {
+			v.bad(key, "the name echo is taken by the built-in service")
+		}
+		v.oneOf(key+".method", s.Method, "RESPMOD", "REQMOD")
+		v.profileName(key+".profile", s.Profile, c)
+		between(v, key+".preview", s.Preview, 0, 64*units.KiB)
+		between(v, key+".options_ttl", s.OptionsTTL, time.Second, 24*time.Hour)
+	}
+}
+
+func (v *validator) profileName(key, name string, c *Config) {
+	if c.Profiles[name] == nil {
+		v.bad(key, "%s", noProfile(name, c, v.decoder))
+	}
+}
+
+func (v *validator) profileKeys(key string, p *Profile) {
+	if name, ok := strings.CutPrefix(key, profilesKey); ok {
+		v.name(key, unquote(name))
+	}
+	given := func(sub string, f func(key string)) {
+		if k := key + "." + sub; v.given(k) {
+			f(k)
+		}
+	}
+	given("unscannable", func(k string) { v.check(k, checkGapAction(p.Unscannable)) })
+	given("encrypted", func(k string) { v.check(k, checkGapAction(p.Encrypted)) })
+	for r, a := range p.Gaps {
+		text, _ := r.MarshalText()
+		given("gaps."+string(text), func(k string) { v.check(k, checkGapAction(a)) })
+	}
+	for i, e := range p.Disable {
+		given(fmt.Sprintf("disable[%d]", i), func(k string) {
+			if e == (Exemption{}) {
+				v.bad(k, "matches nothing: name a rule, class or path")
+			}
+		})
+	}
+	for i, s := range p.Skip {
+		given(fmt.Sprintf("skip[%d]", i), func(k string) { v.skip(k, s) })
+	}
+	given("block_page.status", func(k string) {
+		if s := p.BlockPage.Status; s < 400 || s > 599 {
+			v.bad(k, "%d is not an HTTP status from 400 to 599", s)
+		}
+	})
+}
+
+func (v *validator) skip(key string, s SkipRule) {
+	if len(s.Types) == 0 && s.LargerThan == 0 {
+		v.bad(key, "matches nothing: name types, larger_than or both")
+	}
+	v.each(key+".types", s.Types, policy.CheckType)
+}
+
+func (v *validator) each(key string, list []string, check func(string) error) {
+	for i, s := range list {
+		v.check(fmt.Sprintf("%s[%d]", key, i), check(s))
+	}
+}
+
+func (v *validator) apis(c *Config) {
+	seen := map[string]bool{}
+	for i := range c.APIs {
+		api, key := &c.APIs[i], fmt.Sprintf("apis[%d]", i)
+		v.name(key+".name", api.Name)
+		if seen[api.Name] {
+			v.bad(key+".name", "an API of the name %q is there already", api.Name)
+		}
+		seen[api.Name] = true
+		m := &api.Match
+		if len(m.Hosts)+len(m.Paths)+len(m.Methods)+len(m.Types)+len(m.Clients) == 0 {
+			v.bad(key+".match", "matches everything: name at least one of hosts, paths, methods, types, clients")
+		}
+		v.each(key+".match.hosts", m.Hosts, policy.CheckHost)
+		v.each(key+".match.paths", m.Paths, policy.CheckPath)
+		v.each(key+".match.methods", m.Methods, policy.CheckMethod)
+		v.each(key+".match.types", m.Types, policy.CheckType)
+		v.each(key+".match.clients", m.Clients, func(s string) error { _, err := parseNetwork(s); return err })
+		switch {
+		case api.Profile.Inline != nil:
+			v.profileKeys(key+".profile", api.Profile.Inline)
+		case api.Profile.Name == "":
+			v.bad(key+".profile", "is missing: name a profile, or change one: {injection: block}")
+		default:
+			v.profileName(key+".profile", api.Profile.Name, c)
+		}
+	}
+}
