@@ -6,6 +6,9 @@
 package conf
 
 import (
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"icapd/internal/units"
@@ -16,16 +19,52 @@ import (
 // Config is a whole configuration, defaults filled in. The comments of the example, icapd.yaml, say what each key
 // is for.
 type Config struct {
-	Listen   []Listener         `yaml:"listen"`
-	Admin    Admin              `yaml:"admin"`
-	Limits   Limits             `yaml:"limits"`
-	Timeouts Timeouts           `yaml:"timeouts"`
-	Spool    Spool              `yaml:"spool"`
-	Engines  Engines            `yaml:"engines"`
-	Services map[string]Service `yaml:"services"`
-	Profiles Profiles           `yaml:"profiles"`
-	APIs     []API              `yaml:"apis"`
-	Log      Log                `yaml:"log"`
+	Listen       []Listener         `yaml:"listen"`
+	TrustedPeers []string           `yaml:"trusted_peers"`
+	Lenient      bool               `yaml:"lenient"`
+	Admin        Admin              `yaml:"admin"`
+	Limits       Limits             `yaml:"limits"`
+	Timeouts     Timeouts           `yaml:"timeouts"`
+	Spool        Spool              `yaml:"spool"`
+	Engines      Engines            `yaml:"engines"`
+	Services     map[string]Service `yaml:"services"`
+	Profiles     Profiles           `yaml:"profiles"`
+	APIs         []API              `yaml:"apis"`
+	Log          Log                `yaml:"log"`
+
+	places map[string]position
+}
+
+// Given reports whether a file or flag has said something about the key, "engines.yara.rules", or whether it has
+// its default.
+func (c *Config) Given(key string) bool {
+	_, ok := c.places[key]
+	return ok
+}
+
+// At returns where a key was given, in the form "icapd.yaml:12:3", or the key alone if it has its default. It is for
+// those who find out more about a value than this package can: that a certificate does not fit its key.
+func (c *Config) At(key string) string {
+	p := Problem{Key: key}
+	if at, ok := c.places[key]; ok {
+		p.Source, p.Line, p.Column = at.source, at.line, at.column
+	}
+	return strings.TrimSuffix(p.Error(), ": ")
+}
+
+// Trusts returns a function that reports whether the ICAP client at an address is believed about whom it speaks
+// for. It does not see later changes of c.
+func (c *Config) Trusts() func(netip.Addr) bool {
+	var networks []netip.Prefix
+	for _, s := range c.TrustedPeers {
+		if p, err := parseNetwork(s); err == nil {
+			networks = append(networks, p)
+		}
+	}
+	return func(a netip.Addr) bool {
+		a = a.Unmap()
+		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
 }
 
 // Listener is an address that ICAP clients connect to. A bare string means its address.
@@ -211,8 +250,9 @@ const DefaultProfile = "default"
 // Default returns the configuration that an empty file means.
 func Default() *Config {
 	return &Config{
-		Listen: []Listener{{Address: "127.0.0.1:1344"}},
-		Admin:  Admin{Address: "127.0.0.1:8344"},
+		Listen:       []Listener{{Address: "127.0.0.1:1344"}},
+		TrustedPeers: []string{"127.0.0.0/8", "::1"},
+		Admin:        Admin{Address: "127.0.0.1:8344"},
 		Limits: Limits{
 			Connections: 10_000, HeaderBytes: 64 * units.KiB, BodyBytes: units.GiB, MemoryBytes: units.MiB,
 			TotalMemoryBytes: 256 * units.MiB, DecodedBytes: 2 * units.GiB,

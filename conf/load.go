@@ -18,16 +18,17 @@ type Options struct {
 	Sets []string // key=value, each of which wins over the file and over those before it
 }
 
-// Load reads a configuration. The error is Problems for what is wrong with it.
+// Load reads a configuration. The error is Problems for what is wrong with it. With an error, the configuration
+// is what could be made of the rest, never nil: good for finding out what else is wrong, and for nothing else.
 func Load(o Options) (*Config, error) {
 	var text []byte
 	if o.File != "" {
 		info, err := os.Stat(o.File)
 		if err == nil && info.Size() > maxFile {
-			return nil, Problems{{Source: o.File, Text: "is too large for a configuration"}}
+			return Default(), Problems{{Source: o.File, Text: "is too large for a configuration"}}
 		}
 		if text, err = os.ReadFile(o.File); err != nil {
-			return nil, Problems{{Source: o.File, Text: plain(err)}}
+			return Default(), Problems{{Source: o.File, Text: plain(err)}}
 		}
 	}
 	return parseConfig(o.File, text, o.Sets, stat)
@@ -71,8 +72,9 @@ func parseConfig(source string, text []byte, sets []string, stat func(string) er
 	d.resolve(c)
 	v := validator{decoder: &d, stat: stat}
 	v.config(c)
+	c.places = d.places
 	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
+		return c, d.problems.sorted()
 	}
 	return c, nil
 }

@@ -60,6 +60,7 @@ func (v *validator) given(key string) bool {
 
 func (v *validator) config(c *Config) {
 	v.listeners(c.Listen)
+	v.each("trusted_peers", c.TrustedPeers, func(s string) error { _, err := parseNetwork(s); return err })
 	v.admin(&c.Admin)
 	v.limits(&c.Limits)
 	v.timeouts(&c.Timeouts)
@@ -206,29 +207,36 @@ func (v *validator) timeouts(t *Timeouts) {
 	between(v, "timeouts.drain", t.Drain, 0, time.Hour)
 }
 
-func (v *validator) sources(key string, list []Source) {
-	for i, s := range list {
-		k := fmt.Sprintf("%s[%d]", key, i)
+// sources checks where rules come from. Those that are not there are taken out of the list, so that whoever goes
+// on to compile the others does not complain a second time.
+func (v *validator) sources(key string, list *[]Source) {
+	var good []Source
+	for i, s := range *list {
+		k, before := fmt.Sprintf("%s[%d]", key, i), len(v.problems)
 		switch {
 		case s == "":
 			v.bad(k, "is empty: write builtin, a file or a folder")
 		case s != Builtin:
 			v.file(k, string(s))
 		}
-		if slices.Contains(list[:i], s) {
+		if slices.Contains((*list)[:i], s) {
 			v.bad(k, "%s is here twice", s)
 		}
+		if len(v.problems) == before {
+			good = append(good, s)
+		}
 	}
+	*list = good
 }
 
 func (v *validator) engines(e *Engines) {
-	v.sources("engines.yara.rules", e.Yara.Rules)
+	v.sources("engines.yara.rules", &e.Yara.Rules)
 	between(v, "engines.yara.timeout", e.Yara.Timeout, time.Millisecond, time.Hour)
 	between(v, "engines.yara.workers", e.Yara.Workers, 0, 1024)
 	v.file("engines.yara.cache", string(e.Yara.Cache))
-	v.sources("engines.hashes.files", e.Hashes.Files)
-	v.sources("engines.hashes.allow", e.Hashes.Allow)
-	v.sources("engines.injection.rules", e.Injection.Rules)
+	v.sources("engines.hashes.files", &e.Hashes.Files)
+	v.sources("engines.hashes.allow", &e.Hashes.Allow)
+	v.sources("engines.injection.rules", &e.Injection.Rules)
 	for i, a := range e.Clamd.Addresses {
 		key := fmt.Sprintf("engines.clamd.addresses[%d]", i)
 		v.check(key, checkClamd(a))
