@@ -50,8 +50,8 @@ func newAutomaton(rules []*Rule) *automaton {
 		return &a.literals[i]
 	}
 	for _, t := range triggers {
-		for _, w := range strings.Split(t.words, "\x00") {
-			add(w).groups |= t.group
+		for _, w := range strings.Fields(t.words) {
+			add(strings.ReplaceAll(w, "~", " ")).groups |= t.group
 		}
 	}
 	for i, r := range rules {

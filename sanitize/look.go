@@ -1,40 +1,238 @@
 package sanitize
 
 import (
-	"strings"
+	"bytes"
+	"slices"
 
-	"github.com/corazawaf/libinjection-go"
+	"icapd/scan"
+)
+
+const (
+	// windowBefore and windowAfter are how far from a literal's end an expression may look, in bytes.
+	windowBefore = 512
+	windowAfter  = 1024
+
+	// expressionBudget bounds the bytes of one value's views that expressions are tried on: so much for any
+	// value, and as much again as the value is long.
+	expressionBudget = 256 << 10
+
+	// maxValue bounds a value, in bytes. A field of that size is no field.
+	maxValue = 64 << 20
 )
 
 // look is the working memory of one look at one value. It is used again and again, by one goroutine.
 type look struct {
 	engine   *Engine
 	literals literalHits
+	buffers  [2][]byte
+	lowered  []byte
+	tokens   []sqlToken
+
+	// of the value in hand
+	fc     *FieldContext
+	size   int // of the value as it came
+	hits   []Hit
+	budget int
+	spent  bool
+
+	// of the view in hand
+	view     []byte
+	low      []byte // view in lower case, same length
+	groups   group
+	kinds    byteKind
+	via      []string
+	contexts contextSet
+	known    bool // contexts has been worked out
 }
 
 func newLook(e *Engine) *look { return &look{engine: e} }
 
-// inspect appends the hits in value to dst. It reports whether a limit kept it from looking at all of it.
+// inspect appends the hits in value to dst, the most severe of each class. It reports whether a limit kept it
+// from looking at all of it.
 func (l *look) inspect(dst []Hit, value []byte, fc *FieldContext) ([]Hit, bool) {
-	groups, kinds := l.engine.filter.run(value, &l.literals)
-	if kinds&kindQuote != 0 || groups&groupSQL != 0 {
-		if ok, _ := libinjection.IsSQLi(string(value)); ok {
-			dst = l.sign(dst, signSQL, value, fc)
+	l.all(value, fc)
+	kept := len(dst)
+	for _, h := range l.hits {
+		i := slices.IndexFunc(dst[kept:], func(o Hit) bool { return o.Rule.Class == h.Rule.Class })
+		switch {
+		case i < 0:
+			dst = append(dst, h)
+		case h.Severity > dst[kept+i].Severity:
+			dst[kept+i] = h
 		}
 	}
-	if kinds&kindTag != 0 || groups&groupMarkup != 0 {
-		if strings.Contains(string(value), "<") && libinjection.IsXSS(string(value)) {
-			dst = l.sign(dst, signXSS, value, fc)
-		}
-	}
-	return dst, false
+	return dst, l.spent
 }
 
-func (l *look) sign(dst []Hit, s sign, value []byte, fc *FieldContext) []Hit {
-	for _, r := range l.engine.bySign[s] {
-		if !l.engine.switchedOff(r, fc) {
-			dst = append(dst, Hit{Rule: r, Severity: r.severity, Excerpt: excerpt(value, 0, len(value))})
+// all leaves every hit in l.hits.
+func (l *look) all(value []byte, fc *FieldContext) {
+	l.hits, l.spent, l.via, l.fc, l.size = l.hits[:0], false, nil, fc, len(value)
+	if len(value) > maxValue {
+		value, l.spent = value[:maxValue], true
+	}
+	groups, kinds := l.engine.filter.run(value, &l.literals)
+	if groups == 0 && kinds&kindsOfInterest == 0 && !packed(value, kinds) {
+		return
+	}
+	l.budget = expressionBudget + len(value)
+	l.look(value, groups, kinds)
+	l.unwrap(value, kinds)
+}
+
+// packed reports whether the value could be base64 or hex as a whole.
+func packed(value []byte, kinds byteKind) bool {
+	return kinds&kindUnpackable == 0 && len(value) >= minPacked && len(value) <= 2*maxPacked
+}
+
+// unwrap takes layers off and looks at what is under each, until nothing changes or the rounds are up.
+func (l *look) unwrap(value []byte, kinds byteKind) {
+	current, which := value, 0
+	for range maxRounds {
+		changed := false
+		for i := range layers {
+			y := &layers[i]
+			if kinds&y.wants == 0 {
+				continue
+			}
+			out, ok := y.decode(l.buffers[which][:0], current)
+			l.buffers[which] = out[:0]
+			if !ok {
+				continue
+			}
+			current, which, changed = out, 1-which, true
+			kinds = l.under(current, y.name)
+		}
+		if packed(current, kinds) {
+			out, name := decodePacked(l.buffers[which][:0], current)
+			l.buffers[which] = out[:0]
+			if name != "" {
+				current, which, changed = out, 1-which, true
+				kinds = l.under(current, name)
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// under looks at a view beneath one more layer and returns the kinds of bytes in it.
+func (l *look) under(view []byte, name string) byteKind {
+	if len(l.via) == 0 || l.via[len(l.via)-1] != name {
+		l.via = append(l.via[:len(l.via):len(l.via)], name)
+	}
+	groups, kinds := l.engine.filter.run(view, &l.literals)
+	l.look(view, groups, kinds)
+	return kinds
+}
+
+// look shows one view to the detectors that its bytes call for.
+func (l *look) look(view []byte, groups group, kinds byteKind) {
+	l.view, l.low, l.groups, l.kinds, l.known = view, nil, groups, kinds, false
+	if groups&groupLiteral != 0 {
+		l.expressions()
+	}
+	for i := range detectors {
+		d := &detectors[i]
+		if groups&d.group != 0 || kinds&d.kinds != 0 {
+			if l.low == nil {
+				l.lowered = lower(l.lowered[:0], view)
+				l.low = l.lowered
+			}
+			d.look(l)
+		}
+	}
+}
+
+// lower appends src in ASCII lower case.
+func lower(dst, src []byte) []byte {
+	dst = append(dst, src...)
+	for i, c := range dst {
+		if 'A' <= c && c <= 'Z' {
+			dst[i] = c + 'a' - 'A'
 		}
 	}
 	return dst
 }
+
+// expressions tries the rules whose literals occur.
+func (l *look) expressions() {
+	for _, h := range l.literals.hits {
+		for _, i := range l.engine.filter.literals[h.literal].rules {
+			r := l.engine.rules[i]
+			if l.has(r) || !l.applies(r) {
+				continue
+			}
+			start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
+			window := l.view[start:end]
+			at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
+			if r.pattern != nil {
+				if l.budget -= len(window); l.budget < 0 {
+					l.spent = true
+					return
+				}
+				if at = r.pattern.FindIndex(window); at == nil {
+					continue
+				}
+			}
+			if r.not != nil && r.not.Match(window) {
+				continue
+			}
+			l.hit(r, start+at[0], start+at[1])
+		}
+	}
+}
+
+// has reports whether the rule hit already.
+func (l *look) has(r *Rule) bool {
+	return slices.ContainsFunc(l.hits, func(h Hit) bool { return h.Rule == r && !h.Spared })
+}
+
+// applies reports whether the rule is meant for the field in hand.
+func (l *look) applies(r *Rule) bool {
+	kind := l.fc.Kind
+	if kind == scan.KindUnknown {
+		kind = scan.KindString
+	}
+	if r.kinds != 0 && r.kinds&(1<<kind) == 0 {
+		return false
+	}
+	return len(r.Types) == 0 || slices.Contains(r.Types, l.fc.Type)
+}
+
+// sign takes what a detector saw at a place of the view.
+func (l *look) sign(s sign, start, end int) {
+	for _, r := range l.engine.bySign[s] {
+		if l.applies(r) {
+			l.hit(r, start, end)
+		}
+	}
+}
+
+func (l *look) hit(r *Rule, start, end int) {
+	if l.engine.switchedOff(r, l.fc) {
+		return
+	}
+	h := Hit{Rule: r, Severity: r.severity, Via: l.via, Excerpt: excerpt(l.view, start, end)}
+	if r.spare != 0 && r.spare&l.context() != 0 {
+		h.Severity, h.Spared = min(h.Severity, scan.Low), true
+	}
+	if i := slices.IndexFunc(l.hits, func(o Hit) bool { return o.Rule == r }); i >= 0 {
+		if l.hits[i].Spared && !h.Spared {
+			l.hits[i] = h
+		}
+		return
+	}
+	l.hits = append(l.hits, h)
+}
+
+// context says, once a view, what kind of text the view is.
+func (l *look) context() contextSet {
+	if !l.known {
+		l.contexts, l.known = contextOf(l.view), true
+	}
+	return l.contexts
+}
+
+// has reports whether s, in lower case, occurs in the view.
+func (l *look) contains(s string) bool { return bytes.Contains(l.low, []byte(s)) }

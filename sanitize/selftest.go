@@ -43,5 +43,8 @@ func (e *Engine) hits(r *Rule, text string) bool {
 
 // inspectAll is Inspect without leaving out the weaker hits of a class.
 func (e *Engine) inspectAll(value []byte, fc FieldContext) []Hit {
-	return e.Inspect(nil, value, fc)
+	l := e.pool.Get().(*look)
+	defer e.pool.Put(l)
+	l.all(value, &fc)
+	return slices.Clone(l.hits)
 }

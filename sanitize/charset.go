@@ -1,0 +1,161 @@
+package sanitize
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// folds are characters that software maps to ASCII although Unicode's compatibility forms do not: the best-fit
+// tables of Windows code pages, and look-alike quotes and slashes.
+var folds = map[rune]byte{
+	0x2018: '\'', 0x2019: '\'', 0x201A: '\'', 0x201B: '\'', 0x2032: '\'', 0x02B9: '\'', 0x02BC: '\'', 0x02C8: '\'',
+	0x201C: '"', 0x201D: '"', 0x201E: '"', 0x2033: '"', 0x02BA: '"',
+	0x2039: '<', 0x203A: '>', 0x2329: '<', 0x232A: '>', 0x3008: '<', 0x3009: '>', 0x276E: '<', 0x276F: '>',
+	0x2044: '/', 0x2215: '/', 0x29F8: '/', 0x2571: '/', 0x2216: '\\', 0x29F5: '\\', 0x29F9: '\\', 0x20E5: '\\',
+	0x2236: ':', 0x05C3: ':', 0x0589: ':', 0x204E: '*', 0x2217: '*', 0x223C: '~', 0x2223: '|', 0x01C0: '|',
+	0xEFC8: '/', 0xF025: '\\',
+}
+
+// maxCompatibility bounds the growth by compatibility decomposition: one ligature can become 33 bytes.
+const maxCompatibility = 3
+
+// decodeCompatibility folds full-width and other compatibility forms (NFKC, Unicode annex 15) and look-alikes of
+// ASCII punctuation.
+func decodeCompatibility(dst, src []byte) ([]byte, bool) {
+	start := len(dst)
+	if !utf8.Valid(src) {
+		return dst, false
+	}
+	folded := false
+	for i := 0; i < len(src); {
+		if src[i] < utf8.RuneSelf {
+			dst = append(dst, src[i])
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(src[i:])
+		if c, ok := folds[r]; ok {
+			dst = append(dst, c)
+			folded = true
+		} else {
+			dst = append(dst, src[i:i+n]...)
+		}
+		i += n
+	}
+	if norm.NFKC.IsNormal(dst[start:]) {
+		return dst, folded
+	}
+	out := norm.NFKC.Append(nil, dst[start:]...)
+	if len(out) > maxCompatibility*len(src)+64 {
+		return dst, folded
+	}
+	return append(dst[:start], out...), true
+}
+
+// decodeUTF7 resolves the runs of RFC 2152 ("+ADw-"), which old mail and page code reads as markup.
+func decodeUTF7(dst, src []byte) ([]byte, bool) {
+	if !bytes.Contains(src, []byte("+A")) {
+		return dst, false
+	}
+	changed := false
+	for i := 0; i < len(src); {
+		if src[i] != '+' || i+4 > len(src) || src[i+1] != 'A' {
+			dst = append(dst, src[i])
+			i++
+			continue
+		}
+		n, ok := 0, false
+		if dst, n, ok = utf7Run(dst, src[i+1:]); !ok {
+			dst = append(dst, '+')
+			i++
+			continue
+		}
+		i += 1 + n
+		changed = true
+	}
+	return dst, changed
+}
+
+// utf7Run decodes one run of modified base64, without its "+", and takes the "-" that may end it.
+func utf7Run(dst, s []byte) ([]byte, int, bool) {
+	var acc uint32
+	bits, n := 0, 0
+	var units []uint16
+	for n < len(s) && n < 1024 {
+		v := base64Value[s[n]]
+		if v > 63 || s[n] == '-' || s[n] == '_' {
+			break
+		}
+		acc = acc<<6 | uint32(v)
+		n++
+		if bits += 6; bits >= 16 {
+			bits -= 16
+			units = append(units, uint16(acc>>bits)) //nolint:gosec // the low sixteen bits are meant
+		}
+	}
+	if len(units) == 0 {
+		return dst, 0, false
+	}
+	text := utf16.Decode(units)
+	for _, r := range text {
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= 0x80 {
+			return dst, 0, false
+		}
+	}
+	for _, r := range text {
+		dst = utf8.AppendRune(dst, r)
+	}
+	if n < len(s) && s[n] == '-' {
+		n++
+	}
+	return dst, n, true
+}
+
+// decodeLookups resolves the nested lookups of Log4j that write single characters: ${lower:J}, ${::-n},
+// ${env:X:-d}, ${date:'i'}. The innermost ones first; the rounds of the views do the rest.
+func decodeLookups(dst, src []byte) ([]byte, bool) {
+	changed := false
+	for i := 0; i < len(src); {
+		if src[i] == '$' && i+3 < len(src) && src[i+1] == '{' {
+			if n, value, ok := lookup(src[i:]); ok {
+				dst = append(dst, value...)
+				i += n
+				changed = true
+				continue
+			}
+		}
+		dst = append(dst, src[i])
+		i++
+	}
+	return dst, changed
+}
+
+// lookup reads an innermost lookup that yields literal text.
+func lookup(s []byte) (n int, value []byte, ok bool) {
+	const maxLookup = 96
+	s = s[:min(len(s), maxLookup)]
+	end := bytes.IndexByte(s, '}')
+	if end < 0 || bytes.IndexByte(s[2:end], '{') >= 0 {
+		return 0, nil, false
+	}
+	body := s[2:end]
+	if i := bytes.Index(body, []byte(":-")); i >= 0 {
+		return end + 1, body[i+2:], true
+	}
+	name, rest, found := bytes.Cut(body, []byte(":"))
+	if !found || len(rest) == 0 || len(rest) > 16 {
+		return 0, nil, false
+	}
+	switch string(bytes.ToLower(name)) {
+	case "lower", "upper":
+		return end + 1, bytes.ToLower(rest), true
+	case "date":
+		if len(rest) > 2 && rest[0] == '\'' && rest[len(rest)-1] == '\'' {
+			return end + 1, rest[1 : len(rest)-1], true
+		}
+	}
+	return 0, nil, false
+}

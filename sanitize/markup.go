@@ -1,0 +1,370 @@
+package sanitize
+
+import (
+	"bytes"
+
+	"github.com/corazawaf/libinjection-go"
+)
+
+// maxTag bounds how far a tag is read, in bytes: attributes beyond are read by nobody's filter either, but a
+// value of nothing but "<a " must not cost its square.
+const maxTag = 4 << 10
+
+// activeTags run something, load something, or change how the page reads what follows. The value says what the
+// tag needs beside its name to count.
+var activeTags = map[string]tagNeed{
+	"script": needNothing, "applet": needAttribute, "embed": needAttribute, "object": needAttribute, "iframe": needAttribute,
+	"frame": needAttribute, "frameset": needAttribute, "base": needAttribute, "bgsound": needAttribute, "layer": needAttribute,
+	"ilayer": needAttribute, "isindex": needAttribute, "meta": needRefresh, "link": needAttribute, "portal": needAttribute, "fencedframe": needAttribute,
+	"import": needAttribute, "animate": needAttribute, "animatetransform": needAttribute, "set": needAttribute, "handler": needAttribute,
+	"foreignobject": needNothing, "xss": needNothing, "listener": needAttribute, "animatemotion": needAttribute,
+}
+
+type tagNeed uint8
+
+const (
+	needNothing   tagNeed = iota + 1
+	needAttribute         // at least one attribute with a value
+	needRefresh           // http-equiv or charset
+)
+
+// lookMarkup reads the view as HTML does, tolerant of everything, and looks for tags that act.
+func lookMarkup(l *look) {
+	s := l.low
+	for i := 0; i+1 < len(s); {
+		j := bytes.IndexByte(s[i:], '<')
+		if j < 0 || i+j+1 >= len(s) {
+			break
+		}
+		i += j
+		i = l.tag(i)
+	}
+	if l.contains("javascript:") || l.contains("vbscript:") || l.contains("data:") || l.contains("script") {
+		l.schemes()
+	}
+	l.attributeBreakout()
+	l.styles()
+	if bytes.IndexByte(s, '<') >= 0 && l.isXSS() {
+		l.sign(signMarkupFingerprint, 0, len(s))
+	}
+}
+
+// isXSS asks libinjection, which is right about tags but also takes any style attribute, XML head or namespace
+// for an attack.
+func (l *look) isXSS() bool {
+	for _, harmless := range []string{"<?xml", "xmlns", "style=", "style ="} {
+		if l.contains(harmless) {
+			return false
+		}
+	}
+	text := l.view[:min(len(l.view), maxFingerprint)]
+	return bytes.IndexByte(text, '<') >= 0 && libinjection.IsXSS(string(text))
+}
+
+// tag reads what begins with "<" at i and returns where to go on.
+func (l *look) tag(i int) int {
+	s := l.low
+	start := i + 1
+	for start < len(s) && (s[start] == '/' || s[start] == 0 || s[start] == '<' || s[start] == '%' && start-i < 2) {
+		start++
+	}
+	if start >= len(s) {
+		return len(s)
+	}
+	if s[start] == '!' || s[start] == '?' {
+		return l.declaration(i, start)
+	}
+	if !isLetter(s[start]) {
+		return start
+	}
+	end := start
+	for end < len(s) && (isWord(s[end]) || s[end] == '-' || s[end] == ':') {
+		end++
+	}
+	name := s[start:end]
+	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
+		name = name[colon+1:]
+	}
+	closed := s[i+1] == '/'
+	t := l.attributes(end)
+	l.judgeTag(i, string(name), closed, t)
+	return max(t.end, end)
+}
+
+// tagSummary is what the attributes of a tag come to.
+type tagSummary struct {
+	end        int // behind the tag
+	attributes int // with a value
+	handler    bool
+	source     bool // src, srcdoc, data, href ...
+	srcdoc     bool
+	refresh    bool
+	external   bool // a handler-like attribute that only script engines read
+	terminated bool
+}
+
+// attributes reads the attributes of a tag from i on.
+func (l *look) attributes(i int) tagSummary {
+	s := l.low[:min(len(l.low), i+maxTag)]
+	t := tagSummary{}
+	for i < len(s) && s[i] != '>' && s[i] != '<' {
+		if !isLetter(s[i]) {
+			i = l.skipInTag(s, i)
+			continue
+		}
+		start := i
+		for i < len(s) && (isWord(s[i]) || s[i] == '-' || s[i] == ':') {
+			i++
+		}
+		end := i
+		for i < len(s) && (isSpace(s[i]) || s[i] == '/' || s[i] < ' ' || s[i] == '\\' && i+1 < len(s) && s[i+1] == '=') {
+			i++
+		}
+		if i >= len(s) || s[i] != '=' {
+			if end > i {
+				i = end
+			}
+			continue
+		}
+		i++
+		t.attributes++
+		t.note(s[start:end])
+		i = endOfValue(s, i)
+	}
+	t.terminated = i < len(s) && s[i] == '>'
+	if t.terminated {
+		i++
+	}
+	t.end = i
+	return t
+}
+
+// skipInTag passes what is between attributes: separators, and the quoted pieces that malformed tags have.
+func (l *look) skipInTag(s []byte, i int) int {
+	if s[i] == '"' || s[i] == '\'' {
+		// A quote that stands alone hides nothing: what follows is read as attributes.
+		return i + 1
+	}
+	return i + 1
+}
+
+func (t *tagSummary) note(name []byte) {
+	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 && len(name) > colon+1 {
+		name = name[colon+1:]
+	}
+	switch {
+	case isHandler(name):
+		t.handler = true
+	case string(name) == "srcdoc", string(name) == "formaction":
+		t.srcdoc = true
+	case string(name) == "http-equiv":
+		t.refresh = true
+	case string(name) == "src", string(name) == "href", string(name) == "data", string(name) == "action", string(name) == "code", string(name) == "classid", string(name) == "codebase":
+		t.source = true
+	}
+}
+
+// isHandler reports whether an attribute's name is an event handler's: on and a word.
+func isHandler(name []byte) bool {
+	if len(name) < 5 || name[0] != 'o' || name[1] != 'n' {
+		return false
+	}
+	for _, c := range name[2:] {
+		if !isLetter(c) && !isDigit(c) {
+			return false
+		}
+	}
+	switch string(name) {
+	case "online", "only", "once", "onto", "ongoing", "onboarding", "onward", "onwards", "onlyif", "one":
+		return false
+	}
+	return true
+}
+
+// endOfValue returns the index behind an attribute's value.
+func endOfValue(s []byte, i int) int {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	if i >= len(s) {
+		return i
+	}
+	if q := s[i]; q == '"' || q == '\'' || q == '`' {
+		if end := bytes.IndexByte(s[i+1:], q); end >= 0 {
+			return i + end + 2
+		}
+		return i + 1
+	}
+	for i < len(s) && !isSpace(s[i]) && s[i] != '>' {
+		i++
+	}
+	return i
+}
+
+func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
+	end := min(t.end, i+80)
+	switch {
+	case t.handler:
+		l.sign(signMarkupHandler, i, end)
+	case t.srcdoc:
+		l.sign(signMarkupActive, i, end)
+	case name == "script" && !closed:
+		l.sign(signMarkupScript, i, end)
+	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):
+		l.sign(signMarkupScript, i, end)
+	case closed && name == "script":
+		l.sign(signMarkupScript, i, end)
+	}
+	switch activeTags[name] {
+	case needAttribute:
+		if t.attributes > 0 && !closed {
+			l.sign(signMarkupActive, i, end)
+		}
+	case needRefresh:
+		if t.refresh {
+			l.sign(signMarkupActive, i, end)
+		}
+	case needNothing:
+		if name != "script" {
+			l.sign(signMarkupActive, i, end)
+		}
+	}
+	// An image or form that a value leaves open swallows the page that follows.
+	if !t.terminated && t.end >= len(l.low) && t.source && i > 0 && len(l.low) < 256 {
+		l.sign(signMarkupDangling, i, end)
+	}
+}
+
+// declaration passes comments, CDATA, doctypes and processing instructions.
+func (l *look) declaration(i, start int) int {
+	s := l.low
+	rest := s[start:]
+	switch {
+	case hasPrefix(string(rest[:min(len(rest), 12)]), "?import"), hasPrefix(string(rest[:min(len(rest), 16)]), "?xml-stylesheet"):
+		l.sign(signMarkupActive, i, min(len(s), i+60))
+	case bytes.HasPrefix(rest, []byte("!--[if")):
+		l.sign(signMarkupConditional, i, min(len(s), i+60))
+	}
+	return start + 1
+}
+
+// schemes looks for script URLs. Browsers ignore white space and controls inside the scheme's name.
+func (l *look) schemes() {
+	s := l.low
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
+		}
+		var name [16]byte
+		n := len(name)
+		j := i - 1
+		for ; j >= 0 && n > 0; j-- {
+			c := s[j]
+			if isLetter(c) {
+				n--
+				name[n] = c
+				continue
+			}
+			if c > ' ' {
+				break
+			}
+			if c == ' ' && n < len(name) { // a space inside ends a word of prose
+				break
+			}
+		}
+		switch scheme := string(name[n:]); {
+		case hasSuffix(scheme, "javascript"), hasSuffix(scheme, "vbscript"), hasSuffix(scheme, "livescript"):
+			if l.scriptURL(j, i) {
+				l.sign(signMarkupScheme, max(0, j+1), min(len(s), i+40))
+			}
+		case scheme == "data" && dataScript(s[i+1:]):
+			l.sign(signMarkupData, max(0, j+1), min(len(s), i+40))
+		}
+	}
+}
+
+func hasSuffix(s, suffix string) bool {
+	return len(s) >= len(suffix) && s[len(s)-len(suffix):] == suffix
+}
+
+// scriptURL tells "javascript:alert(1)" from prose about JavaScript: something follows that is code.
+func (l *look) scriptURL(before, colon int) bool {
+	rest := l.low[colon+1:]
+	rest = rest[:min(len(rest), 400)]
+	if len(rest) == 0 || rest[0] == ' ' && len(rest) > 1 && isLetter(rest[1]) && bytes.IndexAny(rest, "(=`") < 0 {
+		return false
+	}
+	if bytes.HasPrefix(rest, []byte("void(0)")) || bytes.HasPrefix(rest, []byte("void 0")) || bytes.HasPrefix(rest, []byte("//www.")) || rest[0] == ';' && len(rest) == 1 {
+		return false
+	}
+	return bytes.ContainsAny(rest, "(`=\\%&[/") || before >= 0 && (l.low[before] == '"' || l.low[before] == '\'' || l.low[before] == '=')
+}
+
+// dataScript reports whether a data: URL's type is one that browsers run.
+func dataScript(rest []byte) bool {
+	rest = bytes.TrimLeft(rest[:min(len(rest), 64)], " \t\r\n")
+	for _, t := range []string{"text/html", "text/javascript", "text/xml", "application/javascript", "application/x-javascript", "image/svg", "application/xhtml", "text/xsl", "application/xml", "application/ecmascript", "text/x-"} {
+		if bytes.HasPrefix(rest, []byte(t)) {
+			return !bytes.HasPrefix(rest, []byte("image/svg+xml;base64")) && !bytes.HasPrefix(rest, []byte("image/svg+xml,%3csvg")) || t != "image/svg"
+		}
+	}
+	return len(rest) > 2 && rest[0] == ',' && bytes.ContainsAny(rest, "(<")
+}
+
+// attributeBreakout looks for handlers behind a quote or space, with no tag of their own: the value stands
+// inside an attribute of the page.
+func (l *look) attributeBreakout() {
+	s := l.low
+	for i := 0; i+4 < len(s); i++ {
+		if s[i] != 'o' || s[i+1] != 'n' || i > 0 && isWord(s[i-1]) || i > 0 && s[i-1] == '.' {
+			continue
+		}
+		end := i + 2
+		for end < len(s) && (isLetter(s[end])) {
+			end++
+		}
+		name := s[i:end]
+		for end < len(s) && (isSpace(s[end]) || s[end] < ' ' || s[end] == '/') {
+			end++
+		}
+		if end >= len(s) || s[end] != '=' || !isHandler(name) || end+1 < len(s) && s[end+1] == '=' {
+			continue
+		}
+		if l.handlerValue(i, end+1) {
+			l.sign(signMarkupHandler, i, min(len(s), end+40))
+			return
+		}
+	}
+}
+
+// handlerValue tells a handler from a setting called "onsale=true": what it is set to is code, or stands behind
+// a quote that was closed.
+func (l *look) handlerValue(i, value int) bool {
+	s := l.low
+	rest := s[value:min(len(s), value+200)]
+	if bytes.ContainsAny(rest, "(`") || bytes.Contains(rest, []byte("javascript")) || bytes.Contains(rest, []byte("location")) {
+		return true
+	}
+	return i > 1 && (s[i-1] == ' ' || s[i-1] == '/' || s[i-1] == '"' || s[i-1] == '\'') && (s[0] == '"' || s[0] == '\'' || s[0] == '<' || s[0] == '>') && len(s) < 128
+}
+
+// styles looks for styles that run or load something.
+func (l *look) styles() {
+	for _, bad := range []string{"expression(", "-moz-binding", "behavior:", "behaviour:", "@import", "-o-link", "url(javascript", "url(data:text"} {
+		i := bytes.Index(l.low, []byte(bad))
+		if i < 0 {
+			continue
+		}
+		switch {
+		case bad == "expression(" || bad == "-o-link" || bad == "@import":
+			if !l.contains("style") && !(l.contains("{") && l.contains("}") && l.contains(":")) && !(bad == "@import" && (l.contains("javascript") || l.contains("<"))) {
+				continue
+			}
+		case bad == "behavior:" || bad == "behaviour:":
+			if !l.contains("url(") {
+				continue
+			}
+		}
+		l.sign(signMarkupStyle, i, min(len(l.low), i+40))
+	}
+}

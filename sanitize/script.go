@@ -1,0 +1,147 @@
+package sanitize
+
+import "bytes"
+
+// lookScript looks for JavaScript that a value carries into a page's script: calls that attacks make, and the
+// ways around filters. In source code all of it is at home, so rules spare that context.
+func lookScript(l *look) {
+	s := l.low
+	for _, f := range scriptCalls {
+		for from := 0; ; {
+			i := bytes.Index(s[from:], []byte(f.name))
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + len(f.name)
+			if f.word && i > 0 && isWord(s[i-1]) {
+				continue
+			}
+			if end, ok := callAt(s, from); ok && (!f.argument || scriptArgument(s, end)) {
+				l.sign(f.sign, i, min(len(s), end+40))
+				break
+			}
+		}
+	}
+	for _, f := range scriptObjects {
+		if i := bytes.Index(s, []byte(f)); i >= 0 {
+			l.sign(signScriptObject, i, min(len(s), i+40))
+			break
+		}
+	}
+	if i := symbolRun(s); i >= 0 {
+		l.sign(signScriptSymbols, i, min(len(s), i+48))
+	}
+}
+
+// scriptCall is a function that attacks call.
+type scriptCall struct {
+	name     string
+	word     bool // must not be the end of a longer name
+	argument bool // the argument must look like a payload's
+	sign     sign
+}
+
+var scriptCalls = []scriptCall{
+	{"alert", true, true, signScriptCall},
+	{"confirm", true, true, signScriptCall},
+	{"prompt", true, true, signScriptCall},
+	{"eval", true, true, signScriptEval},
+	{"settimeout", true, true, signScriptEval},
+	{"setinterval", true, true, signScriptEval},
+	{"function", true, true, signScriptEval},
+	{"execscript", true, false, signScriptEval},
+	{"fromcharcode", false, false, signScriptEval},
+	{"document.write", false, false, signScriptEval},
+	{"document.writeln", false, false, signScriptEval},
+	{"constructor.constructor", false, false, signScriptEval},
+	{"importscripts", true, false, signScriptEval},
+	{"insertadjacenthtml", false, false, signScriptEval},
+	{"unescape", true, true, signScriptEval},
+	{"atob", true, true, signScriptEval},
+	{"navigator.sendbeacon", false, false, signScriptEval},
+}
+
+var scriptObjects = []string{
+	"document.cookie", "document[", "window[", "self[", "top[", "parent[", "frames[", "globalthis[", "this[", "document.domain",
+	"location.hash", "location='javascript", "location=\"javascript", "location=`javascript", "window.name", "innerhtml=", "innerhtml =",
+	"outerhtml=", "[].constructor", "[][\"filter\"]", "[]['filter']", "constructor['constructor", "constructor[\"constructor", "__proto__[", "\\u0061lert", "onerror=alert", "onerror=eval", "document?.", "location.replace(name", "location=name",
+	"[].map.call", "reflect.apply", "reflect.construct", "new activexobject", "activexobject(",
+}
+
+// callAt reports whether what stands at i calls the name before it: (, ` , ?.(, ['...'](, .call(, )( after a
+// parenthesis that was opened before.
+func callAt(s []byte, i int) (end int, ok bool) {
+	j := i
+	for j < len(s) && (isBlank(s[j]) || s[j] == '\\' || s[j] == '/' && j+1 < len(s) && s[j+1] == '*') {
+		if s[j] == '/' {
+			k := bytes.Index(s[j:min(len(s), j+64)], []byte("*/"))
+			if k < 0 {
+				return 0, false
+			}
+			j += k + 2
+			continue
+		}
+		j++
+	}
+	rest := s[j:]
+	for _, p := range []string{"(", "`", "?.(", ".call(", ".apply(", ".bind(", ")(", "'](", "\"](", "`](", "?.call("} {
+		if bytes.HasPrefix(rest, []byte(p)) {
+			return j + len(p), true
+		}
+	}
+	return 0, false
+}
+
+// scriptArgument tells alert(1), alert('x'), alert(document.cookie), alert`1` and prompt() from a sentence that
+// says "alert (see below)".
+func scriptArgument(s []byte, i int) bool {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	if i >= len(s) {
+		return true
+	}
+	rest := s[i:min(len(s), i+64)]
+	switch c := rest[0]; {
+	case c == ')' || c == '`':
+		return i+1 >= len(s) || s[i+1] != ' ' || bytes.ContainsAny(s[i:min(len(s), i+8)], "/;'\"<")
+	case isDigit(c), c == '\'', c == '"', c == '/', c == '[', c == '!', c == '+', c == '-', c == '~', c == '`', c == '&', c == '\\', c == '$' && len(rest) > 1 && rest[1] == '{', c == '(':
+		return true
+	case bytes.HasPrefix(rest, []byte("s)")), bytes.HasPrefix(rest, []byte("see ")), bytes.HasPrefix(rest, []byte("e.g.")):
+		return false
+	}
+	end := 0
+	for end < len(rest) && (isWord(rest[end]) || rest[end] == '.' || rest[end] == '$') {
+		end++
+	}
+	if end == 0 {
+		return false
+	}
+	if end == len(rest) {
+		return true
+	}
+	switch rest[end] {
+	case ')', '(', '[', '+', ',', '=', '`', ';', '?':
+		return bytes.IndexByte(rest[:end], ' ') < 0
+	}
+	return false
+}
+
+// symbolRun finds code that is written with brackets, signs and quotes only, which needs no letters to run.
+func symbolRun(s []byte) int {
+	start, brackets := 0, 0
+	for i := range len(s) + 1 {
+		if i < len(s) && bytes.IndexByte([]byte("[]()!+{}$_=:\"'`\\,;."), s[i]) >= 0 {
+			if bytes.IndexByte([]byte("[]()!+"), s[i]) >= 0 {
+				brackets++
+			}
+			continue
+		}
+		if i-start >= 24 && brackets >= 16 && bytes.Contains(s[start:i], []byte("+")) && bytes.Contains(s[start:i], []byte("[")) && bytes.Contains(s[start:i], []byte("(")) {
+			return start
+		}
+		start, brackets = i+1, 0
+	}
+	return -1
+}

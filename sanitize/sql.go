@@ -1,0 +1,569 @@
+package sanitize
+
+import (
+	"bytes"
+
+	"github.com/corazawaf/libinjection-go"
+)
+
+// sqlReading is one reading of a view as SQL.
+type sqlReading struct {
+	l      *look
+	low    []byte
+	t      []sqlToken
+	quoted bool // the view begins inside a string that its first token closes
+}
+
+// lookSQL reads the view as SQL in the three places where it may land: bare, and between either quotes.
+func lookSQL(l *look) {
+	l.tokens = lexSQL(l.tokens[:0], l.low, 0)
+	r := sqlReading{l: l, low: l.low, t: l.tokens}
+	r.read()
+	for _, quote := range []byte{'\'', '"'} {
+		if bytes.IndexByte(l.low, quote) < 0 {
+			continue
+		}
+		l.tokens = lexSQL(l.tokens[:0], l.low, quote)
+		if len(l.tokens) == 0 {
+			continue
+		}
+		r.t, r.quoted = l.tokens, true
+		r.read()
+		r.breakout()
+	}
+	l.lookFingerprint()
+}
+
+// kind returns the kind of token i, sqlOther beyond the end.
+func (r *sqlReading) kind(i int) sqlKind {
+	if i < 0 || i >= len(r.t) {
+		return sqlOther
+	}
+	return r.t[i].kind
+}
+
+func (r *sqlReading) word(i int) sqlWordKind {
+	if i < 0 || i >= len(r.t) {
+		return 0
+	}
+	return r.t[i].word
+}
+
+func (r *sqlReading) text(i int) string {
+	if i < 0 || i >= len(r.t) {
+		return ""
+	}
+	return string(r.low[r.t[i].start:r.t[i].end])
+}
+
+func (r *sqlReading) is(i int, word string) bool {
+	return i >= 0 && i < len(r.t) && r.t[i].kind == sqlWord && string(r.low[r.t[i].start:r.t[i].end]) == word
+}
+
+// ends reports whether the statement is over at i: nothing more, a comment, a semicolon.
+func (r *sqlReading) ends(i int) bool {
+	return i >= len(r.t) || r.t[i].kind == sqlComment || r.t[i].kind == sqlSemi
+}
+
+// call reports whether token i is a name with a parenthesis right behind it, or with at most white space
+// between if the name is a function of SQL only.
+func (r *sqlReading) call(i int) bool {
+	if r.kind(i) != sqlWord || r.kind(i+1) != sqlLeft {
+		return false
+	}
+	return r.t[i].end == r.t[i+1].start || r.word(i)&(wordFunction|wordStrong) != 0
+}
+
+func (r *sqlReading) sign(s sign, i, j int) {
+	if j = min(j, len(r.t)-1); i <= j {
+		r.l.sign(s, r.t[i].start, r.t[j].end)
+	}
+}
+
+// read looks for what says SQL wherever it stands.
+func (r *sqlReading) read() {
+	for i := range r.t {
+		t := &r.t[i]
+		switch {
+		case t.kind == sqlLogic, t.word&(wordLogic|wordCondition) != 0:
+			r.condition(i)
+		case t.kind == sqlSemi:
+			if j := r.skipComments(i + 1); r.word(j)&wordStatement != 0 && r.statement(j) >= 2 {
+				r.sign(signSQLStacked, i, j+4)
+			}
+		case t.kind == sqlLeft:
+			if r.word(i+1)&wordSelect != 0 && r.selectScore(i+1) >= 2 {
+				r.sign(signSQLSubquery, i, i+6)
+			}
+		case t.kind == sqlComment:
+			r.comment(i)
+		case t.kind == sqlVar:
+			r.variable(i)
+		}
+		if t.word != 0 {
+			r.keyword(i)
+		}
+	}
+	r.wholeStatement()
+}
+
+func (r *sqlReading) skipComments(i int) int {
+	for r.kind(i) == sqlComment {
+		i++
+	}
+	return i
+}
+
+func (r *sqlReading) keyword(i int) {
+	w := r.word(i)
+	switch {
+	case w&wordUnion != 0 && r.union(i):
+		r.sign(signSQLUnion, i, i+6)
+	case w&wordStrong != 0:
+		r.strong(i)
+	case w&wordMeta != 0:
+		r.meta(i)
+	case r.is(i, "waitfor") && (r.is(i+1, "delay") || r.is(i+1, "time")) && (r.kind(i+2) == sqlString || r.kind(i+2) == sqlOpen || r.kind(i+2) == sqlVar):
+		r.sign(signSQLTime, i, i+2)
+	case r.is(i, "into") && (r.is(i+1, "outfile") || r.is(i+1, "dumpfile")):
+		r.sign(signSQLFile, i, i+3)
+	case r.is(i, "procedure") && r.is(i+1, "analyse"):
+		r.sign(signSQLFunction, i, i+2)
+	case w&wordFunction != 0 && r.call(i):
+		r.function(i)
+	case (r.is(i, "order") || r.is(i, "group")) && r.is(i+1, "by"):
+		r.orderBy(i)
+	}
+	if i > 0 && w&wordStatement != 0 && (r.is(i, "exec") || r.is(i, "execute")) && r.statement(i) >= 2 {
+		r.sign(signSQLStacked, i, i+4)
+	}
+}
+
+// union reports whether a SELECT with a list follows.
+func (r *sqlReading) union(i int) bool {
+	j := r.skipComments(i + 1)
+	for r.is(j, "all") || r.is(j, "distinct") || r.is(j, "distinctrow") || r.kind(j) == sqlLeft || r.kind(j) == sqlComment || r.kind(j) == sqlVar {
+		j++
+	}
+	if r.is(j, "values") && r.kind(j+1) == sqlLeft {
+		return true
+	}
+	if r.word(j)&wordSelect == 0 {
+		return false
+	}
+	k := r.skipComments(j + 1)
+	for r.is(k, "all") || r.is(k, "distinct") || r.is(k, "top") || r.kind(k) == sqlLeft {
+		k++
+	}
+	switch r.kind(k) {
+	case sqlNumber, sqlString, sqlOpen, sqlVar, sqlComma:
+		return true
+	case sqlOp, sqlCompare:
+		return true
+	case sqlWord:
+		if r.word(k)&wordLiteral != 0 || r.call(k) {
+			return true
+		}
+		switch r.kind(k + 1) {
+		case sqlComma, sqlDot, sqlComment, sqlLogic:
+			return true
+		}
+		return r.word(k+1)&wordFrom != 0
+	}
+	return k >= len(r.t) && (i == 0 || r.kind(j+1) == sqlComment || r.quoted || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlComment || r.kind(i-1) == sqlRight)
+}
+
+// strong looks at a function that only databases have.
+func (r *sqlReading) strong(i int) {
+	name := r.text(i)
+	if r.kind(i-1) == sqlDot && (name == "sleep" || name == "edit") {
+		return // a method of something else
+	}
+	switch name {
+	case "sleep", "benchmark", "pg_sleep", "pg_sleep_for", "randomblob", "generate_series", "receive_message":
+		if r.kind(i+1) == sqlLeft && r.kind(i+2) != sqlRight && r.delay(i) {
+			r.sign(signSQLTime, i, i+4)
+		}
+	case "edit", "readfile", "writefile":
+		if r.kind(i+1) == sqlLeft && r.kind(i+2) == sqlString && r.contains("select") {
+			r.sign(signSQLFunction, i, i+4)
+		}
+	default:
+		if r.kind(i+1) == sqlLeft || r.kind(i+1) == sqlDot || r.kind(i-1) == sqlDot || r.quoted || r.word(i-1)&wordStatement != 0 ||
+			r.kind(i+1) == sqlString || r.kind(i+1) == sqlOpen {
+			r.sign(signSQLFunction, i, i+4)
+		}
+	}
+}
+
+// delay tells a delay in a condition from a call in a program: its argument is a number, a string, or SQL.
+func (r *sqlReading) delay(i int) bool {
+	switch r.kind(i + 2) {
+	case sqlNumber, sqlString, sqlOpen, sqlLeft, sqlOther, sqlOp:
+		return true
+	case sqlWord:
+		return r.word(i+2) != 0 || r.contains("select") || r.quoted
+	}
+	return false
+}
+
+func (r *sqlReading) contains(s string) bool { return bytes.Contains(r.low, []byte(s)) }
+
+// meta looks at the name of a catalogue: damning where it is read from.
+func (r *sqlReading) meta(i int) {
+	if r.is(i, "dual") {
+		if r.word(i-1)&wordFrom != 0 && r.contains("select") {
+			r.sign(signSQLMeta, i-1, i)
+		}
+		return
+	}
+	j := i
+	for r.kind(j-1) == sqlDot {
+		j--
+		if r.kind(j-1) == sqlWord {
+			j--
+		}
+	}
+	if r.word(j-1)&wordFrom != 0 || r.word(i-1)&wordFrom != 0 || r.is(j-1, "join") || r.is(j-1, "exists") {
+		r.sign(signSQLMeta, i-1, i+2)
+	}
+}
+
+// function looks at a call of a function that other languages have too: it counts when the arguments or what
+// stands before are SQL's.
+func (r *sqlReading) function(i int) {
+	if r.word(i+2)&wordSelect != 0 || r.kind(i+2) == sqlLeft && r.word(i+3)&wordSelect != 0 {
+		r.sign(signSQLSubquery, i, i+6)
+		return
+	}
+	name := r.text(i)
+	if (name == "char" || name == "chr" || name == "nchar") && r.kind(i+2) == sqlNumber && r.kind(i+3) == sqlRight &&
+		(r.kind(i+4) == sqlLogic || r.kind(i+4) == sqlOp) && (r.word(i+5)&wordFunction != 0 || r.kind(i+4) == sqlLogic) {
+		r.sign(signSQLFunction, i, i+6)
+		return
+	}
+	// ascii(substring(...)), cast(version() ...): one inside the other.
+	if r.word(i+2)&wordFunction != 0 && r.call(i+2) && r.t[i].end == r.t[i+1].start && (r.quoted || r.contains("select") || r.kind(i-1) == sqlLogic || r.word(i-1)&wordLogic != 0) {
+		r.sign(signSQLFunction, i, i+6)
+	}
+	if (name == "if" || name == "iif" || name == "elt" || name == "make_set") && r.kind(i+2) != sqlRight && r.contains("select") && r.t[i].end == r.t[i+1].start {
+		r.sign(signSQLFunction, i, i+6)
+	}
+}
+
+// orderBy looks at ORDER BY with column numbers, with which columns are counted.
+func (r *sqlReading) orderBy(i int) {
+	j := i + 2
+	for r.kind(j) == sqlNumber || r.kind(j) == sqlComma {
+		j++
+	}
+	if j == i+2 {
+		return
+	}
+	before := r.kind(i - 1)
+	commented := r.kind(j) == sqlComment
+	if commented || (before == sqlNumber || before == sqlRight || r.quoted && i <= 3) && (r.ends(j) || r.word(j)&wordClause != 0) {
+		r.sign(signSQLClause, max(0, i-1), j)
+	}
+}
+
+// comment looks at a comment that hides or runs SQL.
+func (r *sqlReading) comment(i int) {
+	text := r.text(i)
+	if len(text) >= 3 && text[:3] == "/*!" && (r.kind(i+1) == sqlWord || len(text) > 3) && r.word(i+1) != 0 {
+		r.sign(signSQLComment, i, i+2)
+		return
+	}
+	if text == "/**/" && r.word(i-1) != 0 && r.word(i+1) != 0 && r.t[i].start == r.t[i-1].end && r.t[i].end == r.t[i+1].start {
+		r.sign(signSQLComment, i-1, i+1)
+	}
+}
+
+// variable looks at @@version and friends where SQL stands around.
+func (r *sqlReading) variable(i int) {
+	text := r.text(i)
+	if len(text) > 3 && text[:2] == "@@" && (r.word(i-1)&(wordSelect|wordLogic) != 0 || r.kind(i-1) == sqlComma && r.contains("select") ||
+		r.kind(i-1) == sqlLeft && r.word(i-2)&wordFunction != 0 || r.quoted || r.kind(i+1) == sqlCompare && r.kind(i-1) != sqlOther) {
+		r.sign(signSQLFunction, max(0, i-1), i)
+	}
+}
+
+// operand reads an operand at i and returns the index behind it and what it is; next is i if there is none.
+func (r *sqlReading) operand(i int) (next int, kind sqlOperand) {
+	start := i
+	for r.kind(i) == sqlLeft || r.kind(i) == sqlOp || r.word(i)&wordNot != 0 || r.kind(i) == sqlComment && r.t[i].end < len(r.low) {
+		i++
+	}
+	switch r.kind(i) {
+	case sqlNumber:
+		i, kind = i+1, operandNumber
+	case sqlString:
+		i, kind = i+1, operandString
+	case sqlOpen:
+		i, kind = i+1, operandString
+	case sqlVar:
+		i, kind = i+1, operandCall
+	case sqlWord:
+		i, kind = r.wordOperand(i)
+	default:
+		return start, operandNone
+	}
+	for r.kind(i) == sqlRight || r.kind(i) == sqlComment && r.t[i].end < len(r.low) {
+		i++
+	}
+	// 'a'||'b', 2*3: still one operand.
+	if r.kind(i) == sqlOp || r.kind(i) == sqlLogic && r.kind(i+1) == sqlString {
+		if n, k := r.operand(i + 1); n > i+1 {
+			return n, max(kind, k)
+		}
+	}
+	return i, kind
+}
+
+func (r *sqlReading) wordOperand(i int) (int, sqlOperand) {
+	if r.word(i)&wordSelect != 0 {
+		return i + 1, operandCall
+	}
+	if r.call(i) {
+		known := r.word(i)&(wordFunction|wordStrong) != 0
+		depth := 0
+		for i++; i < len(r.t); i++ {
+			switch r.t[i].kind {
+			case sqlLeft:
+				depth++
+			case sqlRight:
+				depth--
+			}
+			if depth == 0 {
+				i++
+				break
+			}
+		}
+		if known {
+			return i, operandCall
+		}
+		return i, operandName
+	}
+	if r.word(i)&wordLiteral != 0 {
+		return i + 1, operandLiteral
+	}
+	for r.kind(i+1) == sqlDot && r.kind(i+2) == sqlWord {
+		i += 2
+	}
+	return i + 1, operandName
+}
+
+// sqlOperand says what an operand is; the more it says SQL, the higher.
+type sqlOperand uint8
+
+const (
+	operandNone sqlOperand = iota
+	operandName
+	operandNumber
+	operandString
+	operandLiteral // null, true
+	operandCall    // a function of SQL, a subquery
+)
+
+// constant reports whether the operand has a value of its own: what tautologies are made of.
+func (o sqlOperand) constant() bool {
+	return o == operandNumber || o == operandString || o == operandLiteral
+}
+
+// comparison reads a comparison at i and returns the index behind it, i if there is none.
+func (r *sqlReading) comparison(i int) int {
+	start := i
+	for r.is(i, "not") || r.is(i, "is") {
+		i++
+	}
+	if r.kind(i) == sqlCompare || r.word(i)&wordCompare != 0 || r.kind(i) == sqlOther && r.text(i) == "~" {
+		i++
+		for r.kind(i) == sqlCompare || r.is(i, "like") {
+			i++
+		}
+		return i
+	}
+	if i > start && (r.word(i)&wordLiteral != 0) {
+		return i
+	}
+	return start
+}
+
+// breaksOut reports whether a string or expression that the program began is closed right before i.
+func (r *sqlReading) breaksOut(i int) bool {
+	if !r.quoted {
+		return false
+	}
+	j := i - 1
+	for r.kind(j) == sqlRight || r.kind(j) == sqlComment {
+		j--
+	}
+	return j == 0
+}
+
+// condition looks at a condition that is joined on at i.
+func (r *sqlReading) condition(i int) {
+	breaks := r.breaksOut(i)
+	left, a := r.operand(i + 1)
+	if a == operandNone {
+		return
+	}
+	right := r.comparison(left)
+	if right == left {
+		// OR 1 --, OR true#, AND sleep(5)
+		if (a == operandNumber || a == operandLiteral || a == operandString && breaks) && left < len(r.t) && r.kind(left) == sqlComment &&
+			(breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight) {
+			r.sign(signSQLTautology, i, left)
+		}
+		return
+	}
+	end, b := r.operand(right)
+	switch {
+	case b == operandNone:
+		if breaks && (a == operandString || a == operandNumber) && right >= len(r.t) {
+			r.sign(signSQLTautology, i, right)
+		}
+	case r.word(i)&wordCondition != 0 && !breaks && r.kind(i-1) != sqlNumber && r.kind(i-1) != sqlRight:
+	case breaks && (r.kind(left) == sqlCompare || a != operandName || b != operandName):
+		r.sign(signSQLTautology, i, end)
+	case a.constant() && b.constant() && r.sameSides(i+1, left, right, end):
+		r.sign(signSQLTautology, i, end)
+	case a == operandCall && b != operandName || b == operandCall && a.constant():
+		r.sign(signSQLTautology, i, end)
+	}
+}
+
+// sameSides tells 1=1 and 'a'='b' from the filter "age > 5 and 3 < limit": both sides are constants, and not of
+// different kinds.
+func (r *sqlReading) sameSides(a, aEnd, b, bEnd int) bool {
+	if aEnd-a > 6 || bEnd-b > 6 {
+		return true
+	}
+	text := r.kind(a) == sqlString || r.kind(a) == sqlOpen
+	other := r.kind(b) == sqlString || r.kind(b) == sqlOpen
+	return text == other || !r.quoted
+}
+
+// breakout looks at what comes right behind the quote that closes the program's string.
+func (r *sqlReading) breakout() {
+	i := 1
+	for r.kind(i) == sqlRight {
+		i++
+	}
+	if i >= len(r.t) {
+		return
+	}
+	prefix := r.low[:r.t[0].end-1]
+	short := len(prefix) <= 40 && bytes.Count(prefix, []byte(" ")) <= 1
+	switch k := r.kind(i); {
+	case k == sqlComment:
+		if short && r.commentsOut(i) {
+			r.sign(signSQLCommentTail, 0, i)
+		}
+	case k == sqlSemi:
+		j := r.skipComments(i + 1)
+		if short && (r.kind(i+1) == sqlComment && r.commentsOut(i+1) || r.word(j)&wordStatement != 0 && r.statement(j) >= 1) {
+			r.sign(signSQLStacked, i, j+3)
+		}
+	case k == sqlComma:
+		r.listBreakout(i)
+	case k == sqlOp || k == sqlLogic || k == sqlCompare || r.word(i)&wordCompare != 0:
+		r.operatorBreakout(i)
+	case r.word(i)&wordClause != 0 || r.word(i)&wordCondition != 0:
+		r.clauseBreakout(i)
+	case r.word(i)&wordStatement != 0 && r.statement(i) >= 2:
+		r.sign(signSQLStacked, i, i+4)
+	}
+}
+
+// commentsOut reports whether the comment hides the rest of the program's statement: --, # or /* with nothing
+// behind that reads on.
+func (r *sqlReading) commentsOut(i int) bool {
+	text := r.low[r.t[i].start:r.t[i].end]
+	if text[0] == '/' {
+		return i == len(r.t)-1 && !bytes.HasSuffix(text, []byte("*/"))
+	}
+	rest := bytes.TrimLeft(text, "-# \t+")
+	return len(rest) < 24 && bytes.Count(rest, []byte(" ")) <= 2
+}
+
+// listBreakout looks at more values for a list that the program began: ', 1, 'x') --
+func (r *sqlReading) listBreakout(i int) {
+	values, calls := 0, false
+	for r.kind(i) == sqlComma {
+		next, k := r.operand(i + 1)
+		if k == operandNone {
+			return
+		}
+		calls = calls || k == operandCall
+		if k != operandName {
+			values++
+		}
+		i = next
+	}
+	closed := r.kind(i-1) == sqlRight
+	if values > 0 && (r.kind(i) == sqlComment && (closed || calls) || calls && r.ends(i)) {
+		r.sign(signSQLList, 0, i)
+	}
+}
+
+// operatorBreakout looks at an expression that carries on from the program's string: '||pg_sleep(5)||', '+1='
+func (r *sqlReading) operatorBreakout(i int) {
+	next, k := r.operand(i + 1)
+	if k == operandNone {
+		return
+	}
+	right := r.comparison(next)
+	_, b := r.operand(right)
+	switch {
+	case k == operandCall:
+		r.sign(signSQLOperator, 0, next)
+	case right > next && b != operandNone && k.constant():
+		r.sign(signSQLOperator, 0, right+1)
+	case k.constant() && r.kind(next) == sqlComment && r.commentsOut(next):
+		r.sign(signSQLOperator, 0, next)
+	case (k == operandNumber || k == operandString) && r.t[0].end <= 3 && r.ends(next):
+		r.sign(signSQLOperatorWeak, 0, next)
+	}
+}
+
+// clauseBreakout looks at a clause that follows on the program's condition.
+func (r *sqlReading) clauseBreakout(i int) {
+	switch {
+	case r.is(i, "having"), r.is(i, "where"), r.is(i, "when"):
+		next, k := r.operand(i + 1)
+		if k != operandNone && r.comparison(next) > next {
+			r.sign(signSQLClause, 0, next)
+		}
+	case (r.is(i, "order") || r.is(i, "group")) && r.is(i+1, "by"):
+		next, k := r.operand(i + 2)
+		if k != operandNone && (r.ends(next) || r.kind(next) == sqlComma || r.is(next, "having") || r.word(next)&wordClause != 0) {
+			r.sign(signSQLClause, 0, next)
+		}
+	case r.is(i, "limit"), r.is(i, "offset"):
+		if r.kind(i+1) == sqlNumber && (r.ends(i+2) || r.kind(i+2) == sqlComma || r.word(i+2) != 0) {
+			r.sign(signSQLClause, 0, i+2)
+		}
+	}
+}
+
+// safeFingerprints are libinjection's readings of plain text: words between quotes joined by "and", a quote with
+// a word behind. They count only with a sign of our own.
+const safeFingerprints = " s&s sos s&sos son n&n 1&1 s&n n&s s&1 1&s sns snsn son1 so1 s1 s&no n1 nov nos no1 "
+
+// maxFingerprint bounds what libinjection sees, in bytes from the value's start: it looks at the first five
+// tokens.
+const maxFingerprint = 2 << 10
+
+// lookFingerprint asks libinjection for its opinion.
+func (l *look) lookFingerprint() {
+	text := string(l.view[:min(len(l.view), maxFingerprint)])
+	found, print := libinjection.IsSQLi(text)
+	if !found {
+		return
+	}
+	if bytes.Contains([]byte(safeFingerprints), []byte(" "+print+" ")) {
+		return
+	}
+	l.sign(signSQLFingerprint, 0, len(text))
+}
