@@ -15,12 +15,14 @@ import (
 	"icapd/scan"
 )
 
-// Sizes, in encoded characters, from which on text in a field is taken for something embedded. Shorter ones
-// count only if what they decode to is of a known type or readable: identifiers look like base64 too.
+// Sizes, in encoded characters, from which on text in a field is taken for something embedded. From minEmbedded
+// on it must be of a known binary type, from minReadable on it may be readable text, and long ones always
+// count: identifiers and page cursors of APIs look like base64 too. Injections in shorter text are found by
+// who looks at the fields.
 const (
 	minEmbedded = 24
+	minReadable = 64
 	sureBase64  = 256
-	minHex      = 32
 	sureHex     = 512
 )
 
@@ -86,7 +88,61 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	if i := bytes.Index(v, []byte(";base64,")); i >= 0 {
 		return w.dataURIs(n, f, d, fl)
 	}
+	if fl.Kind == scan.KindText && len(v) >= sureBase64 {
+		return w.blocks(n, f, d, fl)
+	}
 	return nil
+}
+
+// blockLine is how long the lines of a base64 block in a text are at least; encoders write 60, 64 or 76.
+const blockLine = 56
+
+// blocks takes in base64 that stands in lines of its own inside a text, as in PEM and in scripts.
+func (w *walk) blocks(n *node, f fielder, d doc, fl *scan.Field) error {
+	count := 0
+	for pos := 0; pos < len(fl.Value); {
+		end := lineEnd(fl.Value, pos)
+		if !isBlockLine(fl.Value[pos:end], blockLine) {
+			pos = end
+			continue
+		}
+		from, last := pos, pos
+		for pos < len(fl.Value) && isBlockLine(fl.Value[pos:lineEnd(fl.Value, pos)], 1) {
+			last = pos
+			pos = lineEnd(fl.Value, pos)
+		}
+		to := last + len(bytes.TrimRight(fl.Value[last:pos], "\r\n"))
+		c, ok := findCoding(fl.Value[from:to])
+		if !ok {
+			continue
+		}
+		if err := w.embed(n, f, d, fl, embedding{from: from, to: to, count: count, coding: c}); err != nil {
+			return err
+		}
+		count++
+	}
+	return nil
+}
+
+// lineEnd returns the position behind the end of the line at pos.
+func lineEnd(p []byte, pos int) int {
+	if i := bytes.IndexByte(p[pos:], '\n'); i >= 0 {
+		return pos + i + 1
+	}
+	return len(p)
+}
+
+func isBlockLine(line []byte, least int) bool {
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) < least {
+		return false
+	}
+	for _, c := range line {
+		if k := base64Kind[c]; k == 0 || k == 5 {
+			return false
+		}
+	}
+	return true
 }
 
 // embedding is what was found in a field's value.
@@ -211,9 +267,9 @@ func findCoding(v []byte) (coding, bool) {
 		return coding{}, false
 	}
 	c.end = string(v[from+len(body):])
-	if isHex(body) && chars >= minHex && chars%2 == 0 {
+	if isHex(body) && chars%2 == 0 {
 		h := coding{hex: true, upper: bytes.ContainsAny(body, "ABCDEF"), end: c.end}
-		if worth(h.head(body), chars >= sureHex) {
+		if worth(h.head(body), chars, sureHex) {
 			return h, true
 		}
 		return coding{}, false // digits alone are more likely a hash than base64
@@ -221,7 +277,7 @@ func findCoding(v []byte) (coding, bool) {
 	if c.bare && chars%4 == 1 {
 		return coding{}, false
 	}
-	return c, worth(c.head(body), chars >= sureBase64)
+	return c, worth(c.head(body), chars, sureBase64)
 }
 
 // shape reads the alphabet, padding and lines of what may be base64. It returns how many characters count.
@@ -278,9 +334,15 @@ func (c coding) head(p []byte) []byte {
 	return out[:n]
 }
 
-// worth reports whether decoded bytes are worth an item: sure is said of long ones.
-func worth(head []byte, sure bool) bool {
-	return len(head) > 0 && (sure || readable(head) || knownMagic(head))
+// worth reports whether what begins with head, and was encoded in that many characters, is worth an item.
+func worth(head []byte, chars, sure int) bool {
+	switch {
+	case len(head) == 0:
+		return false
+	case chars >= sure, chars >= minReadable && readable(head):
+		return true
+	}
+	return knownMagic(head)
 }
 
 // readable reports whether p is text that a person could read.

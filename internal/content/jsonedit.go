@@ -55,7 +55,7 @@ func (e *jsonEditor) run(ctx context.Context) ([]patch, error) {
 			return nil, fmt.Errorf("%w: bytes %d to %d", errEdit, e.edits[0].Span.Start, e.edits[0].Span.End)
 		case jsonOpen:
 			e.begin(depth, r.start, r.comma)
-			e.members, e.kept = append(e.members[:depth+1], jsonMember{}), append(e.kept[:depth], false)
+			e.members[depth+1], e.kept[depth+1] = jsonMember{}, false
 		case jsonClose:
 			e.ended(len(r.stack))
 		case jsonKey:
@@ -82,7 +82,7 @@ func (e *jsonEditor) dropping() bool {
 
 // begin notes where a value begins, unless a key did.
 func (e *jsonEditor) begin(depth, start, comma int) {
-	for len(e.members) <= depth {
+	for len(e.members) <= depth+1 {
 		e.members, e.kept = append(e.members, jsonMember{}), append(e.kept, false)
 	}
 	if depth == 0 || !e.r.stack[depth-1].object {

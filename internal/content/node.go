@@ -194,11 +194,10 @@ func (t *Tree) newNode(parent *node, c child) *node {
 		it.Path = parent.item.Path + c.segment
 	}
 	n := &node{parent: parent, item: it, ref: c.ref, partial: c.partial}
-	it.Type = c.typ
+	it.Type, n.f = c.typ, formatOf(c.typ)
 	if it.Type == "" {
-		it.Type = t.sniff(n)
+		it.Type, n.f = sniff(n)
 	}
-	n.f = formatOf(it.Type)
 	t.setFields(n, it)
 	return n
 }

@@ -68,7 +68,7 @@ func encode(t testing.TB, coding, data string) string {
 
 func TestJSONBase64(t *testing.T) {
 	inner := `{"note":"an embedded document","n":[1,2,3]}`
-	text := "{\"a\": [ {\"file\":\"" + strings.ReplaceAll(base64.StdEncoding.EncodeToString([]byte(inner+"?>?>?>")), "/", `\/`) + "\"}, null ] }"
+	text := "{\"a\": [ {\"file\":\"" + strings.ReplaceAll(base64.StdEncoding.EncodeToString([]byte(inner+"?>?>?>, and a longer one so that it is taken for a document")), "/", `\/`) + "\"}, null ] }"
 	for _, coding := range []string{"", "gzip", "deflate", "br", "zstd", "gzip, br"} {
 		data := text
 		for _, c := range body.Codings(coding) {

@@ -1,0 +1,137 @@
+package content
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// magic is a binary type that is told by fixed bytes at a fixed place.
+type magic struct {
+	at    int
+	bytes string
+	typ   string
+}
+
+// magics are tried in order. Formats of this package are here, because they must be told for certain, and the
+// types that malware comes in.
+var magics = []magic{
+	{0, "PK\x03\x04", typeZip},
+	{0, "PK\x05\x06", typeZip},
+	{0, "PK00PK\x03\x04", typeZip},
+	{0, "PK\x07\x08PK\x03\x04", typeZip},
+	{0, "\x1f\x8b\x08", typeGzip},
+	{0, "BZh", typeBzip2},
+	{0, "\xfd7zXZ\x00", typeXz},
+	{0, "\x28\xb5\x2f\xfd", typeZstd},
+	{0, "\x04\x22\x4d\x18", typeLz4},
+	{0, "7z\xbc\xaf\x27\x1c", type7z},
+	{0, "Rar!\x1a\x07", typeRar},
+	{0, "MSCF\x00\x00\x00\x00", typeCab},
+	{0, "!<arch>\n", typeAr},
+	{0, "070701", typeCpio},
+	{0, "070702", typeCpio},
+	{0, "070707", typeCpio},
+	{257, "ustar", typeTar},
+	{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", typeOLE},
+	{0, "\x78\x9f\x3e\x22", typeTNEF},
+	{0, "%PDF-", typePDF},
+	{0, "{\\rtf", "text/rtf"},
+	{0, "\x7fELF", "application/x-elf"},
+	{0, "\xca\xfe\xba\xbe", "application/x-java-applet"},
+	{0, "\xfe\xed\xfa\xce", "application/x-mach-binary"},
+	{0, "\xfe\xed\xfa\xcf", "application/x-mach-binary"},
+	{0, "\xce\xfa\xed\xfe", "application/x-mach-binary"},
+	{0, "\xcf\xfa\xed\xfe", "application/x-mach-binary"},
+	{0, "\x00asm\x01\x00\x00\x00", "application/wasm"},
+	{0, "L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"},
+	{0, "ITSF\x03\x00\x00\x00", "application/vnd.ms-htmlhelp"},
+	{0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "application/onenote"},
+	{0, "\xac\xed\x00\x05", "application/x-java-serialized-object"},
+	{0, "\x89PNG\r\n\x1a\n", "image/png"},
+	{0, "\xff\xd8\xff", "image/jpeg"},
+	{0, "GIF87a", "image/gif"},
+	{0, "GIF89a", "image/gif"},
+	{8, "WEBPVP8", "image/webp"},
+}
+
+// The media types that formats are told by. Where several names are in use it is the one of
+// gabriel-vasile/mimetype, because engines and rules compare with those.
+const (
+	typeBinary = "application/octet-stream"
+	typeText   = "text/plain"
+	typeJSON   = "application/json"
+	typeZip    = "application/zip"
+	typeGzip   = "application/gzip"
+	typeBzip2  = "application/x-bzip2"
+	typeXz     = "application/x-xz"
+	typeZstd   = "application/zstd"
+	typeLz4    = "application/x-lz4"
+	type7z     = "application/x-7z-compressed"
+	typeRar    = "application/x-rar-compressed"
+	typeCab    = "application/vnd.ms-cab-compressed"
+	typeAr     = "application/x-archive"
+	typeCpio   = "application/x-cpio"
+	typeTar    = "application/x-tar"
+	typeOLE    = "application/x-ole-storage"
+	typeTNEF   = "application/vnd.ms-tnef"
+	typePDF    = "application/pdf"
+	typePE     = "application/vnd.microsoft.portable-executable"
+	typeMail   = "message/rfc822"
+)
+
+// findMagic tells a binary type by fixed bytes, "" if none fits.
+func findMagic(head []byte) string {
+	if len(head) < 4 {
+		return ""
+	}
+	for i := range magics {
+		m := &magics[i]
+		if len(head) >= m.at+len(m.bytes) && head[m.at] == m.bytes[0] && string(head[m.at:m.at+len(m.bytes)]) == m.bytes {
+			return m.typ
+		}
+	}
+	switch {
+	case isPE(head):
+		return typePE
+	case isTar(head):
+		return typeTar
+	}
+	return ""
+}
+
+// isPE reports whether bytes begin like a DOS or Windows program: "MZ" alone is two letters of text.
+func isPE(head []byte) bool {
+	if len(head) < 64 || head[0] != 'M' || head[1] != 'Z' {
+		return false
+	}
+	off := binary.LittleEndian.Uint32(head[60:])
+	if int64(off)+4 <= int64(len(head)) {
+		return bytes.HasPrefix(head[off:], []byte("PE\x00\x00")) || bytes.IndexByte(head[:64], 0) >= 0
+	}
+	return bytes.IndexByte(head[:64], 0) >= 0
+}
+
+// isTar reports whether the first block is a tar header of the time before ustar: its checksum fits.
+func isTar(head []byte) bool {
+	if len(head) < 512 || head[0] == 0 {
+		return false
+	}
+	sum, stored := 0, 0
+	for i, c := range head[:512] {
+		if i >= 148 && i < 156 {
+			c = ' '
+		}
+		sum += int(c)
+	}
+	digits := 0
+	for _, c := range head[148:156] {
+		switch {
+		case c >= '0' && c <= '7':
+			stored = stored*8 + int(c-'0')
+			digits++
+		case c != ' ' && c != 0:
+			return false
+		}
+	}
+	return digits > 0 && stored == sum
+}

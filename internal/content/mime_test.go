@@ -1,0 +1,159 @@
+package content
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"icapd/scan"
+)
+
+const formType = `multipart/form-data; boundary="b0"`
+
+func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+
+var form = crlf("preamble\n--b0\nContent-Disposition: form-data; name=\"comment\"\n\nhello world\n--b0x\n" +
+	"--b0\nContent-Disposition: form-data; name=\"up\"; filename=\"a.json\"\nContent-Type: application/json\n\n{\"k\": \"v v\"}\n" +
+	"--b0 \nContent-Disposition: form-data; name=up2;\n filename*=utf-8''%e2%82%ac.txt\nContent-Transfer-Encoding: base64\n\n" +
+	base64.StdEncoding.EncodeToString([]byte("some text that was encoded")) + "\n--b0--\nepilogue")
+
+func TestMultipart(t *testing.T) {
+	tree := openTree(t, []byte(form), Hints{ContentType: formType})
+	want := []string{
+		"body multipart/form-data", "body/comment text/plain", "body/up/a.json application/json", "body/up2/€.txt text/plain",
+	}
+	if got := paths(t, tree); !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+	for it := range tree.Items(t.Context()) {
+		if it.Name == "€.txt" {
+			if got := string(contents(t, it.Blob)); got != "some text that was encoded" {
+				t.Errorf("decoded %q", got)
+			}
+		}
+	}
+	got, err := rootFields(t, form, formType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 5 || got[0].kind != scan.KindHeader || got[0].path != "/1/content-disposition" || got[4].path != "/3/content-transfer-encoding" {
+		t.Fatalf("fields %q", got)
+	}
+	if got[3].value != "form-data; name=up2; filename*=utf-8''%e2%82%ac.txt" {
+		t.Errorf("unfolded %q", got[3].value)
+	}
+}
+
+func TestMultipartRebuild(t *testing.T) {
+	for _, c := range []struct {
+		f          func(context.Context, *scan.Item) (scan.Replacement, error)
+		old, fresh string
+	}{
+		{swap("/comment", "bye"), "hello world\r\n--b0x", "bye"},
+		{editAll("/k", scan.KindString, scan.EditSet, "w"), `"v v"`, `"w"`},
+		{swap("txt", "short"), base64.StdEncoding.EncodeToString([]byte("some text that was encoded")), "c2hvcnQ="},
+		{editAll("/2/content-type", 0, scan.EditDrop, ""), "Content-Type: application/json\r\n", ""},
+		{editAll("/2/content-type", 0, scan.EditSet, "a\r\nb"), "application/json", "a  b"},
+		{func(_ context.Context, it *scan.Item) (rep scan.Replacement, err error) {
+			if it.Name == "a.json" {
+				rep.Blob, rep.Type, rep.Name = scan.Bytes("x"), "text/plain", "b\"\r.txt"
+			}
+			return rep, nil
+		}, "a.json\"\r\nContent-Type: application/json\r\n\r\n{\"k\": \"v v\"}", "b__.txt\"\r\nContent-Type: text/plain\r\n\r\nx"},
+	} {
+		got, err := rebuildText(t, form, Hints{ContentType: formType}, c.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Replace(form, c.old, c.fresh, 1); got != want || want == form {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+	if _, err := rebuildText(t, form, Hints{ContentType: formType}, swap("/comment", "x\r\n--b0--\r\n")); !errors.Is(err, ErrCannotRebuild) {
+		t.Errorf("a content with the boundary in it: %v", err)
+	}
+}
+
+func TestMultipartHazards(t *testing.T) {
+	open := crlf("--b0\nContent-Type: text/plain\nContent-Type: text/html\n\nx\n")
+	tree := openTree(t, []byte(open), Hints{ContentType: formType})
+	paths(t, tree)
+	if g := tree.Gaps(); len(g) != 1 || g[0].Reason != scan.ReasonCorrupt || !errors.Is(g[0].Err, errUnclosed) {
+		t.Errorf("gaps %v", g)
+	}
+	if f := tree.Findings(); len(f) != 1 || f[0].Rule != "mime-duplicate-header" {
+		t.Errorf("findings %v", f)
+	}
+}
+
+func FuzzMIME(f *testing.F) {
+	f.Add([]byte(form), true)
+	f.Add([]byte("From x\r\nSubject: a\r\n b\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nx\r\n--q--"), false)
+	f.Add([]byte("--b0\r\n--b0\n--b0--"), true)
+	f.Add([]byte("Content-Transfer-Encoding: quoted-printable\n\n=\n=3D=zz"), false)
+	f.Fuzz(func(t *testing.T, data []byte, isForm bool) {
+		hints := Hints{ContentType: formType}
+		if !isForm {
+			hints.ContentType = typeMail
+		}
+		fuzzTree(t, data, hints)
+	})
+}
+
+// fuzzTree holds what is true of every body: the walk ends, fields are in order and inside the item, a rebuild
+// without changes is the original, and one with an edit of a field changes nothing in front of and behind it.
+func fuzzTree(t *testing.T, data []byte, hints Hints) {
+	t.Helper()
+	before := string(data)
+	w := New(Options{Limits: Limits{Entries: 200, DecodedBytes: 8 << 20}})
+	tree := w.Open(&scan.Message{}, scan.Bytes(data), hints)
+	defer tree.Close()
+	for it := range tree.Items(t.Context()) {
+		checkItem(t, it)
+	}
+	res, err := tree.Rebuild(t.Context(), func(context.Context, *scan.Item) (scan.Replacement, error) { return scan.Replacement{}, nil })
+	if err != nil || res.Changed || string(contents(t, res.Blob)) != before {
+		t.Fatalf("a rebuild without changes: %v %v", res.Changed, err)
+	}
+	res, err = tree.Rebuild(t.Context(), editFirst)
+	if err != nil && !errors.Is(err, ErrCannotRebuild) {
+		t.Fatalf("rebuild: %v", err)
+	}
+	if string(data) != before {
+		t.Fatal("the input was changed")
+	}
+}
+
+// editFirst sets the first field of every item that has fields.
+func editFirst(ctx context.Context, it *scan.Item) (rep scan.Replacement, err error) {
+	if it.Fields == nil {
+		return rep, nil
+	}
+	_ = it.Fields(ctx, func(f *scan.Field) bool { // what is not read is in the Gaps
+		rep.Edits = append(rep.Edits, scan.Edit{Span: f.Span, Value: []byte("x")})
+		return false
+	})
+	return rep, nil
+}
+
+func checkItem(t *testing.T, it *scan.Item) {
+	t.Helper()
+	if it.Type == "" || it.Path == "" || it.Blob == nil || it.Message == nil {
+		t.Fatalf("item %+v", it)
+	}
+	if it.Fields == nil {
+		return
+	}
+	var at int64
+	_ = it.Fields(t.Context(), func(f *scan.Field) bool {
+		if f.Kind == scan.KindUnknown || f.Span.Start < at || f.Span.End < f.Span.Start || f.Span.End > it.Blob.Size() {
+			t.Fatalf("%s %s: field %q at %v of %d, after %d", it.Path, it.Type, f.Value, f.Span, it.Blob.Size(), at)
+		}
+		at = f.Span.End
+		_ = f.Path()
+		return true
+	})
+}
