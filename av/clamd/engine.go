@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"icapd/scan"
 )
 
 // Engine is a [scan.Engine] that asks clamd. It is also a [scan.Selector], [scan.Versioner] and
@@ -78,10 +77,12 @@ func (e *Engine) Status() []Status {
 }
 
 // Version implements [scan.Versioner]: the sorted answers to VERSION of all addresses, each with "+limits" if
-// it reports its limits. An address that is away keeps its last one. "" before the first contact.
+// it reports its limits. An address that is away keeps its last one. "" before the first contact. It waits for
+// the first health check of a new engine.
 //
 // clamd's own version counts the official databases only: a change of a local one does not show.
 func (e *Engine) Version() string {
+	<-e.checked
 	var vs []string
 	for _, n := range e.nodes {
 		s := n.state.Load()
@@ -277,6 +278,7 @@ func (n *node) scan(ctx context.Context, blob scan.Blob) (reply, error) {
 		return reply{}, err
 	}
 	defer n.release()
+	defer time.AfterFunc(slow, n.suspect).Stop()
 	r, err := exchange(ctx, n.address, n.opts.DialTimeout, blob)
 	if err != nil {
 		return r, err

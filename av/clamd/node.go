@@ -40,6 +40,10 @@ type node struct {
 	mu       sync.Mutex // writes of state
 }
 
+// slow is how long a scan may take before it has the address checked: so a clamd that hangs costs the
+// time-outs of few messages.
+const slow = 3 * time.Second
+
 func newNode(a address, opts *Options) *node {
 	n := &node{
 		address: a,
@@ -117,7 +121,7 @@ func (n *node) pause() time.Duration {
 }
 
 // check finds out whether the address works, and stores the answer.
-func (n *node) check(ctx context.Context) Status {
+func (n *node) check(ctx context.Context) {
 	n.checking.Lock()
 	defer n.checking.Unlock()
 	begin := time.Now()
@@ -127,7 +131,7 @@ func (n *node) check(ctx context.Context) Status {
 		next, err = *n.state.Load(), nil
 	}
 	if ctx.Err() != nil {
-		return n.status() // says nothing about clamd
+		return // says nothing about clamd
 	}
 	n.update(func(s *Status) {
 		s.Checked, s.Up, s.Err = time.Now(), err == nil, err
@@ -135,7 +139,6 @@ func (n *node) check(ctx context.Context) Status {
 			s.Version, s.Canary, s.Limits = next.Version, next.Canary, next.Limits
 		}
 	})
-	return n.status()
 }
 
 var (

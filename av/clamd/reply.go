@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
-
 	"icapd/scan"
+	"strings"
 )
 
 // maxReply bounds an answer of clamd, in bytes. Names of signatures are far shorter.

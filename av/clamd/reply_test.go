@@ -1,10 +1,9 @@
 package clamd
 
 import (
+	"icapd/scan"
 	"strings"
 	"testing"
-
-	"icapd/scan"
 )
 
 func TestParseReply(t *testing.T) {

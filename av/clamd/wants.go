@@ -1,9 +1,8 @@
 package clamd
 
 import (
-	"strings"
-
 	"icapd/scan"
+	"strings"
 )
 
 // unpacked are the types of which clamd opens every member by itself, as the package's tests show with

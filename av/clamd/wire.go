@@ -6,12 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"io"
 	"net"
 	"syscall"
 	"time"
-
-	"icapd/scan"
 )
 
 // sendStage says how far a scan got before it failed.
@@ -74,7 +73,7 @@ func command(ctx context.Context, a address, timeout time.Duration, name string)
 	if err != nil {
 		return "", err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	defer bind(ctx, c)()
 	if _, err := c.Write([]byte("z" + name + "\x00")); err != nil {
 		return "", err
@@ -95,11 +94,10 @@ func exchange(ctx context.Context, a address, dialTimeout time.Duration, blob sc
 	if err != nil {
 		return reply{}, &wireError{stageDial, err}
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	defer bind(ctx, c)()
 	if err := send(c, blob); err != nil {
-		var own *scan.Gap
-		if errors.As(err, &own) {
+		if _, ok := errors.AsType[*scan.Gap](err); ok { // of the blob
 			return reply{}, err
 		}
 		// clamd closes as soon as it has made up its mind, and says why first.
