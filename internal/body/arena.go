@@ -18,7 +18,7 @@ import (
 // not make the process as large as the file. The pages stay in the page cache: touching them again is cheap.
 const (
 	trimAbove = 16 << 20
-	trimEvery = 10 * time.Millisecond
+	trimEvery = 2 * time.Millisecond
 	mapStep   = 1 << 20
 )
 

@@ -100,7 +100,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 		return 0, d.err
 	}
 	if d.r == nil {
-		if d.r, d.err = d.open(); d.err != nil {
+		if d.r, d.err = d.start(); d.err != nil {
 			d.err = corrupt(d.err)
 			return 0, d.err
 		}
@@ -118,6 +118,14 @@ func (d *decoder) Read(p []byte) (int, error) {
 		}
 	}
 	return n, d.err
+}
+
+// start opens the coding. No coding of something is empty.
+func (d *decoder) start() (io.Reader, error) {
+	if _, err := d.in.Peek(1); err != nil {
+		return nil, err
+	}
+	return d.open()
 }
 
 // Close lets the decoder's memory go.
