@@ -23,6 +23,15 @@ type (
 		Wants(it *Item) bool
 	}
 
+	// Assurer is an Engine whose silence is worth more, or less, than its Wants says. Without this ability an
+	// item counts as looked at by an engine that wants it. A scanner that opens archives itself assures their
+	// members without wanting them; a list of known digests wants every item and assures none.
+	Assurer interface {
+		// Assures reports whether the item counts as looked at when the engine leaves no gap, neither at the
+		// item nor at what it came from.
+		Assures(it *Item) bool
+	}
+
 	// Versioner is an Engine whose answers depend on a version: of its rules, its database, its code. The
 	// version goes into ISTag and into the keys of the verdict cache, and is equal on nodes with equal
 	// rules.

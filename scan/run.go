@@ -37,7 +37,7 @@ type run struct {
 
 // Run shows each item to each engine that wants it and returns when all of them are done: the items' bytes
 // may be let go then. Panics, errors and an ended ctx become gaps. An item that no engine wants leaves
-// Verdict.Looked false.
+// Verdict.Looked false, and so does one that only engines want that do not assure it.
 func (r *Runner) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
 	var v Verdict
 	state := run{sem: make(chan struct{}, max(1, cmp.Or(r.Parallel, 2)-1))}
@@ -61,11 +61,13 @@ func (r *Runner) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
 }
 
 // show gives the item to its engines: beside each other while there is room, else here. It reports whether
-// any engine wanted the item.
+// the item counts as looked at.
 func (r *Runner) show(ctx context.Context, state *run, it *Item, index int) bool {
-	last := -1
+	last, looked := -1, false
 	for i, e := range r.Engines {
-		if !wants(e, it) {
+		wanted := wants(e, it)
+		looked = assures(e, it, wanted) || looked
+		if !wanted {
 			continue
 		}
 		if last >= 0 {
@@ -73,11 +75,10 @@ func (r *Runner) show(ctx context.Context, state *run, it *Item, index int) bool
 		}
 		last = i
 	}
-	if last < 0 {
-		return false
+	if last >= 0 {
+		state.add(scanOne(ctx, r.Engines[last], it), index, last) // the last one needs no goroutine
 	}
-	state.add(scanOne(ctx, r.Engines[last], it), index, last) // the last one needs no goroutine
-	return true
+	return looked
 }
 
 func (s *run) start(ctx context.Context, e Engine, it *Item, item, engine int) {
@@ -115,6 +116,20 @@ func wants(e Engine, it *Item) (yes bool) {
 		}
 	}()
 	return s.Wants(it)
+}
+
+// assures asks the engine. One that panics over the question assures nothing.
+func assures(e Engine, it *Item, wanted bool) (yes bool) {
+	a, ok := e.(Assurer)
+	if !ok {
+		return wanted
+	}
+	defer func() {
+		if recover() != nil {
+			yes = false
+		}
+	}()
+	return a.Assures(it)
 }
 
 func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
