@@ -98,8 +98,10 @@ func (d *Disarmer) Disarm(ctx context.Context, doc kit.Document) (Report, error)
 	if err != nil {
 		return r, err
 	}
-	r.Data = out.Data
-	r.Output = describe(out.Data, out.Type, out.Name)
+	r.Data, r.Output = out.Data, r.Input
+	if r.Changed {
+		r.Output = describe(out.Data, out.Type, out.Name)
+	}
 	return r, nil
 }
 

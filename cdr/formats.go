@@ -1,9 +1,15 @@
 package cdr
 
-import "icapd/cdr/kit"
+import (
+	"slices"
 
-// Formats returns the formats that this build can make safe. A format of which two are listed for one media type is
-// a mistake that a test finds.
+	"icapd/cdr/image"
+	"icapd/cdr/kit"
+)
+
+// Formats returns the formats that this build can make safe. Each media type belongs to one of them.
 func Formats() []kit.Format {
-	return []kit.Format{}
+	return slices.Concat(
+		image.Formats(),
+	)
 }

@@ -1,0 +1,133 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+
+	"icapd/cdr/kit"
+)
+
+// disarmGIF walks the blocks of GIF89a, section 15 on.
+func disarmGIF(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
+	if len(data) < 13 || !bytes.HasPrefix(data, []byte("GIF8")) {
+		return nil, kit.Corrupt("no GIF header")
+	}
+	if err := job.Image(max(1, int64(binary.LittleEndian.Uint16(data[6:]))), max(1, int64(binary.LittleEndian.Uint16(data[8:])))); err != nil {
+		return nil, err
+	}
+	g := gifWalk{job: job, data: data, c: copier{src: data}, pos: 13 + gifTable(data[10])}
+	if g.pos > len(data) {
+		return nil, kit.Corrupt("the colour table is longer than the file")
+	}
+	g.c.keep(0, g.pos)
+	for !g.done {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := g.block(); err != nil {
+			return nil, err
+		}
+	}
+	if g.pos < len(data) {
+		job.Removed(vectorTrailing, "after the trailer", kit.ActionRemoved, "")
+	}
+	return g.c.result(), nil
+}
+
+// gifTable is the size of the colour table that the flags announce.
+func gifTable(flags byte) int {
+	if flags&0x80 == 0 {
+		return 0
+	}
+	return 3 * (2 << (flags & 7))
+}
+
+type gifWalk struct {
+	job  *kit.Job
+	data []byte
+	c    copier
+	pos  int
+	done bool
+}
+
+func (g *gifWalk) block() error {
+	start := g.pos
+	if start >= len(g.data) {
+		return kit.Corrupt("the file ends before the trailer")
+	}
+	switch g.data[start] {
+	case 0x3b:
+		g.pos++
+		g.done = true
+	case 0x2c:
+		if start+10 > len(g.data) {
+			return kit.Corrupt("the file ends in an image descriptor")
+		}
+		width, height := int64(binary.LittleEndian.Uint16(g.data[start+5:])), int64(binary.LittleEndian.Uint16(g.data[start+7:]))
+		if err := g.job.Image(max(1, width), max(1, height)); err != nil {
+			return err
+		}
+		g.pos = start + 10 + gifTable(g.data[start+9]) + 1 // and the LZW code size
+		if _, err := g.subBlocks(); err != nil {
+			return err
+		}
+	case 0x21:
+		if start+2 > len(g.data) {
+			return kit.Corrupt("the file ends in an extension")
+		}
+		return g.extension(start)
+	default:
+		return kit.Corrupt("byte %#x is no block", g.data[start])
+	}
+	g.c.keep(start, g.pos)
+	return nil
+}
+
+func (g *gifWalk) extension(start int) error {
+	label := g.data[start+1]
+	g.pos = start + 2
+	first, err := g.subBlocks()
+	if err != nil {
+		return err
+	}
+	switch {
+	case label == 0xf9, label == 0xff && (bytes.Equal(first, []byte("NETSCAPE2.0")) || bytes.Equal(first, []byte("ANIMEXTS1.0"))) && g.pos-start <= 32:
+		g.c.keep(start, g.pos)
+		return nil
+	case label == 0xfe:
+		g.job.Removed(vectorComment, "comment extension", kit.ActionRemoved, "")
+	case label == 0x01: // nobody draws it
+		g.job.Removed(vectorComment, "plain text extension", kit.ActionRemoved, "")
+	case label == 0xff && bytes.HasPrefix(first, []byte("XMP Data")):
+		if !stripsMetadata(g.job) && !foreign.Match(g.data[start:g.pos]) {
+			g.c.keep(start, g.pos)
+			return nil
+		}
+		g.job.Removed(vectorMetadata, "application extension", kit.ActionRemoved, "")
+	default:
+		g.job.Removed(vectorUnknown, "extension", kit.ActionRemoved, "")
+	}
+	return nil
+}
+
+// subBlocks goes over a chain of sub-blocks and returns the first one.
+func (g *gifWalk) subBlocks() (first []byte, err error) {
+	for i := 0; ; i++ {
+		if g.pos >= len(g.data) {
+			return nil, kit.Corrupt("the file ends in a block")
+		}
+		n := int(g.data[g.pos])
+		g.pos++
+		if n == 0 {
+			return first, nil
+		}
+		if n > len(g.data)-g.pos {
+			return nil, kit.Corrupt("the file ends in a block")
+		}
+		if i == 0 {
+			first = g.data[g.pos : g.pos+n]
+		}
+		g.pos += n
+	}
+}

@@ -1,0 +1,123 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"regexp"
+
+	"icapd/cdr/kit"
+)
+
+const pngSignature = "\x89PNG\r\n\x1a\n"
+
+// pngChunks are those of the PNG specification, third edition, that say how the picture looks.
+var pngChunks = map[string]bool{
+	"IHDR": true, "PLTE": true, "IDAT": true, "IEND": true, "tRNS": true, "gAMA": true, "cHRM": true, "sRGB": true,
+	"iCCP": true, "pHYs": true, "bKGD": true, "sBIT": true, "hIST": true, "sPLT": true, "tIME": true, "acTL": true,
+	"fcTL": true, "fdAT": true, "cICP": true, "mDCV": true, "cLLI": true, "oFFs": true, "pCAL": true, "sCAL": true,
+}
+
+func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
+	if !bytes.HasPrefix(data, []byte(pngSignature)) {
+		return nil, kit.Corrupt("no PNG signature")
+	}
+	c := copier{src: data}
+	c.keep(0, len(pngSignature))
+	pos := len(pngSignature)
+	for chunk := 0; ; chunk++ {
+		if chunk%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		name, body, end, err := pngChunk(data, pos)
+		if err != nil {
+			return nil, err
+		}
+		if chunk == 0 {
+			if err := pngHeader(job, name, body); err != nil {
+				return nil, err
+			}
+		}
+		switch vector, err := pngVector(job, name, body); {
+		case err != nil:
+			return nil, err
+		case vector == "":
+			c.keep(pos, end)
+		default:
+			job.Removed(vector, "chunk "+name, kit.ActionRemoved, "")
+		}
+		pos = end
+		if name == "IEND" {
+			break
+		}
+	}
+	if pos < len(data) {
+		job.Removed(vectorTrailing, "after IEND", kit.ActionRemoved, "")
+	}
+	return c.result(), nil
+}
+
+// pngChunk reads the chunk at pos and checks its CRC.
+func pngChunk(data []byte, pos int) (name string, body []byte, end int, err error) {
+	if len(data)-pos < 12 {
+		return "", nil, 0, kit.Corrupt("the file ends before IEND")
+	}
+	n := binary.BigEndian.Uint32(data[pos:])
+	if uint64(n) > uint64(len(data)-pos-12) {
+		return "", nil, 0, kit.Corrupt("a chunk of %d bytes is longer than the file", n)
+	}
+	end = pos + 12 + int(n)
+	body = data[pos+8 : end-4]
+	for _, b := range data[pos+4 : pos+8] {
+		if b|0x20 < 'a' || b|0x20 > 'z' {
+			return "", nil, 0, kit.Corrupt("a chunk type that is not letters")
+		}
+	}
+	name = string(data[pos+4 : pos+8])
+	if crc32.ChecksumIEEE(data[pos+4:end-4]) != binary.BigEndian.Uint32(data[end-4:]) && name[0] < 'a' {
+		return "", nil, 0, kit.Corrupt("the checksum of chunk %s is wrong", name)
+	}
+	return name, body, end, nil
+}
+
+func pngHeader(job *kit.Job, name string, body []byte) error {
+	if name != "IHDR" || len(body) != 13 {
+		return kit.Corrupt("the first chunk is not a header")
+	}
+	return job.Image(int64(binary.BigEndian.Uint32(body)), int64(binary.BigEndian.Uint32(body[4:])))
+}
+
+// pngVector says why a chunk must go, "" if it stays.
+func pngVector(job *kit.Job, name string, body []byte) (string, error) {
+	switch {
+	case name == "tEXt" && pngStamp.Match(body), name == "iTXt" && bytes.HasPrefix(body, []byte("XML:com.adobe.xmp\x00")), name == "eXIf":
+		if stripsMetadata(job) {
+			return vectorMetadata, nil
+		}
+	case name == "tEXt" && pngComment(body) && !stripsMetadata(job):
+	case name == "iDOT" && len(body) == 28 || name == "vpAg" && len(body) == 9: // of Apple's and ImageMagick's writers
+	case name == "tEXt" || name == "zTXt" || name == "iTXt":
+		return vectorComment, nil
+	case !pngChunks[name] && name[0] < 'a':
+		return "", kit.Unsupported("unknown critical chunk %s", name)
+	case !pngChunks[name]:
+		return vectorUnknown, nil
+	case name == "iCCP" && stripsMetadata(job) && job.Mode == kit.ModeRebuild:
+		return vectorMetadata, nil
+	}
+	if name != "IDAT" && name != "fdAT" && foreign.Match(body) {
+		return vectorForeign, nil
+	}
+	return "", nil
+}
+
+// pngStamp matches text chunks that tools write about themselves: who wrote the file and when. They are short, and
+// say nothing that somebody typed.
+var pngStamp = regexp.MustCompile(`^(?:Software|Creation Time|date:create|date:modify|date:timestamp|Source|Thumb::[A-Za-z:]{1,24}|svg:base-uri|pdf:Version|png:[A-Za-z.:]{1,24})\x00[ -;=?-~]{0,80}$`)
+
+// pngComment reports whether a text chunk is a comment that an encoder wrote about itself.
+func pngComment(body []byte) bool {
+	text, ok := bytes.CutPrefix(body, []byte("Comment\x00"))
+	return ok && stamp.Match(text)
+}
