@@ -29,6 +29,9 @@ func disarmWebP(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 	if err := w.chunks(ctx, data[12:size]); err != nil {
 		return nil, err
 	}
+	if !w.picture {
+		return nil, kit.Corrupt("no picture in the file")
+	}
 	if size < int64(len(data)) {
 		w.changed = true
 		job.Removed(vectorTrailing, "after the RIFF chunk", kit.ActionRemoved, "")
@@ -47,6 +50,7 @@ type webpWalk struct {
 	job     *kit.Job
 	out     []byte
 	changed bool
+	picture bool // a bitstream or a frame was seen
 	flagsAt int  // where the flags of VP8X are in out, 0 if there are none
 	dropped byte // flags of what was taken out
 }
@@ -75,6 +79,7 @@ func (w *webpWalk) chunks(ctx context.Context, data []byte) error {
 
 func (w *webpWalk) chunk(name string, body, whole []byte) error {
 	vector := ""
+	w.picture = w.picture || name == "VP8 " || name == "VP8L" || name == "ANMF"
 	switch name {
 	case "VP8X":
 		if len(body) < 10 {
@@ -132,6 +137,9 @@ func (w *webpWalk) frame(body []byte) error {
 	return checkVP8L(w.job, body[16:24+n])
 }
 
+// maxLossless bounds what checkVP8L decodes: 4 bytes of memory a pixel, from files of any smallness.
+const maxLossless = 25_000_000
+
 // checkVP8L decodes a lossless bitstream, because decoders in the field crashed on ones that lie about their
 // Huffman tables (CVE-2023-4863): what this decoder does not take is not passed on.
 func checkVP8L(job *kit.Job, chunk []byte) error {
@@ -147,6 +155,9 @@ func checkVP8L(job *kit.Job, chunk []byte) error {
 	}
 	if err := job.Image(int64(cfg.Width), int64(cfg.Height)); err != nil {
 		return err
+	}
+	if int64(cfg.Width)*int64(cfg.Height) > maxLossless {
+		return kit.Limit("pixels", "a lossless picture of %d x %d pixels, which would have to be decoded", cfg.Width, cfg.Height)
 	}
 	if _, err := webp.Decode(bytes.NewReader(file)); err != nil {
 		return kit.Corrupt("the lossless picture cannot be decoded: %w", err)
