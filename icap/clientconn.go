@@ -2,8 +2,11 @@ package icap
 
 import (
 	"context"
+	"errors"
 	"net/url"
 )
+
+var errPending = errors.New("icap: under construction")
 
 type clientState struct{}
 

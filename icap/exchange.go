@@ -4,44 +4,570 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-var errPending = errors.New("icap: under construction")
+// answerState is how far the one answer has got.
+type answerState uint8
 
-type serverState struct{}
+const (
+	ansNone    answerState = iota // nothing decided
+	ansPending                    // decided, nothing sent
+	ansBegun                      // head sent, body under way
+	ansDone
+	ansCut // the connection must be cut without a last chunk
+)
 
-func (*serverState) snapshot() Stats { return Stats{} }
-
-func (s *Server) serve(net.Listener) error       { return errPending }
-func (s *Server) serveConn(nc net.Conn)          { nc.Close() }
-func (s *Server) shutdown(context.Context) error { return errPending }
-func (s *Server) close() error                   { return errPending }
-
+// exchange is one request with its answer. It is made for each request and
+// never reused, so that nothing of the last message can leak into the next;
+// only the buffers it borrows are pooled.
 type exchange struct {
-	header     Header
-	trailers   Header
-	istag      string
+	c   *conn
+	req Request
+	w   ResponseWriter
+	bw  BodyWriter
+	up  upload
+
+	originalReq, originalRes string // heads as received
+	reqHead, resHead         Head
+
+	header   Header
+	trailers Header
+	declared []string
+	istag    string
+
 	no206      bool
 	closeAfter bool
+	panicked   bool
+	clientEnds bool // the request said Connection: close
+	hasBody    bool // the answer has a body
+	state      answerState
 	status     int
 	written    int64
+	out        output
+
+	over      atomic.Bool // the handler has returned
+	continued atomic.Bool // 100 was sent
+	truncated atomic.Bool // the body ended in an error
+
+	mu        sync.Mutex // guards what Body, possibly on another goroutine, shares with the answer
+	committed bool       // bytes of the final answer were sent
+	ctx       context.Context
+	cancel    context.CancelFunc
 }
 
-func (x *exchange) previewBytes() ([]byte, bool)                     { return nil, false }
-func (x *exchange) sendContinue() error                              { return errPending }
-func (x *exchange) trailer() Header                                  { return Header{} }
-func (x *exchange) context() context.Context                         { return context.Background() }
-func (x *exchange) can204() bool                                     { return false }
-func (x *exchange) can206(int64) bool                                { return false }
-func (x *exchange) unmodified(io.Reader) error                       { return errPending }
-func (x *exchange) modified(*Head, io.Reader) error                  { return errPending }
-func (x *exchange) begin(*Head) (*BodyWriter, error)                 { return nil, errPending }
-func (x *exchange) partial(*Head, io.Reader, int64, io.Reader) error { return errPending }
-func (x *exchange) errorAnswer(int, string) error                    { return errPending }
-func (x *exchange) emptyAnswer(int, string) error                    { return errPending }
-func (x *exchange) declareTrailer([]string) bool                     { return false }
-func (x *exchange) bodyWrite([]byte) (int, error)                    { return 0, errPending }
-func (x *exchange) bodyFlush() error                                 { return errPending }
-func (x *exchange) bodyClose() error                                 { return errPending }
-func (x *exchange) abort()                                           {}
+func (x *exchange) previewBytes() ([]byte, bool) {
+	if x.over.Load() {
+		return nil, false
+	}
+	switch x.up.stage.Load() {
+	case upNone:
+		return nil, true
+	case upDone:
+		return x.up.preview, !x.continued.Load() && x.req.HasPreview
+	default:
+		return x.up.preview, false
+	}
+}
+
+const continueLine = "ICAP/1.0 100 Continue\r\n\r\n"
+
+var continueBytes = []byte(continueLine)
+
+// sendContinue asks for what follows the preview. It does nothing where that is
+// not due.
+func (x *exchange) sendContinue() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.over.Load():
+		return ErrAnswered
+	case x.up.stage.Load() == upPreview:
+		return refine(ErrPreviewSyntax, "the preview has not been read to its end")
+	case x.up.stage.Load() != upAsk:
+		return nil
+	case x.committed:
+		return ErrNoContinue
+	}
+	if err := x.c.write(continueBytes); err != nil {
+		return x.up.fail(err)
+	}
+	x.c.st.continues.Add(1)
+	x.continued.Store(true)
+	x.up.stage.Store(upMain)
+	x.up.chunks.reset(&x.c.src)
+	return nil
+}
+
+func (x *exchange) trailer() Header {
+	if x.up.stage.Load() != upDone {
+		return Header{}
+	}
+	return Header{raw: x.up.chunks.trailer}
+}
+
+func (x *exchange) context() context.Context {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ctx == nil {
+		x.ctx, x.cancel = context.WithCancel(x.c.st.ctx)
+		if x.over.Load() {
+			x.cancel()
+		}
+	}
+	return x.ctx
+}
+
+// broken is told when the rest of the body cannot be had.
+func (x *exchange) broken(err error) {
+	x.truncated.Store(true)
+	if StatusOf(err) == StatusRequestTimeout {
+		x.c.report(EventTimeout, err)
+		x.c.st.timeouts.Add(1)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cancel != nil {
+		x.cancel()
+	}
+}
+
+// inPreview tells whether the answer is one to the preview.
+func (x *exchange) inPreview() bool { return x.req.HasPreview && !x.continued.Load() }
+
+func (x *exchange) can204() bool { return x.req.Allow204 || x.inPreview() }
+
+func (x *exchange) can206(from int64) bool {
+	switch {
+	case !x.req.Allow206 || x.no206 || x.up.stage.Load() == upNone || from < 0 || from > x.up.received.Load():
+		return false
+	case !x.inPreview():
+		return x.req.Allow204
+	case x.up.stage.Load() == upDone:
+		// Squid drops what it previewed of a body whose length it was not told.
+		return x.originalHasLength()
+	default:
+		return true
+	}
+}
+
+func (x *exchange) originalHasLength() bool {
+	raw := x.originalRes
+	if x.req.Method == MethodReqmod {
+		raw = x.originalReq
+	}
+	i := strings.IndexByte(raw, '\n')
+	if i < 0 {
+		return false
+	}
+	_, ok := lookup(raw[i+1:len(raw)-2], "Content-Length")
+	return ok
+}
+
+// decide claims the one answer.
+func (x *exchange) decide() error {
+	if x.over.Load() || x.state != ansNone {
+		return ErrAnswered
+	}
+	x.state = ansPending
+	return nil
+}
+
+func (x *exchange) unmodified(original io.Reader) error {
+	if x.over.Load() || x.state != ansNone {
+		return ErrAnswered
+	}
+	if x.can204() {
+		return x.emptyAnswer(StatusNoModifications, "")
+	}
+	raw := x.originalRes
+	if x.req.Method == MethodReqmod {
+		raw = x.originalReq
+	}
+	body, err := x.original(original)
+	if err != nil {
+		return err
+	}
+	if err := x.decide(); err != nil {
+		return err
+	}
+	return x.message(StatusOK, raw, body)
+}
+
+// original returns the body to send back: nil for null-body.
+func (x *exchange) original(supplied io.Reader) (io.Reader, error) {
+	switch {
+	case x.up.stage.Load() == upNone:
+		return nil, nil
+	case supplied != nil && supplied != io.Reader(&x.up):
+		return supplied, nil
+	case x.up.consumed.Load() > 0:
+		return nil, ErrOriginalNeeded
+	default:
+		return &x.up, nil
+	}
+}
+
+func (x *exchange) modified(h *Head, body io.Reader) error {
+	if err := x.decide(); err != nil {
+		return err
+	}
+	return x.message(StatusOK, rawOf(h), body)
+}
+
+func rawOf(h *Head) string {
+	if h == nil {
+		return ""
+	}
+	return h.raw
+}
+
+func (x *exchange) begin(h *Head) (*BodyWriter, error) {
+	if err := x.decide(); err != nil {
+		return nil, err
+	}
+	x.startMessage(StatusOK, rawOf(h), true)
+	if err := x.flush(false, ""); err != nil {
+		return nil, err
+	}
+	x.out.free()
+	x.state = ansBegun
+	x.bw.x = x
+	return &x.bw, nil
+}
+
+func (x *exchange) partial(h *Head, prefix io.Reader, from int64, original io.Reader) error {
+	if x.over.Load() || x.state != ansNone {
+		return ErrAnswered
+	}
+	if x.can206(from) {
+		if err := x.decide(); err != nil {
+			return err
+		}
+		x.startMessage(StatusPartialContent, rawOf(h), true)
+		if prefix == nil {
+			prefix = strings.NewReader("")
+		}
+		return x.copyBody(prefix, "; use-original-body="+itoa(from))
+	}
+	body, err := x.original(original)
+	if err != nil {
+		return err
+	}
+	if body != nil && from > 0 {
+		body = &skipReader{r: body, skip: from}
+	}
+	switch {
+	case body == nil:
+		body = prefix
+	case prefix != nil:
+		body = io.MultiReader(prefix, body)
+	}
+	if err := x.decide(); err != nil {
+		return err
+	}
+	return x.message(StatusOK, rawOf(h), body)
+}
+
+// skipReader leaves out the first bytes of r.
+type skipReader struct {
+	r    io.Reader
+	skip int64
+}
+
+func (s *skipReader) Read(p []byte) (int, error) {
+	if s.skip > 0 {
+		n, err := io.CopyN(io.Discard, s.r, s.skip)
+		s.skip -= n
+		if err != nil {
+			return 0, err
+		}
+	}
+	return s.r.Read(p)
+}
+
+func (x *exchange) errorAnswer(status int, text string) error {
+	return x.emptyAnswer(status, text)
+}
+
+// emptyAnswer answers without heads and body.
+func (x *exchange) emptyAnswer(status int, reason string) error {
+	if err := x.decide(); err != nil {
+		return err
+	}
+	x.hasBody = false
+	x.out.take(smallBuffer)
+	b := x.appendHead(x.out.b[:0], status, reason, secNone, 0, secNullBody)
+	return x.sendOnly(b)
+}
+
+// sendOnly writes an answer that has no body.
+func (x *exchange) sendOnly(b []byte) error {
+	x.state = ansDone
+	err := x.commit(b)
+	x.out.free()
+	return err
+}
+
+// commit writes bytes of the final answer.
+func (x *exchange) commit(b []byte) error {
+	x.mu.Lock()
+	x.committed = true
+	x.mu.Unlock()
+	err := x.c.write(b)
+	x.written += int64(len(b))
+	if err != nil {
+		x.state = ansCut
+	}
+	return err
+}
+
+// appendHead appends the ICAP head of an answer, Encapsulated last: some
+// clients stop reading there.
+func (x *exchange) appendHead(b []byte, status int, reason string, hdr section, headLen int, body section) []byte {
+	x.status = status
+	x.closeAfter = x.closeAfter || x.clientEnds || x.truncated.Load() || x.c.st.draining.Load()
+	b = appendStatusLine(b, status, reason)
+	b = append(b, "ISTag: \""...)
+	b = append(b, x.istag...)
+	b = append(b, "\"\r\n"...)
+	b = x.header.AppendTo(b)
+	if x.closeAfter {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	if x.hasBody && len(x.declared) > 0 {
+		b = append(b, "Trailer: "...)
+		for i, name := range x.declared {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = append(b, name...)
+		}
+		b = append(b, "\r\n"...)
+	}
+	b = appendEncapsulated(b, hdr, headLen, body)
+	return append(b, "\r\n"...)
+}
+
+func appendStatusLine(b []byte, status int, reason string) []byte {
+	switch {
+	case reason != "":
+		reason = cleanLine(reason)
+	case status == StatusNoModifications:
+		return append(b, "ICAP/1.0 204 No Modifications Needed\r\n"...)
+	case status == StatusOK:
+		return append(b, "ICAP/1.0 200 OK\r\n"...)
+	default:
+		reason = StatusText(status)
+	}
+	b = append(b, "ICAP/1.0 "...)
+	b = append(b, itoa(int64(status))...)
+	b = append(b, ' ')
+	b = append(b, reason...)
+	return append(b, "\r\n"...)
+}
+
+// message answers with a head and a body, either of which may be missing.
+func (x *exchange) message(status int, head string, body io.Reader) error {
+	x.startMessage(status, head, body != nil)
+	if body == nil {
+		return x.sendOnly(x.out.head())
+	}
+	return x.copyBody(body, "")
+}
+
+// startMessage builds the ICAP head and the HTTP head in the output buffer.
+func (x *exchange) startMessage(status int, head string, hasBody bool) {
+	x.hasBody = hasBody
+	size := largeBuffer
+	if !hasBody {
+		size = smallBuffer
+	}
+	hdr, body := secNone, secNullBody
+	response := x.req.Method == MethodRespmod
+	if head != "" {
+		response = len(head) >= 5 && equalFold(head[:5], "HTTP/")
+		hdr = secReqHdr
+		if response {
+			hdr = secResHdr
+		}
+	}
+	if hasBody {
+		body = secReqBody
+		if response {
+			body = secResBody
+		}
+	}
+	x.out.take(size)
+	b := x.appendHead(x.out.b[:0], status, "", hdr, len(head), body)
+	x.out.setHead(append(b, head...))
+}
+
+func (x *exchange) declareTrailer(names []string) bool {
+	if !x.req.AllowTrailers || x.state != ansNone {
+		return false
+	}
+	for _, name := range names {
+		x.declared = append(x.declared, cleanName(name))
+	}
+	return true
+}
+
+// trailerText is what follows the last chunk.
+func (x *exchange) trailerText() string {
+	if len(x.declared) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, name := range x.declared {
+		if v, ok := x.trailers.Lookup(name); ok {
+			b.WriteString(fieldLine(name, v))
+		}
+	}
+	return b.String()
+}
+
+// copyBody sends body to its end behind a head that is pending. Whatever ends
+// it early cuts the connection, or is answered with 500 while nothing was sent.
+func (x *exchange) copyBody(body io.Reader, lastExt string) error {
+	up, _ := body.(*upload)
+	empty := 0
+	for {
+		p := x.out.space()
+		if len(p) == 0 {
+			if err := x.flushMore(); err != nil {
+				return err
+			}
+			continue
+		}
+		n, err := body.Read(p)
+		if n < 0 || n > len(p) {
+			n, err = 0, errors.New("icap: invalid count from body reader")
+		}
+		x.out.de += n
+		if errors.Is(err, io.EOF) {
+			return x.finishBody(lastExt)
+		}
+		if err == nil && n == 0 {
+			if empty++; empty > 100 {
+				err = io.ErrNoProgress
+			}
+		} else {
+			empty = 0
+		}
+		if err != nil {
+			return x.bodyFailed(err)
+		}
+		// A body that is echoed while it arrives is passed on as it comes.
+		if up != nil && !up.ready() && up.stage.Load() != upAsk {
+			if err := x.flush(false, ""); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// flushMore makes room for more of a body. If the handler sends a long body
+// while the client still waits after its preview, it may be that the body comes
+// from there: ask for it now, since it cannot be done after the answer begins.
+func (x *exchange) flushMore() error {
+	if !x.committed {
+		if err := x.sendContinue(); err != nil && x.up.stage.Load() == upAsk {
+			return x.bodyFailed(err)
+		}
+	}
+	return x.flush(false, "")
+}
+
+func (x *exchange) finishBody(lastExt string) error {
+	if lastExt == "" {
+		lastExt = "\r\n"
+	} else {
+		lastExt += "\r\n"
+	}
+	err := x.flush(true, lastExt)
+	if err == nil {
+		x.state = ansDone
+	}
+	x.out.free()
+	return err
+}
+
+// bodyFailed ends an answer whose body could not be produced.
+func (x *exchange) bodyFailed(err error) error {
+	x.out.free()
+	x.state = ansCut
+	if !x.committed {
+		// Nothing was sent: an honest error is still possible.
+		x.state = ansNone
+		x.closeAfter = true
+		x.declared = nil
+		_ = x.emptyAnswer(StatusOf(err), "")
+	}
+	return err
+}
+
+func (x *exchange) flush(last bool, lastExt string) error {
+	trailer := ""
+	if last {
+		trailer = x.trailerText()
+	}
+	b := x.out.chunk(last, lastExt, trailer)
+	if len(b) == 0 {
+		return nil
+	}
+	err := x.commit(b)
+	x.out.sent()
+	if err != nil {
+		x.out.free()
+	}
+	return err
+}
+
+func (x *exchange) bodyWrite(p []byte) (int, error) {
+	if x.state != ansBegun {
+		return 0, ErrAnswered
+	}
+	total := 0
+	for len(p) > 0 {
+		x.out.take(largeBuffer)
+		n := copy(x.out.space(), p)
+		x.out.de += n
+		total += n
+		p = p[n:]
+		if len(p) > 0 {
+			if err := x.flush(false, ""); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, nil
+}
+
+func (x *exchange) bodyFlush() error {
+	if x.state != ansBegun {
+		return ErrAnswered
+	}
+	err := x.flush(false, "")
+	x.out.free() // a stalled stream holds no buffer
+	return err
+}
+
+func (x *exchange) bodyClose() error {
+	if x.state != ansBegun {
+		return ErrAnswered
+	}
+	x.out.take(largeBuffer)
+	return x.finishBody("")
+}
+
+func (x *exchange) abort() {
+	if x.state == ansDone {
+		return
+	}
+	x.state = ansCut
+	x.out.free()
+	x.c.cut()
+}

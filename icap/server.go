@@ -29,7 +29,8 @@ type Server struct {
 	MaxPreviewBytes int
 	// DrainBytes and DrainTimeout bound what is read of an upload whose final
 	// answer has been given, in order to reuse the connection (16 MiB, 10 s).
-	// Beyond them the connection is closed with a lingering close.
+	// Beyond them, or at once if DrainBytes is negative, the connection is closed
+	// with a lingering close.
 	DrainBytes   int64
 	DrainTimeout time.Duration
 	// MaxConnections limits open connections (0: no limit). At the limit the
@@ -109,10 +110,20 @@ type Stats struct {
 // several listeners at once. A connection that implements
 // interface{ HandshakeContext(context.Context) error }, such as *tls.Conn, is
 // shaken hands with on its own goroutine.
-func (s *Server) Serve(l net.Listener) error { return s.serve(l) }
+func (s *Server) Serve(l net.Listener) error {
+	s.state.start(s)
+	return s.state.serve(l)
+}
 
 // ServeConn serves one connection and returns when it is closed.
-func (s *Server) ServeConn(nc net.Conn) { s.serveConn(nc) }
+func (s *Server) ServeConn(nc net.Conn) {
+	s.state.start(s)
+	done := make(chan struct{})
+	if c := s.state.open(nc, done); c != nil {
+		go c.start()
+		<-done
+	}
+}
 
 // ListenAndServe listens on the TCP address (":1344" if empty) and serves.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
@@ -131,11 +142,17 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 // finish (their answers say "Connection: close"), and returns when all
 // connections are closed. When ctx ends first it closes the rest and returns
 // the error of ctx.
-func (s *Server) Shutdown(ctx context.Context) error { return s.shutdown(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.state.start(s)
+	return s.state.shutdown(ctx)
+}
 
 // Close closes listeners and connections at once and cancels request contexts.
 // It does not wait for handlers.
-func (s *Server) Close() error { return s.close() }
+func (s *Server) Close() error {
+	s.state.start(s)
+	return s.state.close()
+}
 
 // Stats returns the counters. It may be called at any time.
 func (s *Server) Stats() Stats { return s.state.snapshot() }

@@ -1,0 +1,560 @@
+package icap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// phase is what a connection is doing, as seen by the reaper and by Shutdown.
+type phase = int32
+
+const (
+	phNew    phase = iota // handshake
+	phIdle                // waits for a request on the stack that served the last
+	phParked              // waits for a request on a stack of its own, a small one
+	phActive              // inside an exchange
+	phClosed
+)
+
+// kick says why the read deadline of a connection was moved into the past.
+type kick uint8
+
+const (
+	kickNone  kick = iota
+	kickLate       // the wait has lasted too long
+	kickPark       // idle for a while: change to a small stack
+	kickDrain      // the server is shutting down
+)
+
+var (
+	errReadTimeout = errors.New("icap: read timed out")
+	errDraining    = errors.New("icap: server is draining")
+)
+
+// aLongTimeAgo makes pending I/O return at once.
+var aLongTimeAgo = time.Unix(1, 0)
+
+// conn is one connection of a server. Its goroutine is the only one to read and
+// write it; the reaper and Shutdown reach it through phase and kicks.
+type conn struct {
+	st    *serverState
+	nc    net.Conn
+	src   source
+	phase atomic.Int32
+	// Deadlines in the server's coarse milliseconds, 0 for none.
+	readBy, writeBy, idleSince atomic.Int64
+	bytesOut                   int64
+	refuse                     bool // over the connection limit: 503 and close
+
+	kmu     sync.Mutex
+	kicked  kick
+	kickFor int64 // the deadline that kickLate was for
+
+	tls           *tls.ConnectionState
+	remote, local net.Addr
+	done          chan struct{} // closed when the connection is, may be nil
+}
+
+type handshaker interface {
+	HandshakeContext(ctx context.Context) error
+}
+
+// start runs a new connection.
+func (c *conn) start() {
+	if hs, ok := c.nc.(handshaker); ok {
+		if !c.handshake(hs) {
+			c.finish()
+			return
+		}
+		c.becomeIdle(phParked)
+		go c.wait() // without the stack that the handshake grew
+		return
+	}
+	c.becomeIdle(phParked)
+	c.wait()
+}
+
+func (c *conn) handshake(hs handshaker) bool {
+	ctx := c.st.ctx
+	if d := c.st.handshakeTimeout; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	if err := hs.HandshakeContext(ctx); err != nil {
+		c.report(EventHandshake, err)
+		return false
+	}
+	if t, ok := c.nc.(*tls.Conn); ok {
+		state := t.ConnectionState()
+		c.tls = &state
+	}
+	return true
+}
+
+func (c *conn) becomeIdle(p phase) {
+	c.src.timeout, c.src.fixed = c.st.idleMS, 0
+	c.idleSince.Store(c.st.clock.Load())
+	c.phase.Store(p)
+}
+
+// wait is where idle connections stay. It needs no buffer and little stack.
+func (c *conn) wait() {
+	if c.st.draining.Load() {
+		c.finish()
+		return
+	}
+	if err := c.src.awaitByte(); err != nil && !(errors.Is(err, errDraining) && c.lastCall()) {
+		c.finish()
+		return
+	}
+	c.serve()
+}
+
+// lastCall looks once more whether a request has arrived on an idle connection
+// that is about to be closed for a shutdown.
+func (c *conn) lastCall() bool {
+	return c.src.tryFill()
+}
+
+// serve handles requests until the connection ends or is idle for long.
+func (c *conn) serve() {
+	parked := false
+	defer func() {
+		if !parked {
+			c.finish()
+		}
+	}()
+	for {
+		if !c.phase.CompareAndSwap(phIdle, phActive) && !c.phase.CompareAndSwap(phParked, phActive) {
+			return // closed by the server meanwhile
+		}
+		again := c.exchange()
+		for again && c.src.buffered() > 0 {
+			again = c.exchange()
+		}
+		if !again {
+			return
+		}
+		c.becomeIdle(phIdle)
+		if c.st.draining.Load() {
+			return
+		}
+		switch err := c.src.fill(); {
+		case err == nil:
+		case errors.Is(err, errPark):
+			c.src.drop()
+			c.becomeIdle(phParked)
+			parked = true
+			go c.wait()
+			return
+		case errors.Is(err, errDraining) && c.lastCall():
+		default:
+			return
+		}
+	}
+}
+
+// readTimedOut implements timeoutArbiter.
+func (c *conn) readTimedOut() error {
+	c.kmu.Lock()
+	why := c.kicked
+	c.kicked = kickNone
+	late := why == kickLate && c.kickFor == c.src.last
+	err := c.nc.SetReadDeadline(time.Time{})
+	c.kmu.Unlock()
+	p := c.phase.Load()
+	switch {
+	case err != nil:
+		return err
+	case late:
+		return errReadTimeout
+	case p == phClosed:
+		return net.ErrClosed
+	case p != phActive && c.st.draining.Load():
+		return errDraining
+	case p == phIdle && why == kickPark:
+		return errPark
+	default:
+		return nil // meant for a wait that is over
+	}
+}
+
+// kick interrupts a read that began with deadline by (any if by is 0).
+func (c *conn) kick(why kick, by int64) {
+	c.kmu.Lock()
+	defer c.kmu.Unlock()
+	if by != 0 && c.readBy.Load() != by {
+		return
+	}
+	c.kicked, c.kickFor = why, by
+	_ = c.nc.SetReadDeadline(aLongTimeAgo)
+}
+
+// check is called by the reaper.
+func (c *conn) check(now int64) {
+	if by := c.readBy.Load(); by != 0 && now >= by {
+		c.kick(kickLate, by)
+	} else if c.phase.Load() == phIdle && now-c.idleSince.Load() >= c.st.parkMS {
+		c.kick(kickPark, 0)
+	}
+	if by := c.writeBy.Load(); by != 0 && now >= by {
+		_ = c.nc.SetWriteDeadline(aLongTimeAgo)
+	}
+}
+
+// evict closes an idle connection from outside.
+func (c *conn) evict() bool {
+	if c.phase.CompareAndSwap(phIdle, phClosed) || c.phase.CompareAndSwap(phParked, phClosed) {
+		_ = c.nc.Close()
+		return true
+	}
+	return false
+}
+
+// cut ends the connection without grace.
+func (c *conn) cut() { _ = c.nc.Close() }
+
+func (c *conn) finish() {
+	c.phase.Store(phClosed)
+	_ = c.nc.Close()
+	c.src.drop()
+	c.st.forget(c)
+	if c.done != nil {
+		close(c.done)
+	}
+}
+
+func (c *conn) write(p []byte) error {
+	if c.st.writeMS > 0 {
+		c.writeBy.Store(c.st.clock.Load() + c.st.writeMS)
+	}
+	n, err := c.nc.Write(p)
+	c.writeBy.Store(0)
+	c.bytesOut += int64(n)
+	return err
+}
+
+func (c *conn) report(kind EventKind, err error) {
+	if c.st.srv.ErrorLog != nil {
+		c.st.srv.ErrorLog(Event{Kind: kind, Remote: c.nc.RemoteAddr(), Err: err})
+	}
+}
+
+// exchange handles one request and reports whether another may follow.
+func (c *conn) exchange() bool {
+	x, err := c.readRequest()
+	if err != nil {
+		return c.refuseRequest(err)
+	}
+	c.st.requests.Add(1)
+	if x.up.stage.Load() == upPreview {
+		if err := x.up.readPreview(c.st.maxPreview); err != nil {
+			if x.up.err == nil || !c.answerable(err) {
+				return false
+			}
+			x.closeAfter = true
+			_ = x.errorAnswer(StatusOf(err), "")
+			return c.end(x)
+		}
+	}
+	c.dispatch(x)
+	return c.end(x)
+}
+
+// answerable tells whether the peer can be expected to read an answer to err.
+func (c *conn) answerable(err error) bool {
+	return errors.As(err, new(*Error))
+}
+
+// dispatch calls the handler, under the limits of the server.
+func (c *conn) dispatch(x *exchange) {
+	c.st.inFlight.Add(1)
+	defer c.st.inFlight.Add(-1)
+	h := c.st.srv.Handler
+	if c.st.gate != nil && x.req.Method != MethodOptions {
+		if err := c.st.gate.acquire(c.st.ctx); err != nil {
+			c.st.overloaded.Add(1)
+			c.report(EventOverload, err)
+			h = c.st.srv.Overload
+			if h == nil {
+				h = HandlerFunc(overloaded)
+			}
+		} else {
+			defer c.st.gate.release()
+		}
+	}
+	if c.refuse {
+		x.closeAfter = true
+		h = HandlerFunc(overloaded)
+	}
+	if h == nil {
+		h = HandlerFunc(notFound)
+	}
+	c.call(h, x)
+}
+
+func overloaded(w *ResponseWriter, _ *Request) { _ = w.Error(StatusOverloaded, "") }
+func notFound(w *ResponseWriter, _ *Request)   { _ = w.Error(StatusServiceNotFound, "") }
+
+// call contains a panic of the handler.
+func (c *conn) call(h Handler, x *exchange) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		p := recover()
+		c.st.panics.Add(1)
+		if c.st.srv.ErrorLog != nil {
+			c.st.srv.ErrorLog(Event{
+				Kind: EventPanic, Remote: x.req.RemoteAddr,
+				Err: fmt.Errorf("icap: panic in handler: %v", p), Stack: debug.Stack(),
+			})
+		}
+		if x.state == ansPending {
+			x.state = ansNone
+			if x.committed {
+				x.state = ansCut
+			}
+			x.out.free()
+		}
+		x.closeAfter, x.panicked = true, true
+	}()
+	h.ServeICAP(&x.w, &x.req)
+	returned = true
+}
+
+// end completes the answer and brings the connection to the next request.
+func (c *conn) end(x *exchange) bool {
+	if x.state == ansNone {
+		c.noAnswer(x)
+	}
+	x.over.Store(true)
+	x.mu.Lock()
+	if x.cancel != nil {
+		x.cancel()
+	}
+	x.mu.Unlock()
+	keep := x.state == ansDone
+	if keep {
+		keep = c.afterAnswer(x)
+	}
+	x.out.free()
+	x.up.free()
+	c.st.account(c, x.status)
+	return keep
+}
+
+func (c *conn) noAnswer(x *exchange) {
+	status := StatusServerError
+	if x.truncated.Load() {
+		status = StatusOf(x.up.err)
+	} else if !x.panicked {
+		c.report(EventHandler, errors.New("icap: handler gave no answer"))
+	}
+	x.closeAfter = true
+	x.header, x.declared = Header{}, nil
+	_ = x.emptyAnswer(status, "")
+}
+
+// afterAnswer drains what is left of the upload, within bounds. A client that
+// was told of the close may wait for it at the last byte: it gets it first.
+func (c *conn) afterAnswer(x *exchange) bool {
+	if x.closeAfter {
+		if !x.up.drain(0) || c.src.buffered() > 0 {
+			c.linger()
+		}
+		return false
+	}
+	if d := c.st.drainMS; d > 0 {
+		c.src.fixed = c.st.clock.Load() + d
+	}
+	whole := x.up.drain(c.st.drainBytes)
+	c.src.fixed = 0
+	if !whole {
+		c.linger()
+	}
+	return whole
+}
+
+// refuseRequest answers what could not be parsed, and ends the connection.
+func (c *conn) refuseRequest(err error) bool {
+	switch {
+	case c.src.buffered() == 0 && (errors.Is(err, io.EOF) || errors.Is(err, errReadTimeout)):
+		// Nothing was said that needs an answer.
+		return false
+	case errors.Is(err, errReadTimeout):
+		c.st.timeouts.Add(1)
+		c.report(EventTimeout, ErrHeadTimeout)
+		err = ErrHeadTimeout
+	case errors.Is(err, io.EOF):
+		err = refine(ErrHeadSyntax, "connection ended inside the head")
+	}
+	if !c.answerable(err) {
+		return false
+	}
+	c.st.protocolErrors.Add(1)
+	c.report(EventProtocol, err)
+	x := &exchange{c: c, istag: c.st.istag(), closeAfter: true}
+	x.w.x = x
+	_ = x.errorAnswer(StatusOf(err), "")
+	c.st.account(c, x.status)
+	c.linger()
+	return false
+}
+
+// Bounds of a lingering close, beyond those of the drain before it.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 1 << 20
+)
+
+// linger closes the sending side and reads on for a while: closing with unread
+// data would make the kernel reset the connection, and the reset can overtake
+// the answer.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	c.src.drop()
+	c.src.fixed = c.st.clock.Load() + lingerTime.Milliseconds()
+	for seen := 0; seen < lingerBytes; {
+		if c.src.fill() != nil {
+			return
+		}
+		seen += c.src.buffered()
+		c.src.drop()
+	}
+}
+
+// readRequest reads a request up to its body.
+func (c *conn) readRequest() (*exchange, error) {
+	c.src.fixed, c.src.timeout = 0, 0
+	if c.st.headMS > 0 {
+		c.src.fixed = c.st.clock.Load() + c.st.headMS
+	}
+	n, err := c.readHead()
+	if err != nil {
+		return nil, err
+	}
+	srv := c.st.srv
+	head, perr := parseRequestHead(string(c.src.view()[:n]), srv.Lenient)
+	if perr != nil {
+		return nil, perr
+	}
+	c.src.advance(n)
+	x := &exchange{c: c, istag: c.st.istag(), clientEnds: head.close}
+	x.w.x = x
+	if head.hasEnc && head.enc.bodyAt > 0 {
+		if err := c.readBlock(x, &head.enc); err != nil {
+			return nil, err
+		}
+	}
+	c.src.fixed, c.src.timeout = 0, c.st.bodyMS
+	x.fill(&head)
+	return x, nil
+}
+
+// readHead waits for the whole ICAP head and returns its length.
+func (c *conn) readHead() (int, error) {
+	lenient := c.st.srv.Lenient
+	searched, blank := 0, 0
+	for {
+		b := c.src.view()
+		for blank < 4 && len(b) >= 2 && b[0] == '\r' && b[1] == '\n' {
+			// A few line ends before a request are tolerated, as RFC 9112
+			// section 2.2 asks of HTTP servers.
+			c.src.advance(2)
+			b, searched, blank = c.src.view(), 0, blank+1
+		}
+		if n := headEnd(b, searched, lenient); n >= 0 && n <= c.st.maxHead {
+			return n, nil
+		} else if n >= 0 || len(b) > c.st.maxHead {
+			return 0, refine(ErrHeadTooLarge, "ICAP head over %d bytes", c.st.maxHead)
+		}
+		if !lenient && plainLF(b) {
+			return 0, refine(ErrHeadSyntax, "line without CRLF")
+		}
+		searched = len(b)
+		if err := c.src.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// plainLF tells whether the first line of b ends without CR, in which case the
+// end of the head would be waited for in vain.
+func plainLF(b []byte) bool {
+	for i, ch := range b {
+		if ch == '\n' {
+			return i == 0 || b[i-1] != '\r'
+		}
+	}
+	return false
+}
+
+// readBlock reads the encapsulated heads.
+func (c *conn) readBlock(x *exchange, enc *encapsulated) error {
+	if enc.bodyAt > c.st.maxHTTPHead {
+		return refine(ErrHeadTooLarge, "HTTP heads over %d bytes", c.st.maxHTTPHead)
+	}
+	if err := c.src.need(enc.bodyAt); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = refine(ErrEncapsulatedHead, "connection ended inside the HTTP head")
+		}
+		return err
+	}
+	block := string(c.src.view()[:enc.bodyAt])
+	req, res, err := enc.heads(block, c.st.srv.Lenient, &x.reqHead, &x.resHead)
+	if err != nil {
+		return err
+	}
+	c.src.advance(enc.bodyAt)
+	x.req.HTTPRequest, x.req.HTTPResponse = req, res
+	x.originalReq, x.originalRes = rawOf(req), rawOf(res)
+	return nil
+}
+
+// fill sets up the request that the handler sees.
+func (x *exchange) fill(head *requestHead) {
+	c := x.c
+	if c.remote == nil {
+		c.remote, c.local = c.nc.RemoteAddr(), c.nc.LocalAddr()
+	}
+	r := &x.req
+	r.x = x
+	r.Method, r.RawURL = head.method, head.uri
+	r.Service, r.Query = head.service, head.query
+	r.Header = Header{raw: head.fields}
+	r.HasPreview = head.hasPreview && head.method != MethodOptions
+	r.PreviewSize = head.preview
+	r.Allow204, r.Allow206, r.AllowTrailers = head.allow204, head.allow206, head.allowTrailers
+	r.RemoteAddr, r.LocalAddr, r.TLS = c.remote, c.local, c.tls
+	x.up.x = x
+	if head.hasEnc && head.enc.body != secNullBody {
+		x.up.chunks.reset(&c.src)
+		x.up.stage.Store(upMain)
+		if r.HasPreview {
+			x.up.stage.Store(upPreview)
+		}
+		r.Body = &x.up
+	}
+}
+
+var _ timeoutArbiter = (*conn)(nil)
+
+// errIsClosed tells errors that mean no more than that a listener was closed.
+func errIsClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed)
+}
