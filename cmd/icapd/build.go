@@ -1,0 +1,263 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"icapd/av/clamd"
+	"icapd/av/yara"
+	"icapd/cdr"
+	"icapd/cdr/kit"
+	"icapd/conf"
+	"icapd/internal/body"
+	"icapd/internal/content"
+	"icapd/internal/service"
+	"icapd/policy"
+	"icapd/sanitize"
+	"icapd/scan"
+	"icapd/signatures"
+)
+
+// parts is everything that one configuration makes.
+type parts struct {
+	config   *conf.Config
+	certs    *certs
+	pipeline *service.Pipeline
+	engines  []scan.Engine
+	closers  []func() error
+	notes    []string // what an operator should know and what is no error
+
+	yara      *yara.Engine     // nil if off
+	injection *sanitize.Engine // nil if off
+	cdr       *cdr.Engine
+
+	version string
+	changed func() // called when the answer of an engine's Version may have changed
+}
+
+// build names every part of icapd and puts them together as the configuration says. The error is everything that
+// is wrong with the rules and lists that it names. Parts are closed by their pipeline's Close.
+func build(c *conf.Config, version string, changed func()) (*parts, error) {
+	p, err := buildEngines(c, version, changed)
+	if err != nil {
+		return nil, err
+	}
+	pol, err := c.Policy()
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	l := &c.Limits
+	spooler := body.NewSpooler(body.Options{
+		Dir: string(c.Spool.Directory), Memory: int64(l.MemoryBytes), MaxBody: int64(l.BodyBytes),
+		TotalMemory: int64(l.TotalMemoryBytes), TotalDisk: int64(l.SpoolBytes),
+	})
+	p.pipeline = &service.Pipeline{
+		Policy: pol,
+		Runner: &scan.Runner{Engines: p.engines},
+		Content: content.New(content.Options{
+			Spooler: spooler,
+			Limits: content.Limits{
+				Depth: l.Depth, Entries: l.Entries, DecodedBytes: int64(l.DecodedBytes), Ratio: l.Ratio, Nesting: l.Nesting,
+			},
+		}),
+		Spooler:   spooler,
+		Rewriters: p.rewriters(),
+		Time:      l.Time,
+		Close:     p.close,
+	}
+	return p, nil
+}
+
+// buildEngines makes those who look.
+func buildEngines(c *conf.Config, version string, changed func()) (*parts, error) {
+	p := &parts{config: c, version: version, changed: changed}
+	err := errors.Join(
+		p.addYara(&c.Engines.Yara),
+		p.addClamd(&c.Engines.Clamd),
+		p.addInjection(&c.Engines.Injection),
+		p.addCDR(),
+	)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *parts) add(e scan.Engine) { p.engines = append(p.engines, e) }
+
+func (p *parts) close() {
+	for _, c := range slices.Backward(p.closers) {
+		_ = c() // an engine that cannot be closed is let go all the same
+	}
+	p.closers = nil
+}
+
+func (p *parts) addYara(c *conf.Yara) error {
+	if len(c.Rules) == 0 {
+		return nil
+	}
+	e, err := yara.New(yara.Options{
+		Rules: conf.Strings(c.Rules), Builtin: signatures.YARA(), Disabled: c.Disabled, Timeout: c.Timeout,
+	})
+	if errors.Is(err, yara.ErrNotBuilt) && !p.config.Given("engines.yara.rules") {
+		p.notes = append(p.notes, "this build has no YARA: YARA rules are not looked at")
+		return nil
+	}
+	if err != nil {
+		return at(p.config, "engines.yara.rules", err, yara.ErrNotBuilt)
+	}
+	p.yara = e
+	for _, w := range e.Warnings() {
+		p.notes = append(p.notes, w.Error())
+	}
+	p.add(e)
+	p.closers = append(p.closers, e.Close)
+	return nil
+}
+
+func (p *parts) addClamd(c *conf.Clamd) error {
+	if len(c.Addresses) == 0 {
+		return nil
+	}
+	e, err := clamd.New(clamd.Options{
+		Addresses: c.Addresses, Timeout: c.Timeout, Connections: c.Connections,
+		MaxSize: int64(c.MaxBytes), MaxFileSize: int64(c.MaxFileBytes),
+		RequireCanary: c.RequireCanary, AllItems: c.AllItems,
+		OnChange: func(clamd.Status) { p.changed() },
+	})
+	if err != nil {
+		return at(p.config, "engines.clamd.addresses", err, err)
+	}
+	p.add(e)
+	p.closers = append(p.closers, e.Close)
+	return nil
+}
+
+func (p *parts) addInjection(c *conf.Injection) error {
+	if len(c.Rules) == 0 {
+		return nil
+	}
+	e, err := sanitize.New(sanitize.Options{Rules: conf.Strings(c.Rules), Builtin: signatures.Injection(), Disabled: c.Disabled})
+	if err != nil {
+		return err
+	}
+	p.injection = e
+	p.add(e)
+	return nil
+}
+
+// addCDR adds the engine that reports what a disarm would remove.
+func (p *parts) addCDR() error {
+	p.cdr = p.disarmer(policy.Disarm)
+	p.add(p.cdr)
+	return nil
+}
+
+func (p *parts) disarmer(mode policy.CDRMode) *cdr.Engine {
+	l := &p.config.Limits
+	kitMode := kit.ModeDisarm
+	if mode == policy.Rebuild {
+		kitMode = kit.ModeRebuild
+	}
+	return cdr.NewEngine(cdr.New(cdr.Options{
+		Mode:    kitMode,
+		Timeout: l.Time,
+		Limits:  kit.Limits{Depth: l.Depth, Entries: l.Entries, Bytes: int64(l.DecodedBytes), Ratio: l.Ratio},
+	}), p.version)
+}
+
+// rewriters returns those for a profile: documents first, because a new document makes findings in its fields
+// moot, then fields.
+func (p *parts) rewriters() func(*policy.Profile) []scan.Rewriter {
+	type wish struct {
+		cdr        policy.CDRMode
+		neutralise policy.NeutraliseMode
+	}
+	made := map[wish][]scan.Rewriter{}
+	for _, c := range []policy.CDRMode{policy.Disarm, policy.Rebuild} {
+		document := p.disarmer(c)
+		for _, n := range []policy.NeutraliseMode{policy.Defang, policy.Placeholder, policy.Null, policy.Drop} {
+			list := []scan.Rewriter{document}
+			if p.injection != nil {
+				list = append(list, sanitize.NewRewriter(p.injection, sanitize.Mode(n.String())))
+			}
+			made[wish{c, n}] = list
+		}
+	}
+	return func(profile *policy.Profile) []scan.Rewriter { return made[wish{profile.CDR, profile.Neutralise}] }
+}
+
+// at puts the place of a key before an error that does not say where it comes from: those that are or wrap one of
+// the others. What has a file and line of its own is left alone.
+func at(c *conf.Config, key string, err error, without error) error {
+	if errors.Is(err, without) {
+		return fmt.Errorf("%s: %w", c.At(key), err)
+	}
+	return err
+}
+
+// istag is the tag of rules, engines and configuration: what answers depend on, and nothing in which two nodes of a
+// fleet may differ, such as addresses.
+func (p *parts) istag() string {
+	c := *p.config
+	c.Listen, c.Admin, c.TrustedPeers, c.Log = nil, conf.Admin{}, nil, conf.Log{}
+	c.Timeouts, c.Spool = conf.Timeouts{}, conf.Spool{}
+	c.Engines = conf.Engines{Upstream: c.Engines.Upstream}
+	text, err := c.Marshal()
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%s\n%s\n", p.version, text)
+	for _, e := range p.engines {
+		_, _ = fmt.Fprintf(h, "%s %s\n", e.Name(), engineVersion(e))
+	}
+	return "icapd-" + hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+func engineVersion(e scan.Engine) string {
+	if v, ok := e.(scan.Versioner); ok {
+		return v.Version()
+	}
+	return ""
+}
+
+// describe lists the engines in a line: "yara (21 rules), clamd, injection (140 rules), cdr".
+func (p *parts) describe() string {
+	var names []string
+	for _, e := range p.engines {
+		names = append(names, e.Name()+p.detail(e))
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
+func (p *parts) detail(e scan.Engine) string {
+	switch e := e.(type) {
+	case *yara.Engine:
+		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
+	case *sanitize.Engine:
+		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
+	}
+	return ""
+}
+
+// checkEngines asks every engine whether it works. The error joins what those say that do not.
+func (p *parts) checkEngines(ctx context.Context) error {
+	var errs []error
+	for _, e := range p.engines {
+		if c, ok := e.(scan.Checker); ok {
+			if err := c.Check(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("engines.%s: %w", e.Name(), err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

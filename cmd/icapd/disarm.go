@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"icapd/internal/event"
+	"icapd/internal/service"
+	"icapd/policy"
+	"icapd/scan"
+
+	"github.com/spf13/cobra"
+)
+
+// disarmer is one run of the command.
+type disarmer struct {
+	scanner
+	out string
+}
+
+func (c *cli) disarmCommand() *cobra.Command {
+	d := &disarmer{scanner: scanner{cli: c}}
+	cmd := &cobra.Command{
+		Use:   "disarm [flags] IN -o OUT",
+		Short: "make a file, or all files of a folder, safe",
+		Long: `Takes out of a document what can act, neutralises fields with payloads, and writes the result to OUT. A file with
+nothing to remove is written as it is, byte for byte. OUT appears only when it is complete. If IN is a folder, OUT is
+one too, and gets a file for each.
+
+The profile is the one that --url and the configuration choose, with rewriting in force where it only reports. What it
+blocks gets no output.
+
+Exit codes: 0 all written; 1 something refused; 2 usage, configuration or I/O error.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if d.out == "" {
+				return fail("disarm: where to? -o OUT")
+			}
+			return d.run(context.Background(), args[0])
+		},
+	}
+	c.configFlags(cmd)
+	d.flags(cmd)
+	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object a file: what was removed")
+	cmd.Flags().StringVarP(&d.out, "output", "o", "", "file or folder to write; - is standard output")
+	return cmd
+}
+
+// side describes a file before or after.
+type side struct {
+	Type   string `json:"type"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// removal is one line of the report.
+type removal struct {
+	Vector   string `json:"vector"`
+	Location string `json:"location"`
+	Action   string `json:"action"`
+	Count    int    `json:"count"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+// disarmRecord is what disarm says about one file: what scan says, and what was done.
+type disarmRecord struct {
+	record
+	Mode    string    `json:"mode"`
+	Changed bool      `json:"changed"`
+	Input   side      `json:"input"`
+	Output  *side     `json:"output"` // null if there is none
+	Removed []removal `json:"removed"`
+}
+
+func (d *disarmer) run(ctx context.Context, in string) error {
+	p, err := d.prepare(nil)
+	if err != nil {
+		return failWith(err)
+	}
+	defer p.close()
+	d.parts = p
+	if d.msg, err = d.message(p.config); err != nil {
+		return err
+	}
+	files, size, problems := collect([]string{in})
+	info, statErr := os.Stat(in)
+	folder := in != stdin && statErr == nil && info.IsDir()
+	if folder && d.out == stdin {
+		return fail("disarm: a folder cannot be written to standard output")
+	}
+	d.bar = newProgress(d.err, len(files), size)
+	defer d.bar.finish()
+	code := exitOK
+	for _, problem := range problems {
+		d.complain(problem)
+		code = exitError
+	}
+	for _, file := range files {
+		out := d.out
+		if folder {
+			rel, err := filepath.Rel(in, file)
+			if err != nil {
+				return failWith(err)
+			}
+			out = filepath.Join(d.out, rel)
+		}
+		code = max(code, d.one(ctx, file, out))
+	}
+	if code == exitOK {
+		return nil
+	}
+	return &exit{code: code}
+}
+
+// one makes one file safe and returns the exit code for it.
+func (d *disarmer) one(ctx context.Context, file, out string) int {
+	r := disarmRecord{record: newRecord(file), Removed: []removal{}}
+	err := d.disarm(ctx, file, out, &r)
+	code := exitOK
+	switch {
+	case err != nil:
+		r.Action, r.Error, code = policy.Block.String(), plain(err).Error(), exitError
+		d.complain(plain(err))
+	case r.Action == policy.Block.String():
+		code = exitFound
+	}
+	if d.json {
+		err = encode(d.reportTo(out), &r)
+	} else if r.Error == "" {
+		d.bar.clear()
+		_, err = io.WriteString(d.reportTo(out), r.text())
+	}
+	if err != nil {
+		d.complain(err)
+		return exitError
+	}
+	return code
+}
+
+// reportTo is where the report goes: not among the bytes of the output.
+func (d *disarmer) reportTo(out string) io.Writer {
+	if out == stdin {
+		return d.err
+	}
+	return d.stdio.out
+}
+
+func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord) error {
+	in, err := d.open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	digest := sha256.New()
+	counted := &counter{r: io.TeeReader(in, digest), add: d.bar.add}
+	m := d.msg
+	sel := d.parts.pipeline.Policy.Select(&m, m.Service)
+	sel.Profile = eager(sel.Profile)
+	res, done, err := d.parts.inspectAs(ctx, &m, sel, counted, file)
+	defer done()
+	if err != nil {
+		return err
+	}
+	r.fill(res.Result)
+	r.Mode, r.Size = sel.Profile.CDR.String(), counted.n
+	r.Input = side{Type: res.Type, Size: counted.n, SHA256: hex.EncodeToString(digest.Sum(nil))}
+	for _, c := range res.Changes {
+		r.Removed = append(r.Removed, removal{c.Vector, c.Path, c.Action, c.Count, c.Detail})
+	}
+	blob, mediaType := res.original, res.Type
+	switch res.Decision.Action {
+	case policy.Allow:
+	case policy.Rewrite:
+		blob, r.Changed = res.Body, true
+		if res.NewType != "" {
+			mediaType = res.NewType
+		}
+	case policy.Unknown, policy.Block:
+		return nil
+	}
+	sum, err := d.write(out, blob)
+	r.Output = &side{Type: mediaType, Size: blob.Size(), SHA256: sum}
+	return err
+}
+
+// eager is the profile with rewriting in force where it only reports.
+func eager(p *policy.Profile) *policy.Profile {
+	out := *p
+	out.Mode = policy.Enforce
+	if out.ActiveContent == policy.ActionReport {
+		out.ActiveContent = policy.ActionRewrite
+	}
+	if out.Injection == policy.ActionReport {
+		out.Injection = policy.ActionRewrite
+	}
+	return &out
+}
+
+// write writes the bytes to the file, which appears when it is complete, and returns their digest.
+func (d *disarmer) write(out string, blob scan.Blob) (string, error) {
+	digest := sha256.New()
+	src := io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), digest)
+	if out == stdin {
+		_, err := io.Copy(d.stdio.out, src)
+		return hex.EncodeToString(digest.Sum(nil)), err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil { //nolint:gosec // G301: as mkdir does; the umask is the user's
+		return "", err
+	}
+	f, err := createAtomic(out)
+	if err != nil {
+		return "", err
+	}
+	defer f.abandon()
+	if _, err := io.Copy(f, src); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(digest.Sum(nil)), f.commit()
+}
+
+// text is the report for people.
+func (r *disarmRecord) text() string {
+	var b strings.Builder
+	name := event.OneLine(r.Path, 4096)
+	switch {
+	case r.Output == nil:
+		fmt.Fprintf(&b, "%s: refused: %s\n", name, r.Reason)
+		fmt.Fprintf(&b, "    because of %s\n", event.OneLine(r.Rule, 300))
+	case r.Changed:
+		fmt.Fprintf(&b, "%s: made safe, %d bytes became %d\n", name, r.Input.Size, r.Output.Size)
+	default:
+		fmt.Fprintf(&b, "%s: nothing to remove\n", name)
+	}
+	for _, c := range r.Removed {
+		fmt.Fprintf(&b, "    %s: %s %s", c.Action, c.Vector, c.Location)
+		if c.Count > 1 {
+			fmt.Fprintf(&b, " (%d times)", c.Count)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// inspection is a result with the bytes that it is about.
+type inspection struct {
+	*service.Result
+	original scan.Blob
+}

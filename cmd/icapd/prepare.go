@@ -1,0 +1,29 @@
+package main
+
+import (
+	"errors"
+
+	"icapd/conf"
+)
+
+// prepare loads the configuration and builds its parts. The error is everything that is wrong, with the
+// configuration and with the rules and certificates that it names, at once. Changed is called, from any goroutine,
+// when an engine has another version of its signatures.
+func (c *cli) prepare(changed func()) (*parts, error) {
+	config, err := conf.Load(c.conf)
+	certs, certErr := loadCerts(config)
+	if err = errors.Join(err, certErr); err != nil {
+		// Only to learn what else is wrong.
+		p, engineErr := buildEngines(config, c.version, changed)
+		if engineErr == nil {
+			p.close()
+		}
+		return nil, errors.Join(err, engineErr)
+	}
+	p, err := build(config, c.version, changed)
+	if err != nil {
+		return nil, err
+	}
+	p.certs = certs
+	return p, nil
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"icapd/conf"
+	"icapd/icap"
+
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "run the ICAP server",
+		Long: `Runs the ICAP server, and health, metrics and status at the admin address.
+
+Without a file it runs with embedded defaults: ICAP on 127.0.0.1:1344 (services /respmod, /reqmod and /echo),
+admin on 127.0.0.1:8344, built-in rules.
+
+SIGTERM or SIGINT: stop listening, finish the messages in hand (at most timeouts.drain), end. A second one ends
+at once. SIGHUP: read the configuration, rules and certificates again; if anything is wrong with them, nothing
+changes, and the log says why.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+	c.configFlags(cmd)
+	return cmd
+}
+
+// serve runs until a signal, or until a listener fails.
+func (c *cli) serve(parent context.Context) error {
+	if parent == nil {
+		parent = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(parent, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	retag := make(chan struct{}, 1)
+	p, err := c.prepare(notify(retag))
+	if err != nil {
+		return failWith(err)
+	}
+	log := newLogs(c.err, &p.config.Log)
+	s := newServer(c, p, log, retag)
+	defer s.service.Close()
+	listeners, adminListener, err := s.listen(ctx)
+	if err != nil {
+		return failWith(err)
+	}
+	failed := s.start(listeners, adminListener)
+	s.announce(listeners, adminListener)
+	for {
+		select {
+		case <-ctx.Done():
+			stop() // a second signal ends the process
+			return s.stop()
+		case err := <-failed:
+			return failWith(errors.Join(err, s.stop()))
+		case <-hup:
+			s.reload()
+		case <-retag:
+			tag := s.parts.Load().istag()
+			s.tag.Store(&tag)
+		}
+	}
+}
+
+// notify returns a function that never blocks.
+func notify(c chan<- struct{}) func() {
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// start serves all listeners. The channel gets the error of each that ends by itself.
+func (s *server) start(listeners []net.Listener, adminListener net.Listener) <-chan error {
+	failed := make(chan error, len(listeners)+1)
+	for _, l := range listeners {
+		go func() {
+			if err := s.icap.Serve(l); !errors.Is(err, icap.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	if adminListener != nil {
+		s.admin = s.newAdmin()
+		go func() {
+			if err := s.admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	return failed
+}
+
+// announce says in one line what runs where.
+func (s *server) announce(listeners []net.Listener, adminListener net.Listener) {
+	p := s.parts.Load()
+	for _, note := range p.notes {
+		s.log.Warn(note)
+	}
+	var addresses []string
+	for i, l := range listeners {
+		scheme := "icap://"
+		if s.config.Listen[i].TLS.Enabled() {
+			scheme = "icaps://"
+		}
+		addresses = append(addresses, scheme+l.Addr().String())
+	}
+	fields := logrus.Fields{
+		"version": s.cli.version, "icap": strings.Join(addresses, " "), "engines": p.describe(), "istag": *s.tag.Load(),
+		"services": strings.Join(services(p.config), " "), "pid": os.Getpid(),
+	}
+	if adminListener != nil {
+		fields["admin"] = adminListener.Addr().String()
+	}
+	if s.cli.conf.File != "" {
+		fields["config"] = s.cli.conf.File
+	}
+	s.log.WithFields(fields).Info("serving")
+}
+
+func services(c *conf.Config) []string {
+	names := []string{"/echo"}
+	for name := range c.Services {
+		names = append(names, "/"+name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// stop drains: no new connections, messages in hand are finished, within bounds.
+func (s *server) stop() error {
+	s.draining.Store(true)
+	limit := s.config.Timeouts.Drain
+	s.log.WithField("limit", limit.String()).WithField("in_hand", s.service.InFlight()).Info("stopping")
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	start := time.Now()
+	err := s.icap.Shutdown(ctx)
+	entry := s.log.WithField("after", time.Since(start).Round(time.Millisecond).String())
+	if err != nil {
+		entry.WithError(err).Warn("some messages were not finished in time")
+	}
+	if s.admin != nil {
+		_ = s.admin.Close() // its clients can ask again
+	}
+	entry.Info("stopped")
+	return nil
+}
+
+// reload reads everything again and swaps it in, if nothing is wrong with it.
+func (s *server) reload() {
+	start := time.Now()
+	p, err := s.cli.prepare(notify(s.retag))
+	if err != nil {
+		s.log.WithField("problems", lines(err)).Error("reload refused: nothing has changed")
+		return
+	}
+	s.service.Swap(p.pipeline)
+	s.use(p)
+	s.log.configure(&p.config.Log)
+	for _, note := range p.notes {
+		s.log.Warn(note)
+	}
+	entry := s.log.WithFields(logrus.Fields{
+		"engines": p.describe(), "istag": *s.tag.Load(), "after": time.Since(start).Round(time.Millisecond).String(),
+	})
+	if keys := needRestart(s.config, p.config); len(keys) > 0 {
+		entry = entry.WithField("needs_restart", strings.Join(keys, ", "))
+	}
+	entry.Info("reloaded")
+}
+
+// needRestart names the keys that have changed and that a reload cannot put in force.
+func needRestart(old, fresh *conf.Config) []string {
+	var keys []string
+	for _, it := range []struct {
+		key  string
+		same bool
+	}{
+		{"listen", slices.EqualFunc(old.Listen, fresh.Listen, func(a, b conf.Listener) bool {
+			return a.Address == b.Address && a.TLS.Enabled() == b.TLS.Enabled()
+		})},
+		{"lenient", old.Lenient == fresh.Lenient},
+		{"admin", old.Admin == fresh.Admin},
+		{"timeouts", old.Timeouts == fresh.Timeouts},
+		{"limits.connections", old.Limits.Connections == fresh.Limits.Connections},
+		{"limits.header_bytes", old.Limits.HeaderBytes == fresh.Limits.HeaderBytes},
+	} {
+		if !it.same {
+			keys = append(keys, it.key)
+		}
+	}
+	return keys
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"icapd/conf"
+	"icapd/icap"
+	"icapd/internal/admin"
+	"icapd/internal/event"
+	"icapd/internal/metrics"
+	"icapd/internal/service"
+	"icapd/scan"
+)
+
+// server is a running icapd. What a reload changes is behind an atomic pointer; what it cannot change is in config,
+// which stays that of the start.
+type server struct {
+	cli     *cli
+	config  *conf.Config
+	log     *logs
+	metrics *metrics.Metrics
+	service *service.Service
+	icap    *icap.Server
+	admin   *http.Server
+
+	parts    atomic.Pointer[parts]
+	mux      atomic.Pointer[icap.ServeMux]
+	tag      atomic.Pointer[string]
+	certs    atomic.Pointer[certs]
+	trusts   atomic.Pointer[func(netip.Addr) bool]
+	draining atomic.Bool
+
+	retag chan struct{} // an engine has new signatures
+}
+
+// newServer makes a server of parts; nothing listens yet.
+func newServer(c *cli, p *parts, log *logs, retag chan struct{}) *server {
+	s := &server{cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag}
+	s.service = service.New(p.pipeline, service.Options{
+		Record: func(e *event.Event) {
+			s.metrics.Observe(e)
+			s.log.message(e)
+		},
+		Trusts: func(a netip.Addr) bool { return (*s.trusts.Load())(a) },
+	})
+	s.use(p)
+	l, t := &p.config.Limits, &p.config.Timeouts
+	s.icap = &icap.Server{
+		Handler: icap.HandlerFunc(func(w *icap.ResponseWriter, r *icap.Request) {
+			s.mux.Load().ServeICAP(w, r)
+		}),
+		IdleTimeout: t.Idle, HeadTimeout: t.Head, HandshakeTimeout: t.Head, BodyTimeout: t.Body, WriteTimeout: t.Write,
+		MaxHTTPHeadBytes: int(l.HeaderBytes), MaxConnections: l.Connections,
+		Lenient:  p.config.Lenient,
+		ISTag:    func() string { return *s.tag.Load() },
+		ErrorLog: log.icap,
+	}
+	s.measure()
+	return s
+}
+
+// use puts the parts in force, but for the pipeline.
+func (s *server) use(p *parts) {
+	tag := p.istag()
+	trusts := p.config.Trusts()
+	s.certs.Store(s.certs.Load().over(p.certs))
+	s.trusts.Store(&trusts)
+	s.tag.Store(&tag)
+	s.parts.Store(p)
+	s.mux.Store(s.routes(p.config))
+}
+
+// routes binds the services of the configuration, and echo.
+func (s *server) routes(c *conf.Config) *icap.ServeMux {
+	tag := func() string { return *s.tag.Load() }
+	name := "icapd " + s.cli.version
+	mux := icap.NewServeMux()
+	for path, sc := range c.Services {
+		mux.Handle("/"+path, &icap.Service{
+			Name: name, Methods: []string{sc.Method}, Handler: s.service.Handler(path),
+			ISTag: tag, Preview: int(sc.Preview), TTL: sc.OptionsTTL, Allow206: true, Trailers: true,
+			Include: []string{"X-Client-IP", "X-Authenticated-User"},
+		})
+	}
+	mux.Handle("/echo", &icap.Service{
+		Name: name + " echo", Methods: []string{"REQMOD", "RESPMOD"}, Handler: icap.HandlerFunc(echo),
+		ISTag: func() string { return "echo-1" }, Preview: 4096,
+	})
+	return mux
+}
+
+// measure gives the metrics the figures that no message carries.
+func (s *server) measure() {
+	m := s.metrics
+	stat := func(pick func(icap.Stats) int64) func() float64 {
+		return func() float64 { return float64(pick(s.icap.Stats())) }
+	}
+	m.Gauge("connections_open", "ICAP connections open now.", stat(func(st icap.Stats) int64 { return st.Open }))
+	m.Gauge("connections_idle", "ICAP connections without a message in hand.", stat(func(st icap.Stats) int64 { return st.Idle }))
+	m.Gauge("messages_in_hand", "Messages being looked at now.", func() float64 { return float64(s.service.InFlight()) })
+	m.Counter("connections_accepted_total", "ICAP connections accepted.", stat(func(st icap.Stats) int64 { return st.Accepted }))
+	m.Counter("connections_refused_total", "ICAP connections refused at the limit.", stat(func(st icap.Stats) int64 { return st.Refused }))
+	m.Counter("panics_total", "Handlers that panicked.", stat(func(st icap.Stats) int64 { return st.Panics }))
+	m.Counter("protocol_errors_total", "Messages refused for their framing.", stat(func(st icap.Stats) int64 { return st.ProtocolErrors }))
+	m.Counter("timeouts_total", "Clients that were too slow.", stat(func(st icap.Stats) int64 { return st.Timeouts }))
+	m.Gauge("spool_memory_bytes", "Bytes of bodies in memory.", func() float64 {
+		return float64(s.parts.Load().pipeline.Spooler.Usage().Memory)
+	})
+	m.Gauge("spool_disk_bytes", "Bytes of bodies in files.", func() float64 {
+		return float64(s.parts.Load().pipeline.Spooler.Usage().Disk)
+	})
+}
+
+// listen opens all addresses, or none: the error says which could not be opened.
+func (s *server) listen(ctx context.Context) (ls []net.Listener, adminListener net.Listener, err error) {
+	var errs []error
+	var lc net.ListenConfig
+	open := func(key, address string) net.Listener {
+		l, err := lc.Listen(ctx, "tcp", address)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.config.At(key), err))
+			return nil
+		}
+		return l
+	}
+	for i := range s.config.Listen {
+		it := &s.config.Listen[i]
+		l := open(fmt.Sprintf("listen[%d].address", i), it.Address)
+		if l != nil && it.TLS.Enabled() {
+			l = tls.NewListener(l, reloadable(&s.certs, func(c *certs) *tls.Config { return c.listen[it.Address] }))
+		}
+		if l != nil {
+			ls = append(ls, l)
+		}
+	}
+	if a := &s.config.Admin; a.Address != "" {
+		adminListener = open("admin.address", a.Address)
+		if adminListener != nil && a.TLS.Enabled() {
+			adminListener = tls.NewListener(adminListener, reloadable(&s.certs, func(c *certs) *tls.Config { return c.admin }))
+		}
+	}
+	if len(errs) > 0 {
+		for _, l := range append(ls, adminListener) {
+			if l != nil {
+				_ = l.Close()
+			}
+		}
+		return nil, nil, errors.Join(errs...)
+	}
+	return ls, adminListener, nil
+}
+
+// newAdmin makes the server of the admin address.
+func (s *server) newAdmin() *http.Server {
+	return &http.Server{
+		Handler: admin.New(admin.Options{
+			Ready: s.ready, Metrics: s.metrics.Handler(), Version: s.cli.version,
+			TokenSHA256: string(s.config.Admin.TokenSHA256),
+		}),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
+}
+
+// ready reports on the engines. All of them are needed: a profile that does without one says so by reporting gaps,
+// and who balances load should still prefer a node that sees everything.
+func (s *server) ready(ctx context.Context) []admin.Part {
+	out := []admin.Part{{Name: "server", Ready: !s.draining.Load(), Required: true}}
+	if s.draining.Load() {
+		out[0].Detail = "stopping"
+	}
+	for _, e := range s.parts.Load().engines {
+		part := admin.Part{Name: e.Name(), Ready: true, Required: true, Detail: engineVersion(e)}
+		if c, ok := e.(scan.Checker); ok {
+			if err := c.Check(ctx); err != nil {
+				part.Ready, part.Detail = false, event.OneLine(err.Error(), 300)
+			}
+		}
+		out = append(out, part)
+	}
+	return out
+}
