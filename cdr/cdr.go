@@ -12,11 +12,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"time"
-
 	"icapd/cdr/kit"
 	"icapd/scan"
+	"runtime/debug"
+	"time"
 )
 
 // Options say how a Disarmer works.

@@ -2,10 +2,9 @@ package cdr
 
 import (
 	"context"
-	"strings"
-
 	"icapd/cdr/kit"
 	"icapd/scan"
+	"strings"
 )
 
 // Name is the name of the engine and of the rewriter.

@@ -1,10 +1,9 @@
 package cdr
 
 import (
-	"slices"
-
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
+	"slices"
 )
 
 // Formats returns the formats that this build can make safe. Each media type belongs to one of them.

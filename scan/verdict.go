@@ -52,7 +52,7 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 // ParseSeverity reads a severity's name; an unknown name is an error.
 func ParseSeverity(s string) (Severity, error) {
 	if i := slices.Index(severityNames, s); i > 0 {
-		return Severity(i), nil
+		return Severity(i), nil //nolint:gosec // G115: there are six names
 	}
 	return SeverityUnknown, fmt.Errorf("unknown severity %q (one of info, low, medium, high, critical)", s)
 }
@@ -149,12 +149,12 @@ func (g *Gap) Unwrap() error { return g.Err }
 func GapFrom(engine, path string, err error) Gap {
 	var own *Gap
 	g := Gap{Engine: engine, Path: path, Err: err}
+	if bare, ok := err.(*Gap); ok && bare.Err != nil { //nolint:errorlint // only a gap that nothing is wrapped around is replaced by its cause
+		g.Err = bare.Err
+	}
 	switch {
 	case errors.As(err, &own):
 		g.Reason, g.Limit = own.Reason, own.Limit
-		if own.Err != nil && err == error(own) {
-			g.Err = own.Err
-		}
 	case errors.Is(err, context.DeadlineExceeded):
 		g.Reason = ReasonTimeout
 	case errors.Is(err, context.Canceled):

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"encoding/binary"
-
 	"icapd/cdr/kit"
 )
 

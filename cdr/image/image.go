@@ -8,9 +8,8 @@ package image
 
 import (
 	"context"
-	"regexp"
-
 	"icapd/cdr/kit"
+	"regexp"
 )
 
 // Format makes one kind of picture safe.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"icapd/cdr/kit"
 	stdimage "image"
 	"image/color"
 	"image/gif"
@@ -13,8 +14,6 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-
-	"icapd/cdr/kit"
 )
 
 const canary = "canary-7f1e55"
@@ -27,8 +26,8 @@ func picture() *stdimage.Paletted {
 	return m
 }
 
-func encode(t testing.TB, kind string) []byte {
-	t.Helper()
+func encode(tb testing.TB, kind string) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	var err error
 	switch kind {
@@ -45,10 +44,10 @@ func encode(t testing.TB, kind string) []byte {
 	case "image/webp":
 		b.Write(webpLossless())
 	case "image/x-icon":
-		b.Write(icon(encode(t, "image/png")))
+		b.Write(icon(encode(tb, "image/png")))
 	}
 	if err != nil || b.Len() == 0 {
-		t.Fatalf("%s: %d bytes, %v", kind, b.Len(), err)
+		tb.Fatalf("%s: %d bytes, %v", kind, b.Len(), err)
 	}
 	return b.Bytes()
 }
@@ -174,22 +173,22 @@ func tiffWithTag(p []byte, tag uint16, value string) []byte {
 	return out
 }
 
-func run(t testing.TB, kind string, data []byte, s kit.Switches) ([]byte, *kit.Job, error) {
-	t.Helper()
+func run(tb testing.TB, kind string, data []byte, s kit.Switches) ([]byte, *kit.Job, error) {
+	tb.Helper()
 	for _, f := range Formats() {
 		for _, name := range f.Types() {
 			if name == kind {
 				job := kit.NewJob(kit.ModeDisarm, s, kit.Limits{}, func(*kit.Document) kit.Handler { return nil })
 				before := bytes.Clone(data)
-				r, err := f.Disarm(t.Context(), job, kit.Document{Data: data, Type: kind})
+				r, err := f.Disarm(tb.Context(), job, kit.Document{Data: data, Type: kind})
 				if !bytes.Equal(before, data) {
-					t.Fatal("the input was written to")
+					tb.Fatal("the input was written to")
 				}
 				return r.Data, job, err
 			}
 		}
 	}
-	t.Fatalf("nobody makes %s safe", kind)
+	tb.Fatalf("nobody makes %s safe", kind)
 	return nil, nil, nil
 }
 
@@ -295,8 +294,8 @@ func TestOrientationStays(t *testing.T) {
 	if err != nil || bytes.Contains(out, []byte(canary)) {
 		t.Fatalf("%v", err)
 	}
-	at := bytes.Index(out, []byte("Exif\x00\x00"))
-	if at < 0 || exifOrientation(out[at+6:]) != 6 {
+	_, exifData, ok := bytes.Cut(out, []byte("Exif\x00\x00"))
+	if !ok || exifOrientation(exifData) != 6 {
 		t.Fatal("the orientation went, too")
 	}
 	if again, _, err := run(t, "image/jpeg", out, kit.Switches{StripMetadata: true}); err != nil || again != nil {
@@ -355,6 +354,7 @@ func BenchmarkPNG(b *testing.B)  { benchmark(b, "image/png") }
 func BenchmarkJPEG(b *testing.B) { benchmark(b, "image/jpeg") }
 
 func benchmark(b *testing.B, kind string) {
+	b.Helper()
 	var buf bytes.Buffer
 	m := stdimage.NewRGBA(stdimage.Rect(0, 0, 1500, 1000))
 	for i := range m.Pix {

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"strconv"
-
 	"icapd/cdr/kit"
+	"strconv"
 )
 
 // Markers of ISO/IEC 10918-1, table B.1.

@@ -5,9 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
-	"regexp"
-
 	"icapd/cdr/kit"
+	"regexp"
 )
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
@@ -64,7 +63,7 @@ func pngChunk(data []byte, pos int) (name string, body []byte, end int, err erro
 		return "", nil, 0, kit.Corrupt("the file ends before IEND")
 	}
 	n := binary.BigEndian.Uint32(data[pos:])
-	if uint64(n) > uint64(len(data)-pos-12) {
+	if int64(n) > int64(len(data)-pos-12) {
 		return "", nil, 0, kit.Corrupt("a chunk of %d bytes is longer than the file", n)
 	}
 	end = pos + 12 + int(n)

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"slices"
-
 	"icapd/cdr/kit"
+	"slices"
 )
 
 // tiffTags are the tags of TIFF 6.0, its technical notes and the fax and web profiles that say how a picture looks.

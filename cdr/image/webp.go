@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"icapd/cdr/kit"
 
 	"golang.org/x/image/webp"
-
-	"icapd/cdr/kit"
 )
 
 // Flags of the VP8X chunk (RFC 9649, section 2.7.1).

@@ -6,9 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-
 	"icapd/scan"
+	"strings"
 )
 
 // Document is what a handler is given: all bytes of one file, or of one file inside another.

@@ -3,14 +3,13 @@ package service
 import (
 	"bytes"
 	"cmp"
+	"icapd/icap"
+	"icapd/internal/event"
+	"icapd/policy"
 	"io"
 	"mime"
 	"net/url"
 	"path"
-
-	"icapd/icap"
-	"icapd/internal/event"
-	"icapd/policy"
 )
 
 // answer carries the decision out. A decision that is not one is a block.

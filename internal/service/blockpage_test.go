@@ -4,14 +4,13 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"icapd/policy"
 	"io"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
-
-	"icapd/policy"
 )
 
 func TestChooseDialect(t *testing.T) {

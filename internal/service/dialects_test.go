@@ -2,12 +2,11 @@ package service
 
 import (
 	"errors"
-	"strings"
-	"testing"
-
 	"icapd/icap"
 	"icapd/policy"
 	"icapd/scan"
+	"strings"
+	"testing"
 )
 
 func TestAnnounce(t *testing.T) {
@@ -20,7 +19,9 @@ func TestAnnounce(t *testing.T) {
 		want     map[string]string
 	}{
 		{
-			"blocked", scan.Verdict{Findings: []scan.Finding{finding}}, policy.Decision{Action: policy.Block, Finding: &finding},
+			"blocked",
+			scan.Verdict{Findings: []scan.Finding{finding}},
+			policy.Decision{Action: policy.Block, Finding: &finding},
 			map[string]string{
 				"X-Infection-Found":  "Type=0; Resolution=2; Threat=Eicar_??X-Evil:_1;",
 				"X-Virus-ID":         "Eicar_??X-Evil:_1",
@@ -29,22 +30,30 @@ func TestAnnounce(t *testing.T) {
 			},
 		},
 		{
-			"unscannable", scan.Verdict{Gaps: []scan.Gap{gap}}, policy.Decision{Action: policy.Block, Gap: &gap},
+			"unscannable",
+			scan.Verdict{Gaps: []scan.Gap{gap}},
+			policy.Decision{Action: policy.Block, Gap: &gap},
 			map[string]string{
 				"X-Infection-Found": "Type=2; Resolution=2; Threat=Unscannable.unavailable;",
 				"X-ICAPD-Verdict":   "unscannable",
 			},
 		},
 		{
-			"no decision", scan.Verdict{}, policy.Decision{},
+			"no decision",
+			scan.Verdict{},
+			policy.Decision{},
 			map[string]string{"X-Infection-Found": "Type=2; Resolution=2; Threat=policy;", "X-ICAPD-Verdict": "unknown"},
 		},
 		{
-			"rewritten", scan.Verdict{Findings: []scan.Finding{finding}}, policy.Decision{Action: policy.Rewrite, Finding: &finding},
+			"rewritten",
+			scan.Verdict{Findings: []scan.Finding{finding}},
+			policy.Decision{Action: policy.Rewrite, Finding: &finding},
 			map[string]string{"X-Infection-Found": "Type=0; Resolution=1; Threat=Eicar_??X-Evil:_1;"},
 		},
 		{
-			"reported", scan.Verdict{Findings: []scan.Finding{finding}}, policy.Decision{Action: policy.Allow, Finding: &finding},
+			"reported",
+			scan.Verdict{Findings: []scan.Finding{finding}},
+			policy.Decision{Action: policy.Allow, Finding: &finding},
 			map[string]string{"X-Infection-Found": "", "X-Virus-ID": "", "X-Violations-Found": "", "X-ICAPD-Verdict": "malicious"},
 		},
 	}

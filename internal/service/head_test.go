@@ -1,9 +1,8 @@
 package service
 
 import (
-	"testing"
-
 	"icapd/icap"
+	"testing"
 )
 
 func head(t *testing.T, raw string) *icap.Head {

@@ -5,14 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"strings"
-	"sync/atomic"
-	"testing"
-
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/policy"
 	"icapd/scan"
+	"strings"
+	"sync/atomic"
+	"testing"
 )
 
 // wordEngine finds words in fields; wordRewriter replaces them. They stand in for sanitize where a test is about
@@ -113,7 +112,9 @@ func TestInspect(t *testing.T) {
 		{"malware", `{"a": "BAD"}`, nil, policy.Block, scan.Malicious, "", "Malware"},
 		{"rewritten", `{ "a" : "inj", "b":[1.0,"x"]}`, []scan.Rewriter{fix}, policy.Rewrite, scan.Suspicious, `{ "a" : "ok", "b":[1.0,"x"]}`, ""},
 		{
-			"in base64 in a field", `{"f": "` + base64.StdEncoding.EncodeToString([]byte(`{"a": "inj", "pad": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`)) + `", "g": 1}`, []scan.Rewriter{fix}, policy.Rewrite, scan.Suspicious,
+			"in base64 in a field", `{"f": "` + base64.StdEncoding.EncodeToString([]byte(`{"a": "inj", "pad": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`)) + `", "g": 1}`,
+			[]scan.Rewriter{fix},
+			policy.Rewrite, scan.Suspicious,
 			`{"f": "` + base64.StdEncoding.EncodeToString([]byte(`{"a": "ok", "pad": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`)) + `", "g": 1}`, "",
 		},
 		{"no rewriter", `{"a": "inj"}`, nil, policy.Block, scan.Suspicious, "", "no rewriter"},

@@ -6,17 +6,16 @@ package service
 import (
 	"crypto/rand"
 	"errors"
-	"io"
-	"net/netip"
-	"sync/atomic"
-	"time"
-
 	"icapd/icap"
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/internal/event"
 	"icapd/policy"
 	"icapd/scan"
+	"io"
+	"net/netip"
+	"sync/atomic"
+	"time"
 )
 
 // Options are the parts of a Service.
@@ -152,7 +151,7 @@ func (x *exchange) serve() {
 		x.pass(nil, scan.Unknown.String())
 		return
 	}
-	x.inspect(size)
+	x.inspect()
 }
 
 // begin finds out what the message is and which profile it falls under.
@@ -163,14 +162,15 @@ func (x *exchange) begin() {
 	if x.msg.Direction == scan.Response {
 		x.subject = x.r.HTTPResponse
 	}
-	x.sel = x.p.Policy.Select(x.msg, x.name)
 	m := x.msg
 	x.ev = event.Event{
 		Time: x.start, RequestID: m.ID, Service: x.name, Direction: m.Direction.String(), Peer: peerHost(x.r),
 		Client: m.Client, User: m.User, Method: event.OneLine(m.Method, 32), URL: m.URL, Host: event.OneLine(m.Host, 255),
-		Status: m.Status, Type: event.OneLine(mediaType(m.Type), 128), API: x.sel.API, Profile: x.sel.Profile.Name,
+		Status: m.Status, Type: event.OneLine(mediaType(m.Type), 128),
 		Verdict: scan.Unknown.String(), Action: policy.Block.String(), // until somebody says otherwise
 	}
+	x.sel = x.p.Policy.Select(m, x.name)
+	x.ev.API, x.ev.Profile = x.sel.API, x.sel.Profile.Name
 }
 
 func (x *exchange) trusted() bool {
@@ -191,9 +191,9 @@ func (x *exchange) pass(original io.Reader, verdict string) {
 }
 
 // inspect takes the body in, has it looked at, and answers.
-func (x *exchange) inspect(size int64) {
-	spool, gap, err := x.receive(size)
-	defer spool.Close() //nolint:errcheck // memory and unlinked files: there is nothing to lose
+func (x *exchange) inspect() {
+	spool, gap, err := x.receive()
+	defer x.let(spool)
 	x.received = time.Now()
 	x.ev.Size = spool.Size()
 	if err != nil {
@@ -228,8 +228,8 @@ func (x *exchange) hints() content.Hints {
 
 // receive takes the body in. A gap means that it could not be held, by a limit or a full disk, and what was read
 // so far is in the spool; an error means that the client did not send it all.
-func (x *exchange) receive(size int64) (*body.Spool, *scan.Gap, error) {
-	var src io.Reader = x.r.Body
+func (x *exchange) receive() (*body.Spool, *scan.Gap, error) {
+	src := x.r.Body
 	var n *nudger
 	if x.sel.Profile.StallNudge && x.subject != nil {
 		n = newNudger(src, func() (*icap.BodyWriter, error) { return x.w.Begin(x.subject) })
@@ -247,6 +247,13 @@ func (x *exchange) receive(size int64) (*body.Spool, *scan.Gap, error) {
 		return spool, &scan.Gap{Engine: "body", Path: "body", Reason: gap.Reason, Limit: gap.Limit, Err: gap.Err}, nil
 	}
 	return spool, nil, err
+}
+
+// let gives a spool's memory and files back.
+func (x *exchange) let(spool *body.Spool) {
+	if err := spool.Close(); err != nil {
+		x.note(err)
+	}
 }
 
 // report writes the result into the event.

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"icapd/scan"
 )
 
 // Options says what an engine is asked.
