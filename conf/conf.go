@@ -6,14 +6,13 @@
 package conf
 
 import (
+	"icapd/internal/units"
+	"icapd/policy"
+	"icapd/scan"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"icapd/internal/units"
-	"icapd/policy"
-	"icapd/scan"
 )
 
 // Config is a whole configuration, defaults filled in. The comments of the example, icapd.yaml, say what each key

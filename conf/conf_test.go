@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"icapd/policy"
+	"icapd/scan"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,9 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"icapd/policy"
-	"icapd/scan"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

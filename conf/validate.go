@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"icapd/internal/units"
+	"icapd/policy"
 	"net"
 	"net/netip"
 	"net/url"
@@ -14,9 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"icapd/internal/units"
-	"icapd/policy"
 )
 
 const defaultUpstreamTimeout = 30 * time.Second

@@ -27,6 +27,7 @@
 //	            rewrite or block. Without a proposal, injection and active content are rewritten; malware is
 //	            blocked, because there is nothing of it to keep; hazards and schema violations, which no
 //	            rewriter knows how to mend, are blocked from high severity on and reported below it.
+//	            Injection of low severity is reported, whatever was proposed.
 //
 // One softening: under "malware: block", a rule below high severity whose author asked for "report" is only
 // reported, so that new signatures can be tried in production. A class or rule override forces it.

@@ -1,10 +1,9 @@
 package policy
 
 import (
+	"icapd/scan"
 	"net/netip"
 	"testing"
-
-	"icapd/scan"
 )
 
 func TestSelect(t *testing.T) {

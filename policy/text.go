@@ -2,9 +2,8 @@ package policy
 
 import (
 	"fmt"
-	"strings"
-
 	"icapd/scan"
+	"strings"
 )
 
 // String describes the rule: "skip: type video/*, larger than 1048576".

@@ -1,0 +1,474 @@
+package policy
+
+import (
+	"flag"
+	"fmt"
+	"icapd/scan"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden tables")
+
+var (
+	categories = []scan.Category{scan.CategoryUnknown, scan.Malware, scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema, 99}
+	actions    = []Action{ActionUnset, ActionReport, ActionRewrite, ActionBlock, 99}
+	severities = []scan.Severity{scan.SeverityUnknown, scan.Info, scan.Low, scan.Medium, scan.High, scan.Critical, 99}
+	hints      = []string{"", HintReport, HintRewrite, HintBlock, HintAllow, "nonsense"}
+	reasons    = []scan.Reason{
+		scan.ReasonError, scan.ReasonTimeout, scan.ReasonPanic, scan.ReasonLimit, scan.ReasonEncrypted, scan.ReasonCorrupt,
+		scan.ReasonUnsupported, scan.ReasonUnavailable, scan.ReasonCanceled, 99,
+	}
+)
+
+// all is a profile that wants the same for every category and gap.
+func all(a Action) *Profile {
+	return &Profile{
+		Name: "p", Malware: a, Injection: a, ActiveContent: a, Hazard: a, Schema: a, Unscannable: a, Encrypted: a,
+	}
+}
+
+func verdict(fs ...scan.Finding) *scan.Verdict {
+	return &scan.Verdict{Findings: fs, Looked: true, Items: 1}
+}
+
+// The whole product of what one finding can be and what a profile can want, for people to read.
+func TestFindingTable(t *testing.T) {
+	var b strings.Builder
+	n := 0
+	for _, c := range categories {
+		for _, a := range actions {
+			for _, s := range severities {
+				fmt.Fprintf(&b, "%-14s %-11s %-9s", name(c, 99), name(a, 99), name(s, 99))
+				for _, h := range hints {
+					d := Decide(all(a), verdict(scan.Finding{Rule: "r", Category: c, Severity: s, Hint: h}))
+					fmt.Fprintf(&b, " %s:%s", h, d.Action)
+					n++
+				}
+				b.WriteByte('\n')
+			}
+		}
+	}
+	if n != 7*5*7*6 {
+		t.Fatalf("looked at %d combinations", n)
+	}
+	golden(t, "testdata/findings.golden", b.String())
+}
+
+func name[T interface {
+	~uint8
+	fmt.Stringer
+}](v, future T,
+) string {
+	if v == future {
+		return "future"
+	}
+	return v.String()
+}
+
+// The same for gaps: reason, and what the profile wants about it in its three places.
+func TestGapTable(t *testing.T) {
+	var b strings.Builder
+	n := 0
+	for _, r := range reasons {
+		for _, unscannable := range actions {
+			for _, encrypted := range actions {
+				for _, own := range actions {
+					p := &Profile{Name: "p", Unscannable: unscannable, Encrypted: encrypted, Gaps: map[scan.Reason]Action{r: own}}
+					v := verdict()
+					v.Gaps = []scan.Gap{{Engine: "e", Reason: r}}
+					fmt.Fprintf(&b, "%-11s unscannable=%-10s encrypted=%-10s own=%-10s %s\n", name(r, 99), name(unscannable, 99),
+						name(encrypted, 99), name(own, 99), Decide(p, v).Action)
+					n++
+				}
+			}
+		}
+	}
+	if n != 10*5*5*5 {
+		t.Fatalf("looked at %d combinations", n)
+	}
+	golden(t, "testdata/gaps.golden", b.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Error(d)
+	}
+}
+
+// What holds for every combination, whatever the tables say.
+func TestInvariants(t *testing.T) {
+	n := 0
+	for _, c := range categories {
+		for _, a := range actions {
+			for _, s := range severities {
+				for _, h := range hints {
+					for _, override := range actions {
+						p := all(a)
+						if override != ActionUnset {
+							p.Classes = map[string]Action{"c": override}
+						}
+						invariants(t, p, scan.Finding{Rule: "r", Class: "c", Category: c, Severity: s, Hint: h}, override)
+						n++
+					}
+				}
+			}
+		}
+	}
+	if n < 7000 {
+		t.Fatalf("looked at %d combinations", n)
+	}
+}
+
+func invariants(t *testing.T, p *Profile, f scan.Finding, override Action) {
+	t.Helper()
+	v := verdict(f)
+	d := Decide(p, v)
+	bad := func(format string, args ...any) {
+		t.Errorf("%v %v %v hint %q, override %v: %s", f.Category, p.Malware, f.Severity, f.Hint, override, fmt.Sprintf(format, args...))
+	}
+	if diff := cmp.Diff(verdict(f), v); diff != "" {
+		bad("the verdict was changed: %s", diff)
+	}
+	asked := p.Malware
+	if override != ActionUnset {
+		asked = override
+	}
+	switch {
+	case d.Action == Unknown || d.Action > Block:
+		bad("the action is %d", d.Action)
+	case f.Severity == scan.Info && d.Action != Allow:
+		bad("information decided: %v", d.Action)
+	case f.Severity != scan.Info && (asked == ActionUnset || asked == 99) && d.Action != Block:
+		bad("an unknown action is no block: %v", d.Action)
+	case asked == ActionReport && d.Action != Allow:
+		bad("report is %v", d.Action)
+	case f.Severity != scan.Info && override == ActionBlock && d.Action != Block:
+		bad("a class that is forced to block is %v", d.Action)
+	case f.Severity >= scan.High && asked == ActionBlock && d.Action != Block:
+		bad("severe and to be blocked, but %v", d.Action)
+	case (d.Action == Allow) != (d.Rule == "" && d.Reason == "" && d.Finding == nil):
+		bad("%v with rule %q and reason %q", d.Action, d.Rule, d.Reason)
+	case (d.Action == Rewrite) != (len(d.Rewrites) == 1):
+		bad("%v with %d rewrites", d.Action, len(d.Rewrites))
+	}
+	shadow := *p
+	shadow.Mode = Shadow
+	sd := Decide(&shadow, verdict(f))
+	want := d.Action
+	if want == Allow {
+		want = Unknown
+	}
+	if sd.Action != Allow || sd.Shadowed != want || sd.Rule != d.Rule || len(sd.Rewrites) != len(d.Rewrites) {
+		bad("in shadow mode %v, shadowed %v; enforced %v", sd.Action, sd.Shadowed, d.Action)
+	}
+	// More that was seen, or less that was looked at, never makes an answer more lenient.
+	gap := verdict(f)
+	gap.Gaps = []scan.Gap{{Engine: "e"}}
+	unseen := verdict(f)
+	unseen.Looked = false
+	for what, more := range map[string]*scan.Verdict{
+		"another finding": verdict(f, scan.Finding{Rule: "o", Category: scan.Schema, Severity: scan.Low}),
+		"a gap":           gap, "an item that nobody looked at": unseen,
+	} {
+		if got := Decide(p, more); got.Action < d.Action {
+			bad("%v became %v with %s", d.Action, got.Action, what)
+		}
+	}
+}
+
+// default is what the project ships.
+func standard() *Profile {
+	return &Profile{
+		Name: "default", Malware: ActionBlock, Injection: ActionRewrite, ActiveContent: ActionRewrite, Hazard: ActionRewrite,
+		Schema: ActionReport, Unscannable: ActionBlock, Encrypted: ActionBlock,
+	}
+}
+
+func TestDecide(t *testing.T) {
+	sqli := scan.Finding{Engine: "injection", Rule: "sqli-union", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintRewrite}
+	xxe := scan.Finding{Engine: "injection", Rule: "xxe-external", Category: scan.Injection, Class: "xxe", Severity: scan.High, Hint: HintBlock}
+	ssti := scan.Finding{Engine: "injection", Rule: "ssti-braces", Category: scan.Injection, Class: "ssti", Severity: scan.Medium, Hint: HintReport}
+	eicar := scan.Finding{Engine: "yara", Rule: "Eicar", Category: scan.Malware, Class: "test", Severity: scan.Critical}
+	trial := scan.Finding{Engine: "yara", Rule: "Trial", Category: scan.Malware, Class: "trial", Severity: scan.Medium, Hint: HintReport}
+	macro := scan.Finding{Engine: "cdr", Rule: "macro", Category: scan.ActiveContent, Class: "macro", Severity: scan.Medium}
+	for _, tc := range []struct {
+		name    string
+		change  func(*Profile)
+		verdict scan.Verdict
+		action  Disposition
+		rule    string
+	}{
+		{"clean", nil, scan.Verdict{Looked: true, Items: 1}, Allow, ""},
+		{"zero verdict", nil, scan.Verdict{}, Block, "not looked at (default.unscannable = block)"},
+		{"nobody looked, reported", func(p *Profile) { p.Unscannable = ActionReport }, scan.Verdict{Items: 1}, Allow, ""},
+		{"malware", nil, *verdict(eicar), Block, "Eicar (default.malware = block)"},
+		{"malware on trial", nil, *verdict(trial), Allow, ""},
+		{"malware on trial, forced by class", func(p *Profile) { p.Classes = map[string]Action{"trial": ActionBlock} }, *verdict(trial), Block, "Trial (default.classes.trial = block)"},
+		{"malware to be rewritten is blocked", func(p *Profile) { p.Malware = ActionRewrite }, *verdict(eicar), Block, "Eicar (default.malware = neutralise, malware cannot be rewritten)"},
+		{"injection", nil, *verdict(sqli), Rewrite, "sqli-union (default.injection = neutralise, the rule asks for rewrite)"},
+		{"injection that the rule wants blocked", nil, *verdict(sqli, xxe), Block, "xxe-external (default.injection = neutralise, the rule asks for block)"},
+		{"injection that the rule wants reported", nil, *verdict(ssti), Allow, ""},
+		{"injection that is weakly seen", nil, *verdict(scan.Finding{Category: scan.Injection, Severity: scan.Low, Hint: HintRewrite}), Allow, ""},
+		{"block all injection", func(p *Profile) { p.Injection = ActionBlock }, *verdict(ssti), Block, "ssti-braces (default.injection = block)"},
+		{"report all injection", func(p *Profile) { p.Injection = ActionReport }, *verdict(xxe), Allow, ""},
+		{"rule before class", func(p *Profile) {
+			p.Rules, p.Classes = map[string]Action{"xxe-external": ActionReport}, map[string]Action{"xxe": ActionBlock}
+		}, *verdict(xxe), Allow, ""},
+		{"class forces a rewrite", func(p *Profile) { p.Classes = map[string]Action{"xxe": ActionRewrite} }, *verdict(xxe), Rewrite, "xxe-external (default.classes.xxe = neutralise)"},
+		{"the first of equals is named", nil, *verdict(macro, sqli), Rewrite, "macro (default.active_content = neutralise, the rule has no wish)"},
+		{"gap", nil, scan.Verdict{Looked: true, Items: 1, Gaps: []scan.Gap{{Engine: "content", Reason: scan.ReasonLimit, Limit: "depth"}}}, Block, "content: limit depth (default.unscannable = block)"},
+		{"gap reported by reason", func(p *Profile) { p.Gaps = map[scan.Reason]Action{scan.ReasonLimit: ActionReport} }, scan.Verdict{Looked: true, Items: 1, Gaps: []scan.Gap{{Reason: scan.ReasonLimit}}}, Allow, ""},
+		{"encrypted reported, the rest blocked", func(p *Profile) { p.Encrypted = ActionReport }, scan.Verdict{Looked: true, Items: 1, Gaps: []scan.Gap{{Reason: scan.ReasonEncrypted}, {Engine: "clamd", Reason: scan.ReasonUnavailable}}}, Block, "clamd: unavailable (default.unscannable = block)"},
+		{"encrypted as unscannable where nothing is said", func(p *Profile) { p.Encrypted = ActionUnset }, scan.Verdict{Looked: true, Items: 1, Gaps: []scan.Gap{{Reason: scan.ReasonEncrypted}}}, Block, "encrypted (default.unscannable = block)"},
+		{"message that could not be opened, and may", func(p *Profile) { p.Encrypted = ActionReport }, scan.Verdict{Gaps: []scan.Gap{{Reason: scan.ReasonEncrypted}}}, Allow, ""},
+		{"a gap that may, and an item that nobody looked at", func(p *Profile) { p.Encrypted = ActionReport }, scan.Verdict{Items: 2, Gaps: []scan.Gap{{Reason: scan.ReasonEncrypted}}}, Block, "not looked at (default.unscannable = block)"},
+		{"rewrite and gap", nil, scan.Verdict{Looked: true, Items: 1, Findings: []scan.Finding{sqli}, Gaps: []scan.Gap{{Engine: "clamd", Reason: scan.ReasonTimeout}}}, Block, "clamd: timeout (default.unscannable = block)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := standard()
+			if tc.change != nil {
+				tc.change(p)
+			}
+			d := Decide(p, &tc.verdict)
+			if d.Action != tc.action || d.Rule != tc.rule {
+				t.Errorf("%v, %q", d.Action, d.Rule)
+			}
+			if (d.Action == Block || d.Action == Rewrite) == (d.Reason == "") {
+				t.Errorf("%v with the reason %q", d.Action, d.Reason)
+			}
+			if d.Action == Block && d.Rewrites != nil {
+				t.Errorf("blocked, with rewrites")
+			}
+		})
+	}
+}
+
+func TestNilIsBlocked(t *testing.T) {
+	for _, d := range []Decision{Decide(nil, verdict()), Decide(standard(), nil), {}} {
+		if d.Action.String() != "block" {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+func TestDisabled(t *testing.T) {
+	f := scan.Finding{Rule: "sqli-comment", Category: scan.Injection, Class: "sqli", Severity: scan.High, Path: "body/queries/3/sql", Field: "/queries/3/sql"}
+	other := scan.Finding{Rule: "sqli-comment", Category: scan.Injection, Class: "sqli", Severity: scan.High, Path: "body/name", Field: "/name"}
+	for _, tc := range []struct {
+		name string
+		e    Exemption
+		want []bool // does the finding not count; does the other one not
+	}{
+		{"nothing", Exemption{}, []bool{false, false}},
+		{"rule", Exemption{Rule: "sqli-comment"}, []bool{true, true}},
+		{"rules", Exemption{Rule: "sqli-*"}, []bool{true, true}},
+		{"another rule", Exemption{Rule: "sqli"}, []bool{false, false}},
+		{"class", Exemption{Class: "sqli"}, []bool{true, true}},
+		{"field", Exemption{Path: "/queries/*/sql"}, []bool{true, false}},
+		{"path", Exemption{Path: "body/queries/*"}, []bool{true, false}},
+		{"class in a field", Exemption{Class: "sqli", Path: "/name"}, []bool{false, true}},
+		{"another class in a field", Exemption{Class: "xss", Path: "/name"}, []bool{false, false}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := standard()
+			p.Disabled = []Exemption{tc.e}
+			for i, it := range []scan.Finding{f, other} {
+				d := Decide(p, verdict(it))
+				if off := len(d.Ignored) == 1; off != tc.want[i] || (d.Action == Allow) != off || (d.Outcome() == scan.Clean) != off {
+					t.Errorf("%s: %v, %v, %d ignored", it.Path, d.Action, d.Outcome(), len(d.Ignored))
+				}
+			}
+		})
+	}
+}
+
+func TestAllowlisted(t *testing.T) {
+	root := &scan.Item{Path: "body"}
+	good := &scan.Item{Path: "body/tool.zip", Parent: root}
+	within := &scan.Item{Path: "body/tool.zip/a.exe", Parent: good}
+	beside := &scan.Item{Path: "body/b.exe", Parent: root}
+	known := scan.Finding{Engine: "hashes", Class: ClassAllowlisted, Category: scan.Malware, Severity: scan.Info, Hint: HintAllow, Item: good}
+	malware := func(it *scan.Item) scan.Finding {
+		return scan.Finding{Rule: "M", Category: scan.Malware, Severity: scan.High, Item: it}
+	}
+	changed := func(f scan.Finding, change func(*scan.Finding)) scan.Finding { change(&f); return f }
+	for _, tc := range []struct {
+		name string
+		fs   []scan.Finding
+		want Disposition
+	}{
+		{"the item itself", []scan.Finding{known, malware(good)}, Allow},
+		{"what came out of it", []scan.Finding{malware(within), known}, Allow},
+		{"an engine that forgot the category", []scan.Finding{known, {Severity: scan.High, Item: good}}, Allow},
+		{"what it came out of", []scan.Finding{known, malware(root)}, Block},
+		{"beside it", []scan.Finding{known, malware(beside)}, Block},
+		{"no item at all", []scan.Finding{known, malware(nil)}, Block},
+		{"other categories still count", []scan.Finding{known, {Category: scan.Injection, Severity: scan.High, Item: good}}, Rewrite},
+		{"without the hint", []scan.Finding{changed(known, func(f *scan.Finding) { f.Hint = "" }), malware(good)}, Block},
+		{"without the class", []scan.Finding{changed(known, func(f *scan.Finding) { f.Class = "x" }), malware(good)}, Block},
+		{"with a severity", []scan.Finding{changed(known, func(f *scan.Finding) { f.Severity = scan.Low }), malware(good)}, Block},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := verdict(tc.fs...)
+			d := Decide(standard(), v)
+			if d.Action != tc.want {
+				t.Errorf("%v (%s)", d.Action, d.Rule)
+			}
+			if len(v.Findings) != len(d.Verdict.Findings)+len(d.Ignored) || !slices.EqualFunc(v.Findings, tc.fs, func(a, b scan.Finding) bool { return a.Rule == b.Rule }) {
+				t.Error("a finding was lost, or the verdict was changed")
+			}
+		})
+	}
+}
+
+func TestNeedsNoLook(t *testing.T) {
+	p := &Profile{Skip: []SkipRule{
+		{},
+		{Types: []string{"video/*", "audio/*"}},
+		{Types: []string{"application/x-iso9660-image"}, LargerThan: 1000},
+	}}
+	for _, tc := range []struct {
+		contentType string
+		size        int64
+		want        bool
+	}{
+		{"video/mp4", 5, true},
+		{"Video/MP4; codecs=x", -1, true},
+		{"audio/ogg", 0, true},
+		{"application/json", 5, false},
+		{"application/x-video/mp4", 5, false},
+		{"", 5, false},
+		{"application/x-iso9660-image", 1000, false},
+		{"application/x-iso9660-image", 1001, true},
+		{"application/x-iso9660-image", -1, false},
+	} {
+		rule, got := p.NeedsNoLook(&scan.Message{Type: tc.contentType}, tc.size)
+		if got != tc.want || got == (rule == "") {
+			t.Errorf("%q, %d bytes: %v, %q", tc.contentType, tc.size, got, rule)
+		}
+	}
+	var none *Profile
+	if _, ok := none.NeedsNoLook(&scan.Message{Type: "video/mp4"}, 1); ok {
+		t.Error("no profile lets messages skip")
+	}
+}
+
+func TestNames(t *testing.T) {
+	for text, want := range map[string]Action{
+		"report": ActionReport, "neutralise": ActionRewrite, "neutralize": ActionRewrite, "disarm": ActionRewrite,
+		"rewrite": ActionRewrite, "block": ActionBlock, "BLOCK": ActionBlock,
+	} {
+		var a Action
+		if err := a.UnmarshalText([]byte(text)); err != nil || a != want {
+			t.Errorf("%q: %v, %v", text, a, err)
+		}
+	}
+	for _, text := range []string{"", "allow", "unset", "blok"} {
+		if a, err := ParseAction(text); err == nil || a != ActionUnset {
+			t.Errorf("%q: %v, %v", text, a, err)
+		}
+	}
+	roundTrip[Mode](t, modeNames)
+	roundTrip[NeutraliseMode](t, neutraliseNames)
+	roundTrip[CDRMode](t, cdrNames)
+	roundTrip[BlockFormat](t, blockFormatNames)
+}
+
+func roundTrip[T any, P interface {
+	*T
+	UnmarshalText([]byte) error
+	String() string
+}](t *testing.T, names []string,
+) {
+	t.Helper()
+	for _, name := range names {
+		var v T
+		if err := P(&v).UnmarshalText([]byte(name)); err != nil || P(&v).String() != name {
+			t.Errorf("%q became %q (%v)", name, P(&v).String(), err)
+		}
+	}
+	var v T
+	if err := P(&v).UnmarshalText([]byte("nonsense")); err == nil {
+		t.Errorf("%T: nonsense was accepted", v)
+	}
+}
+
+func TestGlobIsBounded(t *testing.T) {
+	long := strings.Repeat("a", 100_000)
+	pattern := strings.Repeat("*a", 40) + "*b"
+	if glob(pattern, long) {
+		t.Error("matched")
+	}
+	if matchPath("/"+strings.Repeat("**/a/", 20)+"b", strings.Repeat("/a", 20_000)) {
+		t.Error("matched")
+	}
+}
+
+func FuzzGlob(f *testing.F) {
+	f.Add("sqli-*", "sqli-union")
+	f.Add("*a*b*", "xaxbx")
+	f.Add("a*a", "a")
+	f.Fuzz(func(t *testing.T, pattern, s string) {
+		got := glob(pattern, s)
+		if !strings.Contains(pattern, "*") && got != (pattern == s) {
+			t.Fatalf("%q, %q: %v", pattern, s, got)
+		}
+		if len(pattern) < 20 && len(s) < 40 && got != slowGlob(pattern, s) {
+			t.Fatalf("%q, %q: %v", pattern, s, got)
+		}
+	})
+}
+
+// slowGlob is the definition.
+func slowGlob(p, s string) bool {
+	switch {
+	case p == "":
+		return s == ""
+	case p[0] == '*':
+		return slowGlob(p[1:], s) || s != "" && slowGlob(p, s[1:])
+	}
+	return s != "" && s[0] == p[0] && slowGlob(p[1:], s[1:])
+}
+
+func BenchmarkDecideClean(b *testing.B) {
+	p, v := standard(), verdict()
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := Decide(p, v); d.Action != Allow {
+			b.Fatal(d.Rule)
+		}
+	}
+}
+
+func BenchmarkSelect(b *testing.B) {
+	c := Config{Default: standard()}
+	for i := range 100 {
+		c.APIs = append(c.APIs, API{Name: fmt.Sprint(i), Profile: standard(), Match: Match{Hosts: []string{fmt.Sprintf("*.api%d.example", i)}, Paths: []string{"/v1/"}}})
+	}
+	p, err := New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	msg := &scan.Message{Host: "x.api99.example", Path: "/v1/orders/17"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if sel := p.Select(msg, "respmod"); sel.API != "99" {
+			b.Fatal(sel.API)
+		}
+	}
+}
