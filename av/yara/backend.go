@@ -3,7 +3,6 @@ package yara
 import (
 	"context"
 	"errors"
-
 	"icapd/scan"
 )
 

@@ -14,18 +14,25 @@ import (
 )
 
 func newBackend(ctx context.Context, o Options, sources []source) (backend, *compiled, error) {
-	return newLocalBackend(ctx, o, sources)
-}
-
-func newLocalBackend(ctx context.Context, o Options, sources []source) (backend, *compiled, error) {
-	if err := configured(); err != nil {
-		return nil, nil, fmt.Errorf("yara: %w", err)
+	if o.Workers > 0 {
+		return newPool(o, sources)
 	}
-	rules, c, err := compile(ctx, sources)
+	b, c, err := newLocalBackend(ctx, o, sources)
 	if err != nil {
 		return nil, nil, err
 	}
-	return newLocal(rules, c.Rules, o), c, nil
+	return b, c, nil
+}
+
+func newLocalBackend(ctx context.Context, o Options, sources []source) (*local, *compiled, error) {
+	if err := prepare(); err != nil {
+		return nil, nil, fmt.Errorf("yara: %w", err)
+	}
+	rules, c, err := compileCached(ctx, o.Cache, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newLocal(rules, o), c, nil
 }
 
 // lint compiles each file by itself and returns all mistakes.

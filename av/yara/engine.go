@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"slices"
 	"sync"
-
-	"icapd/scan"
+	"time"
 )
 
 // Engine looks at items with a set of rules. It may be used from many goroutines.
@@ -85,7 +85,7 @@ func newRuleset(ctx context.Context, o Options) (*ruleset, error) {
 		set.findings = append(set.findings, set.rules[i].template())
 	}
 	set.disable(o.Disabled)
-	if err := set.try(ctx); err != nil {
+	if err := set.try(ctx, o.Timeout); err != nil {
 		b.close()
 		return nil, fmt.Errorf("yara: the rules compile, but a trial scan with them fails: %w", err)
 	}
@@ -108,14 +108,15 @@ func (s *ruleset) disable(names []string) {
 }
 
 // try scans a little of everything, so that rules which only fail when they run are not put to use.
-func (s *ruleset) try(ctx context.Context) error {
-	var errs []error
+func (s *ruleset) try(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	for _, data := range [][]byte{nil, []byte(`{"id":1}`), []byte("MZ\x90\x00\x03"), []byte("\x7fELF\x02\x01\x01"), make([]byte, 64<<10)} {
 		if _, err := s.backend.scan(ctx, data, &variables{}); err != nil {
-			errs = append(errs, err)
+			return err
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Name implements scan.Engine: "yara".
@@ -250,6 +251,19 @@ func (e *Engine) Warnings() []RuleError {
 		return nil
 	}
 	return slices.Clone(e.set.warnings)
+}
+
+// Stats says how the workers are.
+func (e *Engine) Stats() Stats {
+	set, err := e.acquire()
+	if err != nil {
+		return Stats{}
+	}
+	defer e.release(set)
+	if p, ok := set.backend.(interface{ stats() Stats }); ok {
+		return p.stats()
+	}
+	return Stats{}
 }
 
 // Reload reads the rules again. New ones are compiled and tried before the first scan sees them; scans that

@@ -2,44 +2,32 @@
 
 package yara
 
+// Scans go past go-yara's Scanner.ScanMem, because it leaves three things undone that a server needs:
+//
+//   - A scan cannot be stopped from outside, and its time-out is in whole seconds.
+//   - libyara says so when it stops counting the matches of a string; go-yara lets the scan pass as complete.
+//   - libyara survives memory faults with signal handlers that it installs while it scans. A nil pointer in
+//     Go code beside it then faults forever, instead of becoming a panic.
+//
+// Everything else - compiler, rules, variables - is go-yara's.
+
 /*
 #cgo pkg-config: yara
-#include <string.h>
+#include <stdlib.h>
 #include <yara.h>
-
-// The context that go-yara keeps to itself knows two things that its API does not tell.
-
-// interrupt makes a running scan end with a time-out at its next look at the clock, which it takes every
-// 4 KiB of input and every hundred instructions of a condition.
-static void interrupt(void *p) {
-	__atomic_store_n(&((YR_SCAN_CONTEXT*) p)->timeout, 1, __ATOMIC_RELAXED);
-}
-
-// truncated reports whether libyara stopped counting the matches of a string. It tells its callback so, but
-// go-yara does not pass the message on. Good until the scan returns.
-static int truncated(void *p) {
-	YR_SCAN_CONTEXT *c = p;
-	if (c->rules->num_strings == 0)
-		return 0;
-	size_t words = YR_BITMASK_SIZE(c->rules->num_strings);
-	for (size_t i = 0; i < words; i++)
-		if (c->strings_temp_disabled[i] != 0)
-			return 1;
-	return 0;
-}
-
-static const char *library_version(void) { return YR_VERSION; }
+#include "libyara.h"
 */
 import "C"
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -50,39 +38,62 @@ import (
 const Built = true
 
 // libraryVersion is the version that the program was compiled with: libyara cannot be asked.
-var libraryVersion = C.GoString(C.library_version())
+var libraryVersion = C.GoString(C.icapd_yara_version())
 
-// configured limits what a match costs, once for the process: libyara copies 512 bytes of each of up to a
-// million matches if nobody tells it otherwise.
-var configured = sync.OnceValue(func() error {
-	return libyara.SetConfiguration(libyara.ConfigMaxMatchData, maxMatchData)
+// prepare sets the process up, once. libyara copies 512 bytes of each of up to a million matches of a string
+// if nobody tells it otherwise.
+var prepare = sync.OnceValue(func() error {
+	if code := C.icapd_guard_install(); code != 0 {
+		return fmt.Errorf("installing signal handlers: %w", syscall.Errno(code))
+	}
+	return libyara.SetConfiguration(libyara.ConfigMaxMatchData, 0)
 })
 
 // local is the backend that runs libyara in this process.
 type local struct {
-	rules *libyara.Rules
-	index map[ruleKey]int
-	spare int           // how many idle scanners are kept
-	limit time.Duration // longest scan, as far as libyara itself knows
+	rules   *libyara.Rules
+	spare   int           // how many idle scanners are kept
+	limit   time.Duration // longest scan, as far as libyara itself knows
+	guarded C.int         // whether a memory fault is an error, and not the end of the process
 
 	mu   sync.Mutex
 	idle []*scanner
 }
 
-type ruleKey struct{ file, name string }
-
 // scanner is a libyara scanner with what is needed to use it again.
 type scanner struct {
 	*libyara.Scanner
-	context unsafe.Pointer // its YR_SCAN_CONTEXT
-	vars    variables      // the values it has
+	cptr   unsafe.Pointer // its YR_SCANNER
+	result *C.struct_result
+	vars   variables // the values it has
 }
 
-func newLocal(rules *libyara.Rules, list []Rule, o Options) *local {
-	l := &local{rules: rules, index: make(map[ruleKey]int, len(list)), spare: max(1, o.Parallel), limit: o.Timeout}
-	for i := range list {
-		l.index[ruleKey{list[i].File, list[i].Name}] = i
+func newScanner(rules *libyara.Rules) (*scanner, error) {
+	s, err := libyara.NewScanner(rules)
+	if err != nil {
+		return nil, fmt.Errorf("making a scanner: %w", err)
 	}
+	field := reflect.ValueOf(s).Elem().FieldByName("cptr")
+	result := (*C.struct_result)(C.calloc(1, C.sizeof_struct_result))
+	if result == nil || field.Kind() != reflect.Pointer || field.IsNil() {
+		C.free(unsafe.Pointer(result))
+		s.Destroy()
+		return nil, errors.New("making a scanner: no memory, or a go-yara that keeps its YR_SCANNER elsewhere")
+	}
+	return &scanner{Scanner: s, cptr: field.UnsafePointer(), result: result}, nil
+}
+
+func (s *scanner) destroy() {
+	s.Destroy()
+	C.free(unsafe.Pointer(s.result.hits))
+	C.free(unsafe.Pointer(s.result))
+}
+
+// abandon leaks the scanner: after a memory fault nobody knows what its pointers point to.
+func (s *scanner) abandon() { runtime.SetFinalizer(s.Scanner, nil) }
+
+// newLocal takes the rules over.
+func newLocal(rules *libyara.Rules, o Options) *local {
 	off := make(map[string]bool, len(o.Disabled))
 	for _, name := range o.Disabled {
 		off[name] = true
@@ -92,7 +103,7 @@ func newLocal(rules *libyara.Rules, list []Rule, o Options) *local {
 			r.Disable()
 		}
 	}
-	return l
+	return &local{rules: rules, spare: max(1, o.Parallel), limit: o.Timeout, guarded: 1}
 }
 
 func (l *local) take() (*scanner, error) {
@@ -104,18 +115,7 @@ func (l *local) take() (*scanner, error) {
 		return s, nil
 	}
 	l.mu.Unlock()
-	s, err := libyara.NewScanner(l.rules)
-	if err != nil {
-		return nil, fmt.Errorf("making a scanner: %w", err)
-	}
-	field := reflect.ValueOf(s).Elem().FieldByName("cptr")
-	if field.Kind() != reflect.Pointer || field.IsNil() {
-		s.Destroy()
-		return nil, errors.New("this go-yara keeps its scanner elsewhere: its scans could not be stopped")
-	}
-	// In fast mode a string that a condition only asks for once is looked for once.
-	s.SetFlags(libyara.ScanFlagsFastMode)
-	return &scanner{Scanner: s, context: field.UnsafePointer()}, nil
+	return newScanner(l.rules)
 }
 
 // put keeps the scanner for the next scan.
@@ -127,7 +127,7 @@ func (l *local) put(s *scanner) {
 	}
 	l.mu.Unlock()
 	if !keep {
-		s.Destroy()
+		s.destroy()
 	}
 }
 
@@ -137,7 +137,7 @@ func (l *local) close() {
 	l.idle = nil
 	l.mu.Unlock()
 	for _, s := range idle {
-		s.Destroy()
+		s.destroy()
 	}
 	l.rules.Destroy()
 }
@@ -147,29 +147,28 @@ func (l *local) check(ctx context.Context) error {
 	return err
 }
 
-func (l *local) scan(ctx context.Context, data []byte, vars *variables) (matches []match, err error) {
+func (l *local) scan(ctx context.Context, data []byte, vars *variables) ([]match, error) {
 	s, err := l.take()
 	if err != nil {
 		return nil, err
 	}
-	reusable := false
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a scan: %v", p)
-		}
-		if reusable {
-			l.put(s)
-		} else {
-			s.Destroy() // its state is anyone's guess
-		}
-	}()
 	if err := s.define(vars); err != nil {
+		s.destroy()
 		return nil, err
 	}
-	c := collector{backend: l, context: s.context}
-	err = s.run(ctx, data, &c, l.limit)
-	reusable = err == nil
-	return c.matches, c.verdict(ctx, err)
+	code := s.run(ctx, data, l.limit, l.guarded)
+	if code == C.SCAN_FAULTED {
+		s.abandon()
+		return nil, errors.New("memory fault in libyara, or the item's bytes could not be read")
+	}
+	matches := s.matches()
+	err = verdict(ctx, code, s.result.truncated != 0)
+	if code == C.ERROR_SUCCESS {
+		l.put(s)
+	} else {
+		s.destroy()
+	}
+	return matches, err
 }
 
 // define sets the variables that differ from those of the scan before.
@@ -187,83 +186,55 @@ func (s *scanner) define(vars *variables) error {
 }
 
 // run scans data, and stops when ctx ends.
-func (s *scanner) run(ctx context.Context, data []byte, c *collector, limit time.Duration) error {
-	s.SetCallback(c)
-	defer s.SetCallback(nil)
+func (s *scanner) run(ctx context.Context, data []byte, limit time.Duration, guarded C.int) C.int {
 	s.SetTimeout(limit + 2*time.Second) // whole seconds, and only if the interrupt does not come
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
-		C.interrupt(s.context)
+		C.icapd_interrupt(s.cptr)
 	})
 	defer func() {
 		if !stop() {
 			<-interrupted // the scanner must outlive it
 		}
 	}()
-	return s.ScanMem(data)
+	code := C.icapd_scan(s.cptr, (*C.uint8_t)(unsafe.SliceData(data)), C.size_t(len(data)), guarded, s.result)
+	runtime.KeepAlive(s.Scanner)
+	return code
 }
 
-// collector receives what libyara finds. Its methods are called from C, where a panic must not pass.
-type collector struct {
-	backend   *local
-	context   unsafe.Pointer
-	matches   []match
-	truncated bool
-	err       error
-}
-
-// RuleMatching implements libyara.ScanCallback.
-func (c *collector) RuleMatching(sc *libyara.ScanContext, r *libyara.Rule) (abort bool, err error) {
-	defer c.contain(&err)
-	i, ok := c.backend.index[ruleKey{r.Namespace(), r.Identifier()}]
-	if !ok {
-		return true, fmt.Errorf("a rule that nobody knows matches: %s", r.Identifier())
+// matches copies what the scan left.
+func (s *scanner) matches() []match {
+	if s.result.count == 0 {
+		return nil
 	}
-	m := match{Rule: i}
-	for _, s := range r.Strings() {
-		ms := s.Matches(sc)
-		switch {
-		case len(ms) == 0:
-		case len(m.Strings) == maxStrings:
-			m.More++
-		default:
-			m.Strings = append(m.Strings, stringMatch{
-				Name: s.Identifier(), Offset: ms[0].Base() + ms[0].Offset(), Length: int64(len(ms[0].Data())),
+	hits := unsafe.Slice(s.result.hits, int(s.result.count))
+	ms := make([]match, len(hits))
+	for i := range hits {
+		h := &hits[i]
+		ms[i] = match{Rule: int(h.rule), More: int(h.more)}
+		for _, hs := range h.string[:h.strings] {
+			ms[i].Strings = append(ms[i].Strings, stringMatch{
+				Name: C.GoString(hs.name), Offset: int64(hs.offset), Length: int64(hs.length),
 			})
 		}
 	}
-	c.matches = append(c.matches, m)
-	return false, nil
-}
-
-// ScanFinished implements libyara.ScanCallbackFinished.
-func (c *collector) ScanFinished(*libyara.ScanContext) (abort bool, err error) {
-	defer c.contain(&err)
-	c.truncated = C.truncated(c.context) != 0
-	return false, nil
-}
-
-func (c *collector) contain(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v", p)
-	}
-	c.err = cmp.Or(c.err, *err)
+	return ms
 }
 
 // verdict turns what libyara returned into the scan's error.
-func (c *collector) verdict(ctx context.Context, err error) error {
+func verdict(ctx context.Context, code C.int, truncated bool) error {
 	switch {
-	case c.err != nil:
-		return c.err
-	case c.truncated || errors.Is(err, libyara.Error(C.ERROR_TOO_MANY_MATCHES)):
+	case code == C.ERROR_TOO_MANY_MATCHES || code == C.ERROR_SUCCESS && truncated:
 		return tooManyMatches()
-	case errors.Is(err, libyara.Error(C.ERROR_SCAN_TIMEOUT)):
+	case code == C.ERROR_SUCCESS:
+		return nil
+	case code == C.ERROR_SCAN_TIMEOUT:
 		return timedOut(ctx)
-	case errors.Is(err, libyara.Error(C.ERROR_COULD_NOT_MAP_FILE)):
-		return errors.New("the item's bytes could not be read while libyara looked at them")
+	case code == C.SCAN_NO_MEMORY:
+		return libyara.Error(C.ERROR_INSUFFICIENT_MEMORY)
 	}
-	return err
+	return libyara.Error(code)
 }
 
 // describe lists the rules of a set.

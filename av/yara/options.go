@@ -12,6 +12,9 @@ import (
 // Builtin is the name that stands for Options.Builtin in Options.Rules.
 const Builtin = "builtin"
 
+// WorkerArg is the first argument of a worker's command line, see WorkerMain.
+const WorkerArg = "yara-worker"
+
 // ErrNotBuilt is what New returns in a build without cgo, or with the tag noyara.
 var ErrNotBuilt = errors.New("built without YARA")
 
@@ -63,6 +66,12 @@ func (o *Options) check() error {
 		errs = append(errs, fmt.Errorf("yara: negative number of scans (%d) or workers (%d)", o.Parallel, o.Workers))
 	}
 	return errors.Join(errs...)
+}
+
+// Stats is what an engine with workers says about them; zero for one without.
+type Stats struct {
+	PIDs     []int // of the workers that are alive
+	Restarts int   // of workers that died, or could not be started, since the rules were loaded
 }
 
 // RuleError is one thing that is wrong with the rules. New and Reload return all of them at once, joined.

@@ -3,9 +3,8 @@ package yara
 import (
 	"cmp"
 	"fmt"
-	"strings"
-
 	"icapd/scan"
+	"strings"
 )
 
 // Rule is what a rule says about itself.
@@ -28,20 +27,15 @@ type Meta struct {
 type match struct {
 	Rule    int           `json:"rule"` // index into the rules of the set
 	Strings []stringMatch `json:"strings,omitempty"`
-	More    int           `json:"more,omitempty"` // strings that matched beyond maxStrings
+	More    int           `json:"more,omitempty"` // strings that matched beyond those
 }
 
 // stringMatch is the first match of a string.
 type stringMatch struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"`
-	Length int64  `json:"length"` // at most maxMatchData
+	Length int64  `json:"length"`
 }
-
-const (
-	maxStrings   = 8  // strings of a rule that a finding names
-	maxMatchData = 64 // bytes of a match that libyara copies
-)
 
 // template returns what every finding of the rule has in common.
 func (r *Rule) template() scan.Finding {

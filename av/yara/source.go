@@ -120,7 +120,7 @@ func readSource(name string, open func() (fs.File, error)) (source, error) {
 	if err != nil {
 		return source{}, ruleFileError(name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // was only read
 	var text bytes.Buffer
 	n, err := io.Copy(&text, io.LimitReader(f, maxSource+1))
 	switch {
@@ -140,8 +140,7 @@ func readSource(name string, open func() (fs.File, error)) (source, error) {
 
 // ruleFileError drops the path from err: RuleError says it already.
 func ruleFileError(name string, err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	return &RuleError{File: name, Msg: err.Error()}
@@ -163,7 +162,7 @@ func digest(sources []source, included [][]byte, disabled []string) string {
 	slices.Sort(disabled)
 	h := sha256.New()
 	for _, part := range slices.Concat(sums, slices.Compact(disabled), externals()) {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part) // a hash does not fail
 	}
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -9,6 +9,9 @@ const Built = false
 
 const libraryVersion = "none"
 
+// WorkerMain fails: there is no YARA to work with.
+func WorkerMain() int { return 2 }
+
 func newBackend(context.Context, Options, []source) (backend, *compiled, error) {
 	return nil, nil, ErrNotBuilt
 }

@@ -64,10 +64,10 @@ func Rewriter(t *testing.T, newRewriter func(t *testing.T) scan.Rewriter, o Rewr
 	t.Run("concurrent", s.concurrent)
 }
 
-func (s *rewriterSuite) item(t testing.TB, sample Sample) (*scan.Item, *guard) {
-	t.Helper()
+func (s *rewriterSuite) item(tb testing.TB, sample Sample) (*scan.Item, *guard) {
+	tb.Helper()
 	g := newGuard(sample.Data)
-	return s.NewItem(t, sample, g.data()), g
+	return s.NewItem(tb, sample, g.data()), g
 }
 
 // findings is what the engine sees in the item, as the policy hands it to a rewriter.

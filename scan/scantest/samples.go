@@ -105,14 +105,14 @@ func newGuard(data []byte) *guard {
 // data is what goes into the item. Its capacity reaches over the fence on purpose: an append to it shows.
 func (g *guard) data() []byte { return g.arena[:g.size] }
 
-func (g *guard) check(t testing.TB) {
-	t.Helper()
+func (g *guard) check(tb testing.TB) {
+	tb.Helper()
 	if bytes.Equal(g.arena, g.want) {
 		return
 	}
 	for i := range g.arena {
 		if g.arena[i] != g.want[i] {
-			t.Errorf("the item's bytes were changed, first at offset %d of %d", i, g.size)
+			tb.Errorf("the item's bytes were changed, first at offset %d of %d", i, g.size)
 			return
 		}
 	}
