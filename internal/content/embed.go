@@ -5,14 +5,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"icapd/internal/body"
+	"icapd/scan"
 	"io"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
-
-	"icapd/internal/body"
-	"icapd/scan"
 )
 
 // Sizes, in encoded characters, from which on text in a field is taken for something embedded. From minEmbedded

@@ -9,6 +9,14 @@ func formatOf(typ string) format {
 		return jsonFormat{}
 	case typeText:
 		return textFormat{}
+	case typeMail:
+		return mimeFormat{mail: true}
+	case typeZip:
+		return zipFormat{}
+	case typeTar:
+		return tarFormat{}
+	case typeGzip, typeBzip2, typeXz, typeZstd, typeLz4:
+		return streamFormat{typ: typ}
 	}
 	if strings.HasPrefix(typ, "multipart/") {
 		return mimeFormat{}

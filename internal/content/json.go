@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"icapd/scan"
 	"io"
 	"unicode/utf8"
-
-	"icapd/scan"
 )
 
 // jsonFormat is a JSON text (RFC 8259). Fields are keys, strings, numbers and literals; paths are JSON

@@ -6,12 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"io"
 	"slices"
 	"strings"
 	"testing"
-
-	"icapd/scan"
 )
 
 // The grammar of RFC 8259, section by section, as texts that must and must not be read.

@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"slices"
 	"unicode/utf8"
-
-	"icapd/scan"
 )
 
 // errEdit is an edit that names no field of the document.

@@ -6,13 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"icapd/scan"
 	"io"
 	"mime/quotedprintable"
 	"slices"
 	"strconv"
 	"strings"
-
-	"icapd/scan"
 )
 
 // mimeFormat is a multipart body (RFC 2046, RFC 7578) or a mail (RFC 5322). Parts are items; header values

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/internal/body"
+	"icapd/scan"
 	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"icapd/internal/body"
-	"icapd/scan"
 )
 
 // node is one item of the tree with what is needed to rebuild it.
@@ -265,9 +264,14 @@ func (t *Tree) gap(path string, err error) {
 		}
 	}
 	t.mu.Lock()
-	t.gaps = append(t.gaps, g)
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	if len(t.gaps) < maxGaps {
+		t.gaps = append(t.gaps, g)
+	}
 }
+
+// maxGaps bounds the gaps of one tree: past the first one, more change nothing but the report.
+const maxGaps = 1000
 
 // finding notes a hazard.
 func (t *Tree) finding(n *node, rule, detail string, sev scan.Severity, span scan.Span, field string) {

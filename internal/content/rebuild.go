@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-
 	"icapd/internal/body"
 	"icapd/scan"
+	"io"
+	"slices"
 )
 
 // patch replaces the bytes from start to end of an item; a nil Blob removes them.

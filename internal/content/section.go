@@ -2,9 +2,8 @@ package content
 
 import (
 	"fmt"
-	"io"
-
 	"icapd/scan"
+	"io"
 )
 
 // section is a part of another blob; it has no bytes of its own.

@@ -3,11 +3,10 @@ package content
 import (
 	"bytes"
 	"context"
+	"icapd/scan"
 	"io"
 	"slices"
 	"strconv"
-
-	"icapd/scan"
 )
 
 // textFormat is plain text. A short text is one field; a long one is cut at line ends into pieces, which are

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"icapd/internal/body"
+	"icapd/scan"
 	"io"
 	"strings"
 	"testing"
-
-	"icapd/internal/body"
-	"icapd/scan"
 )
 
 // openTree returns the tree of a body and closes it with the test.

@@ -2,10 +2,9 @@ package content
 
 import (
 	"context"
+	"icapd/scan"
 	"io"
 	"strings"
-
-	"icapd/scan"
 )
 
 // nopCloser is a writer with a Close that does nothing.

@@ -1,0 +1,135 @@
+package content
+
+import (
+	"compress/bzip2"
+	"context"
+	"errors"
+	"fmt"
+	"icapd/internal/body"
+	"icapd/scan"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// streamFormat is a compressed file: one child.
+type streamFormat struct{ typ string }
+
+// maxDictionary bounds the memory of a decoder, in bytes: xz and zstd files say how much they want.
+const maxDictionary = 64 << 20
+
+var errDictionary = errors.New("the dictionary is larger than is allowed")
+
+// stream decodes a compressed file. Errors of the reader are Gaps.
+func stream(typ string, r io.Reader) (io.Reader, error) {
+	switch typ {
+	case typeGzip:
+		return body.NewReader(body.Gzip, r)
+	case typeBzip2:
+		return corruptReader{bzip2.NewReader(r)}, nil
+	case typeXz:
+		return corruptReader{newXzReader(r)}, nil
+	case typeZstd:
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
+		if err != nil {
+			return nil, err
+		}
+		return corruptReader{z.IOReadCloser()}, nil
+	case typeLz4:
+		return corruptReader{lz4.NewReader(r)}, nil
+	}
+	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w %s", errStream, typ)}
+}
+
+var errStream = errors.New("unknown compression")
+
+func (f streamFormat) open(w *walk, n *node) error {
+	in := &body.Counter{R: newReader(n.item.Blob)}
+	r, err := stream(f.typ, in)
+	if err != nil {
+		return err
+	}
+	if c, ok := r.(io.Closer); ok {
+		defer c.Close() //nolint:errcheck // nothing is written
+	}
+	c := child{name: f.childName(n), segment: "(" + f.short() + ")"}
+	if c.name != "" {
+		c.segment = segment(c.name)
+	}
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	return w.unpack(n, c, r, in)
+}
+
+func (f streamFormat) short() string {
+	s := f.typ[strings.IndexByte(f.typ, '/')+1:]
+	return strings.TrimPrefix(s, "x-")
+}
+
+// childName is the name in the header of gzip, else the item's name without its last extension.
+func (f streamFormat) childName(n *node) string {
+	if f.typ == typeGzip {
+		if z, err := gzip.NewReader(io.LimitReader(newReader(n.item.Blob), 64<<10)); err == nil && z.Name != "" {
+			return path.Base(strings.ReplaceAll(z.Name, `\`, "/"))
+		}
+	}
+	name := n.item.Name
+	switch ext := strings.ToLower(path.Ext(name)); ext {
+	case ".gz", ".bz2", ".xz", ".zst", ".lz4":
+		return name[:len(name)-len(ext)]
+	case ".tgz", ".tbz2", ".txz", ".svgz":
+		return name[:len(name)-len(ext)] + map[string]string{".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar", ".svgz": ".svg"}[ext]
+	}
+	return ""
+}
+
+// pack implements packer.
+func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	var enc io.WriteCloser
+	var err error
+	switch f.typ {
+	case typeGzip:
+		z := gzip.NewWriter(dst)
+		if old, err := gzip.NewReader(newReader(n.item.Blob)); err == nil {
+			z.Header = old.Header
+		}
+		enc = z
+	case typeZstd:
+		enc, err = zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1))
+	case typeLz4:
+		enc = lz4.NewWriter(dst)
+	case typeXz:
+		enc, err = xz.NewWriter(dst)
+	default:
+		return &RebuildError{Path: n.item.Path, Type: n.item.Type}
+	}
+	if err != nil {
+		return err
+	}
+	if err := copyBlob(ctx, enc, n.kids[0].current()); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// zipLZMA decodes method 14 of zip: a header of its own in front of LZMA (APPNOTE, section 5.8.8). The size is
+// not known, so the end marker must be there.
+func zipLZMA(r io.Reader) (io.Reader, error) {
+	var head [9]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	}
+	props := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+	z, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(io.MultiReader(strings.NewReader(string(props)), r))
+	if err != nil {
+		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	}
+	return corruptReader{z}, nil
+}

@@ -1,0 +1,147 @@
+package content
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"icapd/internal/body"
+	"icapd/scan"
+	"io"
+	"path"
+)
+
+// tarFormat is a tar archive: v7, ustar, GNU, PAX.
+type tarFormat struct{}
+
+// tarMember is where a member stands.
+type tarMember struct {
+	data, size int64
+	fixed      bool // its size stands in a PAX record too, or it is sparse: it cannot be written
+}
+
+const tarBlock = 512
+
+var (
+	errTarFixed = errors.New("a sparse file, or one with its size in an extended header")
+	errTarSize  = errors.New("too large for a tar header")
+)
+
+func (tarFormat) open(w *walk, n *node) error {
+	in := &body.Counter{R: newReader(n.item.Blob)}
+	r := tar.NewReader(in)
+	names := nameSet{}
+	for i := 0; ; i++ {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) && in.N > 0 {
+			return nil
+		}
+		if err != nil && h == nil {
+			return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+		}
+		if i > w.t.w.limits.Entries {
+			return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
+		}
+		if stop := w.tarMember(n, r, in, h, names); stop != nil {
+			return stop
+		}
+	}
+}
+
+func (w *walk) tarMember(n *node, r io.Reader, in *body.Counter, h *tar.Header, names nameSet) error {
+	span := scan.Span{Start: max(0, in.N-tarBlock), End: in.N}
+	names.check(w.t, n, h.Name, span)
+	c := child{segment: segment(h.Name), name: path.Base(h.Name)}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return nil
+	case tar.TypeSymlink, tar.TypeLink:
+		link(w.t, n, h.Name, h.Linkname, span)
+		return nil
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		w.t.hazard(n, hazard{rule: "archive-device", detail: "a device or pipe in an archive", severity: scan.Medium, span: span}, c.segment)
+		return nil
+	}
+	if h.Size == 0 {
+		return nil
+	}
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	m := tarMember{data: in.N, size: h.Size}
+	_, pax := h.PAXRecords["size"]
+	m.fixed = pax || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != ""
+	c.ref = m
+	if m.fixed {
+		return w.unpack(n, c, corruptReader{r}, nil)
+	}
+	have := min(m.size, max(0, n.item.Blob.Size()-m.data))
+	c.blob, c.partial = &section{b: n.item.Blob, off: m.data, n: have}, have < m.size
+	return w.child(n, c)
+}
+
+// pack implements packer: all blocks are copied, but those of changed members and their headers.
+func (tarFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	var at int64
+	for _, k := range n.kids {
+		if !k.changed {
+			continue
+		}
+		m, _ := k.ref.(tarMember)
+		if m.fixed {
+			return &RebuildError{Path: k.item.Path, Type: k.item.Type, Err: errTarFixed}
+		}
+		if err := copyRange(ctx, dst, n.item.Blob, at, m.data-tarBlock); err != nil {
+			return err
+		}
+		head := readAt(n.item.Blob, m.data-tarBlock, tarBlock)
+		if err := tarHeader(head, k); err != nil {
+			return err
+		}
+		if _, err := dst.Write(head); err != nil {
+			return err
+		}
+		if err := copyBlob(ctx, dst, k.current()); err != nil {
+			return err
+		}
+		if pad := -k.current().Size() & (tarBlock - 1); pad > 0 {
+			if _, err := dst.Write(make([]byte, pad)); err != nil {
+				return err
+			}
+		}
+		at = m.data + (m.size+tarBlock-1)/tarBlock*tarBlock
+	}
+	return copyRange(ctx, dst, n.item.Blob, min(at, n.item.Blob.Size()), n.item.Blob.Size())
+}
+
+// tarHeader writes the new size, and name if it is short, and the checksum into a header block.
+func tarHeader(head []byte, k *node) error {
+	size := k.current().Size()
+	if len(head) < tarBlock || size > 0o77777777777 {
+		return errTarSize
+	}
+	copy(head[124:136], fmt.Sprintf("%011o\x00", size))
+	if name := k.newName; name != "" {
+		old := cString(head[:100])
+		if fresh := renamed(old, name); len(fresh) < 100 {
+			clear(head[:100])
+			copy(head, fresh)
+		}
+	}
+	copy(head[148:156], "        ")
+	sum := 0
+	for _, c := range head {
+		sum += int(c)
+	}
+	copy(head[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	return nil
+}
+
+func cString(p []byte) string {
+	for i, c := range p {
+		if c == 0 {
+			return string(p[:i])
+		}
+	}
+	return string(p)
+}

@@ -1,0 +1,266 @@
+package content
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"icapd/internal/body"
+	"icapd/scan"
+	"io"
+	"path"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// zipFormat is a zip archive and everything that is built on it: OOXML, ODF, jar, apk, epub.
+type zipFormat struct{}
+
+var (
+	errZipLocal   = errors.New("the entry's data cannot be found")
+	errZipOverlap = errors.New("the entry shares bytes with another one")
+	errZipMethod  = errors.New("unknown compression method")
+	errZipCRC     = errors.New("checksum or size of the entry is wrong")
+	errEncrypted  = errors.New("encrypted")
+	errWide       = errors.New("ZIP64 archives cannot be written")
+)
+
+func (zipFormat) open(w *walk, n *node) error {
+	t := w.t
+	d, err := readZipDir(n.item.Blob, t.w.limits.Entries)
+	n.state = d
+	if errors.Is(err, errZipEnd) {
+		if stop := w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}); stop != nil {
+			return stop
+		}
+		return zipStream(w, n)
+	}
+	if d.findOverlaps() {
+		t.hazard(n, hazard{rule: "zip-overlap", detail: "entries share bytes, as in a zip bomb", severity: scan.High}, "")
+	}
+	if d.after > 0 || (d.base > 0 && findMagic(n.head()) == typeZip) {
+		t.hazard(n, hazard{rule: "zip-foreign-bytes", detail: "bytes in front of or behind the archive", severity: scan.Medium}, "")
+	}
+	names := nameSet{}
+	for i := range d.entries {
+		if stop := w.zipEntry(n, &d.entries[i], i, names); stop != nil {
+			return stop
+		}
+	}
+	if err == nil && d.more {
+		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
+	}
+	if err != nil {
+		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	}
+	return hiddenZip(w, n, d)
+}
+
+// zipEntry takes one entry in.
+func (w *walk) zipEntry(n *node, e *zipEntry, index int, names nameSet) error {
+	name := entryName(e.name)
+	span := scan.Span{Start: e.local, End: max(e.local, e.data)}
+	names.check(w.t, n, name, span)
+	if e.packed == 0 && e.size == 0 { // a folder, or an empty file
+		return nil
+	}
+	seg := segment(name)
+	if e.mismatch {
+		w.t.hazard(n, hazard{
+			rule: "zip-mismatch", severity: scan.Medium, span: span,
+			detail: "local header and central directory disagree: unpackers see different things",
+		}, seg)
+	}
+	gap := &scan.Gap{Reason: scan.ReasonCorrupt}
+	switch {
+	case e.data == 0:
+		gap.Err = errZipLocal
+	case e.overlaps:
+		gap.Err = errZipOverlap
+	case e.encrypted():
+		gap.Reason, gap.Err = scan.ReasonEncrypted, errEncrypted
+	default:
+		return w.zipMember(n, e, child{segment: seg, name: path.Base(name), ref: index}, span)
+	}
+	return w.fail(n.item.Path+seg, gap)
+}
+
+func (w *walk) zipMember(n *node, e *zipEntry, c child, span scan.Span) error {
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	packed := &section{b: n.item.Blob, off: e.data, n: e.packed}
+	if e.method == 0 {
+		if err := w.t.budget.Take(e.packed); err != nil {
+			return w.fail(n.item.Path+c.segment, err)
+		}
+		c.blob = packed
+		return w.child(n, c)
+	}
+	in := &body.Counter{R: newReader(packed)}
+	r, err := unzip(e.method, in)
+	if err != nil {
+		return w.fail(n.item.Path+c.segment, err)
+	}
+	if e.host == 3 && e.attrs>>28 == 0xa { // a symbolic link of Unix
+		target, _ := io.ReadAll(io.LimitReader(r, 4096)) //nolint:forbidigo // limited
+		link(w.t, n, entryName(e.name), string(target), span)
+		return nil
+	}
+	return w.unpack(n, c, &crcReader{r: r, want: e.crc, size: e.size}, in)
+}
+
+// unzip decodes a member by its compression method (section 4.4.5).
+func unzip(method uint16, r io.Reader) (io.Reader, error) {
+	switch method {
+	case 8:
+		return corruptReader{flate.NewReader(r)}, nil
+	case 12:
+		return stream(typeBzip2, r)
+	case 14:
+		return zipLZMA(r)
+	case 93:
+		return stream(typeZstd, r)
+	case 95:
+		return stream(typeXz, r)
+	}
+	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w %d", errZipMethod, method)}
+}
+
+// crcReader checks checksum and size at the end.
+type crcReader struct {
+	r    io.Reader
+	sum  uint32
+	n    int64
+	want uint32
+	size int64
+}
+
+// Read implements io.Reader.
+func (c *crcReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.sum = crc32.Update(c.sum, crc32.IEEETable, p[:n])
+	c.n += int64(n)
+	if err == io.EOF && (c.sum != c.want || c.n != c.size) { //nolint:errorlint // io.EOF is never wrapped by a reader
+		err = &scan.Gap{Reason: scan.ReasonCorrupt, Err: errZipCRC}
+	}
+	return n, err
+}
+
+// zipStream reads a zip without a directory, local header by local header, as streaming unpackers do.
+func zipStream(w *walk, n *node) error {
+	names := nameSet{}
+	for at, i := int64(0), 0; ; i++ {
+		e, ok := streamEntry(n.item.Blob, at)
+		if !ok {
+			return nil
+		}
+		if e.flags&zipFlagDescriptor == 0 || e.packed > 0 {
+			e.packed = min(e.packed, max(0, n.item.Blob.Size()-e.data))
+			if err := w.zipEntry(n, &e, i, names); err != nil {
+				return err
+			}
+			at = e.data + e.packed
+			continue
+		}
+		if e.method != 8 || e.encrypted() {
+			return nil // there is no telling where it ends
+		}
+		used, err := w.streamMember(n, &e, i)
+		if err != nil {
+			return err
+		}
+		at = e.data + used
+		if d := readAt(n.item.Blob, at, 16); len(d) == 16 && string(d[:4]) == zipDescSig {
+			at += 16
+		}
+	}
+}
+
+// streamEntry reads a local header.
+func streamEntry(b scan.Blob, at int64) (zipEntry, bool) {
+	h := readAt(b, at, zipLocalLen)
+	if len(h) < zipLocalLen || string(h[:4]) != zipLocalSig {
+		return zipEntry{}, false
+	}
+	e := zipEntry{
+		local: at, flags: binary.LittleEndian.Uint16(h[6:]), method: binary.LittleEndian.Uint16(h[8:]),
+		crc: binary.LittleEndian.Uint32(h[14:]), packed: int64(binary.LittleEndian.Uint32(h[18:])), size: int64(binary.LittleEndian.Uint32(h[22:])),
+	}
+	nameLen := int(binary.LittleEndian.Uint16(h[26:]))
+	e.name = string(readAt(b, at+zipLocalLen, nameLen))
+	e.data = at + zipLocalLen + int64(nameLen) + int64(binary.LittleEndian.Uint16(h[28:]))
+	return e, true
+}
+
+// streamMember takes in a member of which only its own data says where it ends.
+func (w *walk) streamMember(n *node, e *zipEntry, index int) (used int64, err error) {
+	name := entryName(e.name)
+	c := child{segment: segment(name), name: path.Base(name), ref: index}
+	if err := w.enter(n, c.segment); err != nil {
+		return 0, skipped(err)
+	}
+	in := &body.Counter{R: io.NewSectionReader(n.item.Blob, e.data, max(0, n.item.Blob.Size()-e.data))}
+	buf := bufio.NewReader(in)
+	err = w.unpack(n, c, corruptReader{flate.NewReader(buf)}, in)
+	return in.N - int64(buf.Buffered()), err
+}
+
+// hiddenZip looks for members that the directory does not name: streaming unpackers see them.
+func hiddenZip(w *walk, n *node, d *zipDir) error {
+	if len(d.entries) == 0 {
+		if d.start > 0 && string(readAt(n.item.Blob, 0, 4)) == zipLocalSig {
+			w.t.hazard(n, hazard{rule: "zip-hidden", detail: "a member that the directory does not name", severity: scan.High}, "")
+			return zipStream(w, n)
+		}
+		return nil
+	}
+	known := make(map[int64]int64, len(d.entries))
+	for i := range d.entries {
+		known[d.entries[i].local] = d.entries[i].end
+	}
+	at := max(d.base, 0)
+	for i := 0; i <= len(d.entries); i++ {
+		end, ok := known[at]
+		if !ok {
+			break
+		}
+		if end <= at {
+			return nil // unreadable: it was reported
+		}
+		at = end
+	}
+	if at < d.start && string(readAt(n.item.Blob, at, 4)) == zipLocalSig {
+		if _, ok := known[at]; !ok {
+			w.t.hazard(n, hazard{
+				rule: "zip-hidden", detail: "a member that the directory does not name", severity: scan.High,
+				span: scan.Span{Start: at, End: d.start},
+			}, "")
+		}
+	}
+	return nil
+}
+
+// pack implements packer: changed members are compressed anew, everything else is copied as it stands; then
+// the directory, with offsets that fit.
+func (zipFormat) pack(ctx context.Context, t *Tree, n *node, dst io.Writer) error {
+	d, ok := n.state.(*zipDir)
+	if !ok || d.wide || d.more || len(d.entries) == 0 {
+		return errWide
+	}
+	changed := map[int]*node{}
+	for _, k := range n.kids {
+		i, ok := k.ref.(int)
+		if !k.changed || !ok {
+			continue
+		}
+		if d.entries[i].wide || d.entries[i].overlaps {
+			return errWide
+		}
+		changed[i] = k
+	}
+	z := zipWriter{t: t, d: d, src: n.item.Blob, changed: changed}
+	return z.write(ctx, dst)
+}

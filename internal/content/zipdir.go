@@ -1,0 +1,297 @@
+package content
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"icapd/scan"
+	"io"
+	"slices"
+)
+
+// The records of a zip archive (PKWARE APPNOTE.TXT 6.3.10, section 4.3).
+const (
+	zipLocalSig   = "PK\x03\x04"
+	zipCentralSig = "PK\x01\x02"
+	zipEndSig     = "PK\x05\x06"
+	zipEnd64Sig   = "PK\x06\x06"
+	zipLoc64Sig   = "PK\x06\x07"
+	zipDescSig    = "PK\x07\x08"
+
+	zipLocalLen   = 30
+	zipCentralLen = 46
+	zipEndLen     = 22
+
+	zipFlagEncrypted  = 1 << 0
+	zipFlagDescriptor = 1 << 3
+	zipFlagStrong     = 1 << 6
+	zipFlagUTF8       = 1 << 11
+	zipFlagMasked     = 1 << 13
+)
+
+// zipEntry is one entry of the central directory.
+type zipEntry struct {
+	central  []byte // its record, whole
+	name     string
+	method   uint16
+	flags    uint16
+	crc      uint32
+	packed   int64
+	size     int64
+	attrs    uint32
+	host     byte
+	local    int64 // where its local header stands in the blob
+	data     int64 // where its data begins; 0 if the local header cannot be read
+	end      int64 // end of the data and of what describes it
+	mismatch bool  // local header and directory disagree about name or method
+	overlaps bool
+	wide     bool // uses ZIP64 for its offset
+}
+
+func (e *zipEntry) encrypted() bool {
+	return e.flags&(zipFlagEncrypted|zipFlagStrong|zipFlagMasked) != 0 || e.method == 99
+}
+
+// zipDir is the central directory of an archive.
+type zipDir struct {
+	entries []zipEntry
+	base    int64 // bytes in front of the archive: offsets count from there
+	start   int64 // of the central directory in the blob
+	end     []byte
+	endAt   int64
+	after   int64 // bytes behind the archive
+	wide    bool  // has ZIP64 end records
+	more    bool  // has more entries than were read
+}
+
+var (
+	errZipEnd     = errors.New("the end of the central directory is missing")
+	errZipCentral = errors.New("the central directory is damaged")
+)
+
+// maxZipDir bounds the bytes of a central directory that are read.
+const maxZipDir = 64 << 20
+
+// readZipDir reads the central directory, at most limit entries of it. What was read is returned beside an
+// error.
+func readZipDir(b scan.Blob, limit int) (*zipDir, error) {
+	d := &zipDir{}
+	if err := d.findEnd(b); err != nil {
+		return d, err
+	}
+	e := d.end
+	size, offset := int64(binary.LittleEndian.Uint32(e[12:])), int64(binary.LittleEndian.Uint32(e[16:]))
+	if size == 0xffffffff || offset == 0xffffffff || binary.LittleEndian.Uint16(e[10:]) == 0xffff {
+		if s, o, ok := readZipEnd64(b, d.endAt); ok {
+			d.wide = true
+			size, offset = s, o
+		}
+	}
+	tail := d.endAt
+	if d.wide {
+		tail = zip64At(b, d.endAt)
+	}
+	d.start = tail - size
+	if d.start < 0 || size < 0 {
+		return d, errZipCentral
+	}
+	d.base = d.start - offset
+	if sig := readAt(b, d.start, 4); string(sig) != zipCentralSig && size > 0 {
+		// The end record lies about the size: believe the offset.
+		if string(readAt(b, offset, 4)) != zipCentralSig {
+			return d, errZipCentral
+		}
+		d.start, d.base, size = offset, 0, tail-offset
+	}
+	if size > maxZipDir {
+		d.more, size = true, maxZipDir
+	}
+	return d, d.readCentral(b, size, limit)
+}
+
+// findEnd finds the end record: the last one of which the comment fits, else the last one.
+func (d *zipDir) findEnd(b scan.Blob) error {
+	total := b.Size()
+	n := min(total, zipEndLen+0xffff+4096) // some bytes behind the archive are tolerated by consumers
+	tail := readAt(b, total-n, int(n))
+	best := -1
+	for i := len(tail); ; {
+		if i = bytes.LastIndex(tail[:i], []byte(zipEndSig)); i < 0 {
+			break
+		}
+		if i+zipEndLen > len(tail) {
+			continue
+		}
+		comment := int(binary.LittleEndian.Uint16(tail[i+20:]))
+		if i+zipEndLen+comment == len(tail) {
+			best = i
+			break
+		}
+		if best < 0 {
+			best = i
+		}
+	}
+	if best < 0 {
+		return errZipEnd
+	}
+	length := min(zipEndLen+int(binary.LittleEndian.Uint16(tail[best+20:])), len(tail)-best)
+	d.end, d.endAt = slices.Clone(tail[best:best+length]), total-n+int64(best)
+	d.after = total - d.endAt - int64(length)
+	return nil
+}
+
+// zip64At returns where the ZIP64 end record stands, or the position of its locator.
+func zip64At(b scan.Blob, endAt int64) int64 {
+	loc := readAt(b, endAt-20, 20)
+	if len(loc) < 20 || string(loc[:4]) != zipLoc64Sig {
+		return endAt
+	}
+	at := endAt - 20 - 56
+	if rec := readAt(b, at, 4); string(rec) == zipEnd64Sig {
+		return at
+	}
+	off := binary.LittleEndian.Uint64(loc[8:])
+	if off < uint64(endAt) { //nolint:gosec // a position in the blob
+		return int64(off) //nolint:gosec // smaller than endAt
+	}
+	return endAt
+}
+
+func readZipEnd64(b scan.Blob, endAt int64) (size, offset int64, ok bool) {
+	rec := readAt(b, zip64At(b, endAt), 56)
+	if len(rec) < 56 || string(rec[:4]) != zipEnd64Sig {
+		return 0, 0, false
+	}
+	size, offset = int64(binary.LittleEndian.Uint64(rec[40:])), int64(binary.LittleEndian.Uint64(rec[48:])) //nolint:gosec // checked
+	return size, offset, size >= 0 && offset >= 0
+}
+
+// readCentral reads the entries of the directory and the local headers that they point to.
+func (d *zipDir) readCentral(b scan.Blob, size int64, limit int) error {
+	dir := readAt(b, d.start, int(size))
+	for len(dir) > 0 {
+		if len(d.entries) > limit {
+			d.more = true
+			return nil
+		}
+		if len(dir) < zipCentralLen || string(dir[:4]) != zipCentralSig {
+			return errZipCentral
+		}
+		n := zipCentralLen + int(binary.LittleEndian.Uint16(dir[28:])) + int(binary.LittleEndian.Uint16(dir[30:])) + int(binary.LittleEndian.Uint16(dir[32:]))
+		if n > len(dir) {
+			return errZipCentral
+		}
+		e := parseZipCentral(dir[:n:n])
+		e.local += d.base
+		e.readLocal(b, d.start)
+		d.entries = append(d.entries, e)
+		dir = dir[n:]
+	}
+	return nil
+}
+
+func parseZipCentral(p []byte) zipEntry {
+	nameLen, extraLen := int(binary.LittleEndian.Uint16(p[28:])), int(binary.LittleEndian.Uint16(p[30:]))
+	e := zipEntry{
+		central: p, host: p[5],
+		flags: binary.LittleEndian.Uint16(p[8:]), method: binary.LittleEndian.Uint16(p[10:]),
+		crc: binary.LittleEndian.Uint32(p[16:]), packed: int64(binary.LittleEndian.Uint32(p[20:])), size: int64(binary.LittleEndian.Uint32(p[24:])),
+		attrs: binary.LittleEndian.Uint32(p[38:]), local: int64(binary.LittleEndian.Uint32(p[42:])),
+		name: string(p[zipCentralLen : zipCentralLen+nameLen]),
+	}
+	e.readExtra64(p[zipCentralLen+nameLen : zipCentralLen+nameLen+extraLen])
+	return e
+}
+
+// readExtra64 takes the wide values of the ZIP64 extra field (section 4.5.3).
+func (e *zipEntry) readExtra64(extra []byte) {
+	for len(extra) >= 4 {
+		id, n := binary.LittleEndian.Uint16(extra), int(binary.LittleEndian.Uint16(extra[2:]))
+		if n > len(extra)-4 {
+			return
+		}
+		field := extra[4 : 4+n]
+		extra = extra[4+n:]
+		if id != 1 {
+			continue
+		}
+		for _, v := range []*int64{&e.size, &e.packed, &e.local} {
+			if *v != 0xffffffff || len(field) < 8 {
+				continue
+			}
+			e.wide = e.wide || v == &e.local
+			*v = int64(binary.LittleEndian.Uint64(field) & (1<<62 - 1)) //nolint:gosec // masked
+			field = field[8:]
+		}
+		return
+	}
+}
+
+// readLocal reads the local header and finds the data.
+func (e *zipEntry) readLocal(b scan.Blob, limit int64) {
+	h := readAt(b, e.local, zipLocalLen)
+	if len(h) < zipLocalLen || string(h[:4]) != zipLocalSig {
+		return
+	}
+	nameLen, extraLen := int64(binary.LittleEndian.Uint16(h[26:])), int64(binary.LittleEndian.Uint16(h[28:]))
+	data := e.local + zipLocalLen + nameLen + extraLen
+	if e.packed < 0 || data+e.packed > limit {
+		return
+	}
+	e.data, e.end = data, data+e.packed
+	name := readAt(b, e.local+zipLocalLen, int(nameLen))
+	e.mismatch = string(name) != e.name || binary.LittleEndian.Uint16(h[8:]) != e.method
+	if binary.LittleEndian.Uint16(h[6:])&zipFlagDescriptor != 0 {
+		e.end += descriptorLen(readAt(b, e.end, 24), e.crc)
+	}
+}
+
+// descriptorLen returns the length of the data descriptor (section 4.3.9), which may or may not have its
+// signature and wide sizes.
+func descriptorLen(p []byte, crc uint32) int64 {
+	n := int64(0)
+	if len(p) >= 4 && string(p[:4]) == zipDescSig {
+		n, p = 4, p[4:]
+	}
+	if len(p) < 12 || binary.LittleEndian.Uint32(p) != crc {
+		return 0
+	}
+	if len(p) >= 20 && binary.LittleEndian.Uint32(p[8:]) == 0 && binary.LittleEndian.Uint32(p[4:]) != 0 {
+		return n + 20
+	}
+	return n + 12
+}
+
+// findOverlaps marks entries that share bytes, the mark of a zip bomb. Each entry but the first of a run is
+// marked.
+func (d *zipDir) findOverlaps() bool {
+	order := make([]int, 0, len(d.entries))
+	for i := range d.entries {
+		if d.entries[i].data > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortFunc(order, func(a, b int) int { return int(d.entries[a].local - d.entries[b].local) })
+	found, end := false, int64(-1)
+	for _, i := range order {
+		e := &d.entries[i]
+		if e.local < end {
+			e.overlaps, found = true, true
+		}
+		end = max(end, e.data+e.packed)
+	}
+	return found
+}
+
+// readAt reads n bytes at off, fewer at the end of the blob.
+func readAt(b scan.Blob, off int64, n int) []byte {
+	if off < 0 || off >= b.Size() || n <= 0 {
+		return nil
+	}
+	p := make([]byte, min(int64(n), b.Size()-off))
+	k, err := b.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil
+	}
+	return p[:k]
+}

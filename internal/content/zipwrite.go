@@ -1,0 +1,226 @@
+package content
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"icapd/scan"
+	"io"
+	"slices"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// zipWriter writes an archive with some members replaced.
+type zipWriter struct {
+	t       *Tree
+	d       *zipDir
+	src     scan.Blob
+	changed map[int]*node
+
+	shifts []zipShift
+	fresh  map[int]zipFresh
+}
+
+// zipShift says that what stood at or behind an offset stands delta bytes further.
+type zipShift struct{ from, delta int64 }
+
+// zipFresh is what is new about a replaced member.
+type zipFresh struct {
+	crc          uint32
+	packed, size int64
+	method       uint16
+	name         string
+}
+
+func (z *zipWriter) write(ctx context.Context, dst io.Writer) error {
+	z.fresh = map[int]zipFresh{}
+	order := make([]int, 0, len(z.changed))
+	for i := range z.changed {
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(z.d.entries[a].local, z.d.entries[b].local) })
+	var at, delta int64
+	for _, i := range order {
+		e := &z.d.entries[i]
+		if err := copyRange(ctx, dst, z.src, at, e.local); err != nil {
+			return err
+		}
+		n, err := z.member(ctx, dst, i)
+		if err != nil {
+			return err
+		}
+		at = e.end
+		delta += n - (e.end - e.local)
+		z.shifts = append(z.shifts, zipShift{from: e.end, delta: delta})
+	}
+	if err := copyRange(ctx, dst, z.src, at, z.d.start); err != nil {
+		return err
+	}
+	return z.directory(dst)
+}
+
+// member writes one replaced member and returns how long it is.
+func (z *zipWriter) member(ctx context.Context, dst io.Writer, i int) (int64, error) {
+	e, k := &z.d.entries[i], z.changed[i]
+	head := readAt(z.src, e.local, int(e.data-e.local))
+	nameLen := int(binary.LittleEndian.Uint16(head[26:]))
+	f := zipFresh{method: 8, size: k.current().Size()}
+	if k.newName != "" {
+		f.name = renamed(e.name, k.newName)
+	}
+	if e.method == 0 {
+		f.method = 0
+	}
+	data, err := z.compress(ctx, k.current(), &f)
+	if err != nil {
+		return 0, err
+	}
+	if f.packed > 0xfffffffe || f.size > 0xfffffffe {
+		return 0, errWide
+	}
+	h := bytes.NewBuffer(nil)
+	h.Write(head[:zipLocalLen])
+	name := head[zipLocalLen : zipLocalLen+nameLen]
+	if f.name != "" {
+		name = []byte(f.name)
+	}
+	extra := withoutExtra64(head[zipLocalLen+nameLen:])
+	h.Write(name)
+	h.Write(extra)
+	p := h.Bytes()
+	flags := binary.LittleEndian.Uint16(p[6:]) &^ zipFlagDescriptor
+	binary.LittleEndian.PutUint16(p[6:], flags)
+	binary.LittleEndian.PutUint16(p[8:], f.method)
+	binary.LittleEndian.PutUint32(p[14:], f.crc)
+	binary.LittleEndian.PutUint32(p[18:], uint32(f.packed))   //nolint:gosec // checked above
+	binary.LittleEndian.PutUint32(p[22:], uint32(f.size))     //nolint:gosec // checked above
+	binary.LittleEndian.PutUint16(p[26:], uint16(len(name)))  //nolint:gosec // as long as one that fitted, or bounded
+	binary.LittleEndian.PutUint16(p[28:], uint16(len(extra))) //nolint:gosec // not longer than it was
+	z.fresh[i] = f
+	if _, err := dst.Write(p); err != nil {
+		return 0, err
+	}
+	return int64(len(p)) + f.packed, copyBlob(ctx, dst, data)
+}
+
+// compress makes a member's data and fills in what the headers say about it.
+func (z *zipWriter) compress(ctx context.Context, b scan.Blob, f *zipFresh) (scan.Blob, error) {
+	crc := crc32.NewIEEE()
+	if f.method == 0 {
+		f.packed = f.size
+		err := copyBlob(ctx, crc, b)
+		f.crc = crc.Sum32()
+		return b, err
+	}
+	sp := z.t.group.New(0, "")
+	fl, err := flate.NewWriter(sp, flate.DefaultCompression)
+	if err == nil {
+		err = copyBlob(ctx, io.MultiWriter(crc, fl), b)
+	}
+	if err == nil {
+		err = fl.Close()
+	}
+	sp.Finish(err)
+	f.crc, f.packed = crc.Sum32(), sp.Size()
+	return sp, err
+}
+
+// renamed gives an entry a new base name in its folder.
+func renamed(old, fresh string) string {
+	dir := old[:len(old)-len(lastElem(old))]
+	return dir + headerName(fresh[:min(len(fresh), maxName)])
+}
+
+func lastElem(name string) string {
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' || name[i] == '\\' {
+			return name[i+1:]
+		}
+	}
+	return name
+}
+
+// withoutExtra64 leaves the ZIP64 field out: the sizes are in the header now.
+func withoutExtra64(extra []byte) []byte {
+	var out []byte
+	for len(extra) >= 4 {
+		n := 4 + int(binary.LittleEndian.Uint16(extra[2:]))
+		if n > len(extra) {
+			break
+		}
+		if binary.LittleEndian.Uint16(extra) != 1 {
+			out = append(out, extra[:n]...)
+		}
+		extra = extra[n:]
+	}
+	return out
+}
+
+// moved returns where what stood at an offset stands now.
+func (z *zipWriter) moved(off int64) int64 {
+	delta := int64(0)
+	for _, s := range z.shifts {
+		if off >= s.from {
+			delta = s.delta
+		}
+	}
+	return off + delta
+}
+
+// directory writes the central directory and the end record.
+func (z *zipWriter) directory(dst io.Writer) error {
+	size := int64(0)
+	for i := range z.d.entries {
+		e := &z.d.entries[i]
+		p := slices.Clone(e.central)
+		if f, ok := z.fresh[i]; ok {
+			p = freshCentral(p, &f)
+		}
+		if !e.wide {
+			off := z.moved(e.local) - z.d.base
+			if off < 0 || off > 0xfffffffe {
+				return errWide
+			}
+			binary.LittleEndian.PutUint32(p[42:], uint32(off)) //nolint:gosec // checked above
+		} else if z.moved(e.local) != e.local {
+			return errWide
+		}
+		size += int64(len(p))
+		if _, err := dst.Write(p); err != nil {
+			return err
+		}
+	}
+	end := slices.Clone(z.d.end)
+	start := z.moved(z.d.start) - z.d.base
+	if size > 0xfffffffe || start < 0 || start > 0xfffffffe {
+		return errWide
+	}
+	binary.LittleEndian.PutUint32(end[12:], uint32(size))  //nolint:gosec // checked above
+	binary.LittleEndian.PutUint32(end[16:], uint32(start)) //nolint:gosec // checked above
+	if _, err := dst.Write(end); err != nil {
+		return err
+	}
+	return copyRange(context.Background(), dst, z.src, z.d.endAt+int64(len(z.d.end)), z.src.Size())
+}
+
+func freshCentral(p []byte, f *zipFresh) []byte {
+	nameLen, extraLen := int(binary.LittleEndian.Uint16(p[28:])), int(binary.LittleEndian.Uint16(p[30:]))
+	name := p[zipCentralLen : zipCentralLen+nameLen]
+	extra := withoutExtra64(p[zipCentralLen+nameLen : zipCentralLen+nameLen+extraLen])
+	comment := p[zipCentralLen+nameLen+extraLen:]
+	if f.name != "" {
+		name = []byte(f.name)
+	}
+	out := slices.Concat(p[:zipCentralLen], name, extra, comment)
+	binary.LittleEndian.PutUint16(out[8:], binary.LittleEndian.Uint16(p[8:])&^zipFlagDescriptor)
+	binary.LittleEndian.PutUint16(out[10:], f.method)
+	binary.LittleEndian.PutUint32(out[16:], f.crc)
+	binary.LittleEndian.PutUint32(out[20:], uint32(f.packed))   //nolint:gosec // checked when it was written
+	binary.LittleEndian.PutUint32(out[24:], uint32(f.size))     //nolint:gosec // checked when it was written
+	binary.LittleEndian.PutUint16(out[28:], uint16(len(name)))  //nolint:gosec // see member
+	binary.LittleEndian.PutUint16(out[30:], uint16(len(extra))) //nolint:gosec // not longer than it was
+	return out
+}
