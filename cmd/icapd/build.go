@@ -7,9 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-
 	"icapd/av/clamd"
 	"icapd/av/yara"
 	"icapd/cdr"
@@ -22,6 +19,8 @@ import (
 	"icapd/sanitize"
 	"icapd/scan"
 	"icapd/signatures"
+	"slices"
+	"strings"
 )
 
 // parts is everything that one configuration makes.
@@ -106,6 +105,7 @@ func (p *parts) addYara(c *conf.Yara) error {
 	}
 	e, err := yara.New(yara.Options{
 		Rules: conf.Strings(c.Rules), Builtin: signatures.YARA(), Disabled: c.Disabled, Timeout: c.Timeout,
+		Workers: c.Workers, Cache: string(c.Cache),
 	})
 	if errors.Is(err, yara.ErrNotBuilt) && !p.config.Given("engines.yara.rules") {
 		p.notes = append(p.notes, "this build has no YARA: YARA rules are not looked at")

@@ -6,12 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"icapd/conf"
 	"io/fs"
 	"maps"
 	"os"
 	"sync/atomic"
-
-	"icapd/conf"
 )
 
 // certs is the TLS configurations in force. A reload puts others in their place.
@@ -38,7 +37,7 @@ func loadCerts(c *conf.Config) (*certs, error) {
 	load := func(key string, t *conf.TLS) *tls.Config {
 		config, err := loadTLS(t)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("%s: %w", c.At(key), err))
+			errs = append(errs, fmt.Errorf("%s: cert %s, key %s: %w", c.At(key), t.Cert, t.Key, err))
 		}
 		return config
 	}

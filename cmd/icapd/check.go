@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
 	"icapd/conf"
+	"time"
 
 	"github.com/spf13/cobra"
 )

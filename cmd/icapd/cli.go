@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"icapd/conf"
 	"io"
 	"io/fs"
 	"runtime/debug"
 	"strings"
-
-	"icapd/conf"
 
 	"github.com/spf13/cobra"
 )
@@ -82,7 +81,6 @@ that a proxy shows it, makes them safe or blocks them, and says why.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       c.version,
-		Args:          cobra.NoArgs,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("icapd {{.Version}}\n")

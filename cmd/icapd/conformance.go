@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"icapd/icap"
+	"icapd/icap/icaptest"
 	"net"
 	"net/url"
 	"strings"
 	"time"
-
-	"icapd/icap"
-	"icapd/icap/icaptest"
 
 	"github.com/spf13/pflag"
 )

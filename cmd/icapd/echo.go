@@ -1,9 +1,8 @@
 package main
 
 import (
-	"io"
-
 	"icapd/icap"
+	"io"
 )
 
 // echo is the service for interop and load tests. It reads the body whole and returns it unmodified: 204 where that

@@ -2,12 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"time"
-
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/event"
+	"io"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )

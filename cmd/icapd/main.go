@@ -2,6 +2,7 @@
 package main
 
 import (
+	"icapd/av/yara"
 	"os"
 )
 
@@ -9,5 +10,8 @@ import (
 var version string
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == yara.WorkerArg { // started by ourselves, see engines.yara.workers
+		os.Exit(yara.WorkerMain())
+	}
 	os.Exit(run(os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
 }

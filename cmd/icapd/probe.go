@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"icapd/icap"
 	"io"
 	"mime"
 	"net/url"
@@ -13,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"icapd/icap"
 
 	"github.com/spf13/cobra"
 )

@@ -4,6 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/conf"
+	"icapd/internal/content"
+	"icapd/internal/event"
+	"icapd/internal/service"
+	"icapd/policy"
+	"icapd/scan"
 	"io"
 	"net/url"
 	"os"
@@ -12,13 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"icapd/conf"
-	"icapd/internal/content"
-	"icapd/internal/event"
-	"icapd/internal/service"
-	"icapd/policy"
-	"icapd/scan"
 
 	"github.com/spf13/cobra"
 )

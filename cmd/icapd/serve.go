@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"icapd/conf"
+	"icapd/icap"
 	"net"
 	"net/http"
 	"os"
@@ -11,9 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"icapd/conf"
-	"icapd/icap"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"

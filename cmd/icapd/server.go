@@ -5,12 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
-	"sync/atomic"
-	"time"
-
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/admin"
@@ -18,6 +12,11 @@ import (
 	"icapd/internal/metrics"
 	"icapd/internal/service"
 	"icapd/scan"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
 )
 
 // server is a running icapd. What a reload changes is behind an atomic pointer; what it cannot change is in config,

@@ -2,9 +2,8 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-
 	"icapd/conf"
+	"runtime"
 
 	"github.com/spf13/cobra"
 )

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"icapd/av/yara"
+	"icapd/icap"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"icapd": main})
+}
+
+// The stories are in testdata/script, one a command and habit of it.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d stories, %v", len(files), err)
+	}
+	example, err := filepath.Abs("../../conf/icapd.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("EXAMPLE", example)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "yara" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			_, err := yara.New(yara.Options{})
+			return !errors.Is(err, yara.ErrNotBuilt), nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"unbase64": unbase64,
+			"port":     port,
+			"ready":    ready,
+			"jsonkeys": jsonkeys,
+		},
+	})
+}
+
+// unbase64 FILE decodes FILE.b64: samples are not kept in clear.
+func unbase64(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0] + ".b64")
+	data, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace([]byte(text))))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// port NAME ... sets environment variables to ports that were free a moment ago.
+func port(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close()
+		_, p, err := net.SplitHostPort(l.Addr().String())
+		ts.Check(err)
+		ts.Setenv(name, p)
+	}
+}
+
+// ready URL waits until the ICAP service answers.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	client := &icap.Client{}
+	defer client.Close()
+	for range 200 {
+		if _, err := client.Options(context.Background(), args[0]); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not answer", args[0])
+}
+
+// jsonkeys FILE KEY ... checks that each line of the file is a JSON object with these keys.
+func jsonkeys(ts *testscript.TestScript, _ bool, args []string) {
+	lines := bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n"))
+	for _, line := range lines {
+		var object map[string]any
+		ts.Check(json.Unmarshal(line, &object))
+		for _, key := range args[1:] {
+			if _, ok := object[key]; !ok {
+				ts.Fatalf("no key %q in %s", key, line)
+			}
+		}
+	}
+}
