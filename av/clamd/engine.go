@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Engine is a [scan.Engine] that asks clamd. It is also a [scan.Selector], [scan.Versioner] and
-// [scan.Checker]. Make one with [New]; it is safe for use by many goroutines.
+// Engine is a [scan.Engine] that asks clamd, with the abilities [scan.Selector], [scan.Assurer],
+// [scan.Versioner], [scan.Checker] and [scan.Streamer]. Make one with [New]; it is safe for use by many goroutines.
 type Engine struct {
 	opts    Options
 	nodes   []*node
