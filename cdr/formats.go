@@ -3,6 +3,7 @@ package cdr
 import (
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
+	"icapd/cdr/rtf"
 	"slices"
 )
 
@@ -10,5 +11,6 @@ import (
 func Formats() []kit.Format {
 	return slices.Concat(
 		image.Formats(),
+		[]kit.Format{rtf.Format{}},
 	)
 }

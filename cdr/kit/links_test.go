@@ -1,0 +1,41 @@
+package kit
+
+import "testing"
+
+func TestSafeLink(t *testing.T) {
+	for link, want := range map[string]bool{
+		"http://a.test/": true, "https://a.test/%2e%2e?x=javascript:1": true, "HTTPS://A.TEST": true, "mailto:a@b.test": true,
+		"tel:+49": true, "#top": true, "": true, " https://a.test": true, "ht\ttps://a.test": true,
+		"javascript:alert(1)": false, "JaVa\nScRiPt:alert(1)": false, "java&#115;cript:x": false, "&#x6a;avascript:x": false,
+		"java%73cript:x": false, "javascript%3aalert(1)": false, "\u200bjavascript:x": false, "vbscript:x": false,
+		"file:///c:/x": false, `\\host\share`: false, "//host/share": false, `C:\x.exe`: false, "ms-msdt:/id": false,
+		"data:text/html,x": false, "doc.html": false, "../up": false, "mailto:a@b?attach=c:/x": false, "http:x": false,
+		"search-ms:query=x": false, "https:" + `\\evil\share`: false,
+	} {
+		if got := SafeLink(link); got != want {
+			t.Errorf("SafeLink(%q) = %v", link, got)
+		}
+	}
+}
+
+func TestFieldVector(t *testing.T) {
+	for code, want := range map[string]string{
+		`PAGE`: "", `  PAGE \* MERGEFORMAT `: "", ``: "", `TOC \o "1-3" \h`: "", `REF _x \h`: "", `DATE \@ "yyyy"`: "",
+		`DDEAUTO c:\\windows\\cmd.exe "/k calc"`: "field-dde", "\r\n dDe x y": "field-dde",
+		`INCLUDEPICTURE "http://evil.test/x" \d`: "field-include", `LINK Excel.Sheet "x"`: "field-include",
+		`MACROBUTTON NoMacro [type here]`: "", `MACROBUTTON AutoOpen x`: "field-macro", `PRINT 27 "x"`: "field-active",
+		`HYPERLINK "https://a.test"`: "", `HYPERLINK \l "here"`: "", `HYPERLINK "x.doc" \l "here"`: "link-scheme",
+		`HYPERLINK \o "tip" "file:///c:/x"`: "link-scheme", `HYPERLINK \t "_blank" https://a.test`: "",
+		`HYPERLINK “javascript:x”`: "link-scheme", `HYPERLINK "\\\\host\\share"`: "link-scheme", `HYPERLINK`: "",
+	} {
+		if got := FieldVector(code); got != want {
+			t.Errorf("FieldVector(%q) = %q, want %q", code, got, want)
+		}
+	}
+}
+
+func FuzzFieldVector(f *testing.F) {
+	f.Add(`HYPERLINK "x" \l`)
+	f.Add(`"“`)
+	f.Fuzz(func(_ *testing.T, code string) { FieldVector(code) })
+}

@@ -1,0 +1,156 @@
+package rtf
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"icapd/cdr/image"
+	"icapd/cdr/kit"
+)
+
+const canary = "canary-7f1e55"
+
+func run(tb testing.TB, in string) (string, *kit.Job, error) {
+	tb.Helper()
+	png := image.Formats()[0]
+	job := kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, func(d *kit.Document) kit.Handler {
+		if d.Type == "image/png" {
+			return png
+		}
+		return nil
+	})
+	r, err := Format{}.Disarm(tb.Context(), job, kit.Document{Data: []byte(in), Type: "text/rtf"})
+	return string(r.Data), job, err
+}
+
+const hello = `{\rtf1\ansi{\fonttbl{\f0 Arial;}}{\*\generator x;}\pard Hello %s World\par}`
+
+func TestDisarm(t *testing.T) {
+	hexCanary := hex.EncodeToString([]byte(canary))
+	tests := []struct{ name, in, out, vectors string }{
+		{"nothing", ``, ``, ``},
+		{"object with result", `{\object\objemb\objw1{\*\objclass Package}{\*\objdata 0105` + hexCanary + `}{\result {\pict\wmetafile8 0011}}}`, `{\result {\pict\wmetafile8 0011}}`, "object-data ole-object"},
+		{"object data without object", `{\*\objdata ` + hexCanary + `}`, ``, "object-data"},
+		{"hidden behind words", `{\b\object{}\objdata ` + hexCanary + `}`, ``, "object-data"},
+		{"binary object data", `{\object{\objdata\bin13 ` + canary + `}}`, ``, "binary-data object-data ole-object"},
+		{"control", `{\object\objocx{\*\objdata ` + hexCanary + `}{\result seen}}`, `{\result seen}`, "object-data ole-object"},
+		{"html object", `{\objhtml ` + canary + `}`, ``, "ole-object"},
+		{"template", `{\*\template http://` + canary + `/x.dot}`, ``, "remote-template"},
+		{"data store", `{\*\datastore ` + hexCanary + `}`, ``, "data-store"},
+		{"mail merge", `{\*\mailmerge{\mmconnectstr ` + canary + `}}`, ``, "mail-merge mail-merge"},
+		{"unknown destination", `{\*\canary ` + canary + `}`, ``, "unknown-destination"},
+		{"ordinary destination", `{\*\bkmkstart here}{\*\bkmkend here}`, `{\*\bkmkstart here}{\*\bkmkend here}`, ""},
+		{"mathematics", `{\mmath{\*\moMath{\macc{\maccPr{\mchr 1}}}}}`, `{\mmath{\*\moMath{\macc{\maccPr{\mchr 1}}}}}`, ""},
+		{"DDE field", `{\field{\*\fldinst DDEAUTO cmd "` + canary + `"}{\fldrslt seen}}`, `{\fldrslt seen}`, "field-dde"},
+		{"split over runs", `{\field{\*\fldinst {\b D}{\i DE}` + "\n" + `{AUTO } ` + canary + `}{\fldrslt {\b seen}}}`, `{\fldrslt {\b seen}}`, "field-dde"},
+		{"in character codes", `{\field{\*\fldinst \'44\u68?\'45AUTO x ` + canary + `}{\fldrslt s}}`, `{\fldrslt s}`, "field-dde"},
+		{"built by a field", `{\field{\*\fldinst {\field{\*\fldinst QUOTE 68 68 69}{\fldrslt DDE}} ` + canary + `}{\fldrslt s}}`, `{\fldrslt s}`, "field-built"},
+		{"nested deeper", `{\field{\*\fldinst IF 1=1 {\field{\*\fldinst INCLUDETEXT "` + canary + `"}{\fldrslt no}}}{\fldrslt s}}`, `{\field{\*\fldinst IF 1=1 {\fldrslt no}}{\fldrslt s}}`, "field-include"},
+		{"instruction without field", `{\*\fldinst LINK ` + canary + `}`, ``, "field-include"},
+		{"page number", `{\field{\*\fldinst PAGE}{\fldrslt 1}}`, `{\field{\*\fldinst PAGE}{\fldrslt 1}}`, ""},
+		{"web link", `{\field{\*\fldinst HYPERLINK "https://a.test"}{\fldrslt a}}`, `{\field{\*\fldinst HYPERLINK "https://a.test"}{\fldrslt a}}`, ""},
+		{"file link", `{\field{\*\fldinst HYPERLINK "file:///` + canary + `"}{\fldrslt a}}`, `{\fldrslt a}`, "link-scheme"},
+		{"shape link", `{\*\hl{\*\hlsrc javascript:` + canary + `}}`, `{\*\hl}`, "link-scheme"},
+		{"binary outside of pictures", `\bin13 ` + canary, ``, "binary-data"},
+		{"binary that closes groups", `{\pict\wmetafile8\bin3 }}}}`, `{\pict\wmetafile8\bin3 }}}}`, ""},
+		{"linked property", `{\*\userprops{\propname x}\proptype30{\staticval 1}{\linkval ` + canary + `}}`, `{\*\userprops{\propname x}\proptype30{\staticval 1}}`, "linked-property"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in, want := fmt.Sprintf(hello, tt.in), fmt.Sprintf(hello, tt.out)
+			out, job, err := run(t, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in == want {
+				want = "" // unchanged
+			}
+			if out != want {
+				t.Fatalf("got\n%s\nwant\n%s", out, want)
+			}
+			var vectors []string
+			for _, r := range job.Removals() {
+				vectors = append(vectors, r.Vector)
+			}
+			if got := strings.Join(vectors, " "); got != tt.vectors {
+				t.Errorf("vectors %q, want %q", got, tt.vectors)
+			}
+			if out == "" {
+				return
+			}
+			if again, _, err := run(t, out); err != nil || again != "" {
+				t.Errorf("a second pass: %v\n%s", err, again)
+			}
+		})
+	}
+}
+
+func TestTail(t *testing.T) {
+	doc := fmt.Sprintf(hello, "")
+	if out, _, err := run(t, doc+"\r\n\x00"); err != nil || out != "" {
+		t.Errorf("padding: %q, %v", out, err)
+	}
+	if out, job, err := run(t, doc+canary); err != nil || out != doc || len(job.Removals()) != 1 {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, in := range map[string]string{
+		"not RTF":                "{\\xyz}",
+		"open groups":            `{\rtf1 {\b x}`,
+		"too deep":               `{\rtf1 ` + strings.Repeat("{", 600) + strings.Repeat("}", 601),
+		"all of it is an object": `{\rtf1\objdata 00}`,
+		"binary past the end":    `{\rtf1{\pict\bin99 x}}`,
+		"ends in a code":         `{\rtf1 \'4`,
+		"ends in a backslash":    `{\rtf1 \`,
+	} {
+		if out, _, err := run(t, in); err == nil || out != "" {
+			t.Errorf("%s passed: %q", name, out)
+		}
+	}
+}
+
+// A picture is looked into; one that is no picture goes.
+func TestPictures(t *testing.T) {
+	dirty := hex.EncodeToString([]byte("\x89PNG\r\n\x1a\n" + canary))
+	out, job, err := run(t, fmt.Sprintf(hello, `{\pict\pngblip\picw1 `+dirty+`}`))
+	if err != nil || strings.Contains(out, hex.EncodeToString([]byte(canary))) || len(job.Removals()) != 1 {
+		t.Fatalf("%v, %s", err, out)
+	}
+}
+
+func FuzzDisarm(f *testing.F) {
+	for _, s := range []string{
+		`{\object{\*\objdata 01}{\result x}}`, `{\field{\*\fldinst DDE}{\fldrslt {\object{\result y}}}}`, `{\pict\pngblip 8950}`,
+		`\bin3 abc`, `{\*\x y}`, `\u-1?\'41`,
+	} {
+		f.Add([]byte(fmt.Sprintf(hello, s)))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		before := bytes.Clone(in)
+		out, _, err := run(t, string(in))
+		if !bytes.Equal(before, in) {
+			t.Fatal("the input was written to")
+		}
+		for pass := 0; err == nil && out != "" && pass < 3; pass++ {
+			out, _, err = run(t, out)
+			if pass == 2 && out != "" {
+				t.Fatalf("does not come to an end: %q", in)
+			}
+		}
+	})
+}
+
+func BenchmarkDisarm(b *testing.B) {
+	in := fmt.Sprintf(hello, strings.Repeat(`{\b bold}\par plain text of some length, as people write it `, 20000))
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		if _, _, err := run(b, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
