@@ -194,9 +194,9 @@ func TestBadSets(t *testing.T) {
 		"limits":                   "--set limits: wants key=value",
 		"=1":                       "--set : a key is empty",
 		"limits..depth=1":          "--set limits..depth: a key is empty",
-		"limits.dept=1":            `--set limits.dept: limits.dept: unknown key (did you mean "depth"?)`,
-		"limits.depth=many":        `--set limits.depth: limits.depth: wants a whole number, and has the text "many"`,
-		"limits.depth=0":           "--set limits.depth: limits.depth: 0 is less than 1",
+		"limits.dept=1":            `--set limits.dept: unknown key (did you mean "depth"?)`,
+		"limits.depth=many":        `--set limits.depth: wants a whole number, and has the text "many"`,
+		"limits.depth=0":           "--set limits.depth: 0 is less than 1",
 		"limits[0]=1":              `--set limits[0]: limits.0: unknown key (known here: body_bytes, connections, decoded_bytes, depth, entries, header_bytes, memory_bytes, nesting, ratio, spool_bytes, time, total_memory_bytes)`,
 		"listen[7].address=:1":     "--set listen[7].address: listen: has 1 entries: [7] is beyond its end",
 		"listen[x].address=:1":     "--set listen[x].address: a place in a list is a number: listen[0]",
@@ -204,9 +204,9 @@ func TestBadSets(t *testing.T) {
 		`profiles."a.mode=shadow`:  `--set profiles."a.mode: a quote is not closed`,
 		`"a"b=1`:                   `--set "a"b: keys are separated by dots`,
 		"log.level=[":              "--set log.level: not YAML: sequence end token ']' not found",
-		"log.level=loud":           `--set log.level: log.level: "loud" is none of debug, info, warn, error`,
+		"log.level=loud":           `--set log.level: "loud" is none of debug, info, warn, error`,
 		"engines.yara.rules=x.yar": "--set engines.yara.rules: engines.yara.rules[0]: x.yar: file does not exist",
-		"listen=[]":                "--set listen: listen: no address to listen on",
+		"listen=[]":                "--set listen: no address to listen on",
 	} {
 		_, err := parseConfig("", nil, []string{set}, missing)
 		if err == nil || err.Error() != want {

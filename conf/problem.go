@@ -26,7 +26,7 @@ func (p *Problem) Error() string {
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	if p.Key != "" {
+	if p.Key != "" && p.Source != setFlag+p.Key {
 		b.WriteString(p.Key + ": ")
 	}
 	b.WriteString(p.Text)

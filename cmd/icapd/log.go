@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/event"
@@ -71,12 +71,13 @@ type eventFormatter struct{}
 // Format implements logrus.Formatter.
 func (eventFormatter) Format(entry *logrus.Entry) ([]byte, error) {
 	e, _ := entry.Data[eventKey].(*event.Event)
-	line, err := json.Marshal(struct {
+	var line bytes.Buffer
+	err := encode(&line, struct {
 		Level   string `json:"level"`
 		Message string `json:"msg"`
 		*event.Event
 	}{entry.Level.String(), entry.Message, e})
-	return append(line, '\n'), err
+	return line.Bytes(), err
 }
 
 // icap writes what went wrong outside a handler's view. Peers that break rules, or go away, are not worth an
