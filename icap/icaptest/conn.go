@@ -27,7 +27,6 @@ type conn struct {
 	buf  []byte // received and not consumed
 	end  error  // why reading ended; nil before
 	more chan struct{}
-	werr error // the first error of a write
 }
 
 func newConn(c net.Conn) *conn {
@@ -115,11 +114,26 @@ type source struct {
 	seen []byte // the heads and lines read so far, for the report
 }
 
-func (s *source) fail(err error, what string) error {
-	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("the connection ended in the place of %s", what)
+// cutError says that the connection ended where more had to come.
+type cutError struct {
+	what string
+	err  error
+}
+
+func (e *cutError) Error() string {
+	if errors.Is(e.err, io.EOF) {
+		return "the connection ended in the place of " + e.what
 	}
-	return fmt.Errorf("waiting for %s: %w", what, err)
+	return "waiting for " + e.what + ": " + e.err.Error()
+}
+
+func (e *cutError) Unwrap() error { return e.err }
+
+func (s *source) fail(err error, what string) error {
+	if errors.Is(err, errTimeout) || s.ctx.Err() != nil {
+		return fmt.Errorf("waiting for %s: %w", what, err)
+	}
+	return &cutError{what, err}
 }
 
 // take returns the next n bytes.

@@ -43,8 +43,8 @@
 //
 // Beside services a case may need an ability of the target: "methods" (respmod and reqmod are different
 // paths), "malware" (respmod and reqmod block EICAR), "neutralise" (respmod rewrites markup that a JSON field
-// should not have), "idle-timeout", "header-timeout" (known and short), "mtls", "plaintext" (the connection
-// is not TLS), "shutdown" (a hook that begins a graceful shutdown).
+// should not have), "idle-timeout", "header-timeout" (known and short), "mtls", "shutdown" (a hook
+// that begins a graceful shutdown).
 //
 // # Transcripts
 //
@@ -79,6 +79,7 @@
 //	<nothing 150ms     no byte in this time, and the connection stays open
 //	<eof [TIME]        the end of the connection, with no byte before it
 //	<closed [TIME]     the same, or a reset
+//	<broken            an error status, or a response that is cut short, and the end of the connection
 //	<settled           the connection is either closed, or usable; no stray byte
 //
 // TIME is a duration, "idle" or "header" (the server's time-out, and some patience where something is waited
@@ -91,6 +92,7 @@
 //	<reason CHECK      the reason phrase of the ICAP status line
 //	<sections A B | C  the sections of Encapsulated, in order; alternatives after bars
 //	<head same         the encapsulated heads are those that the client sent, byte for byte
+//	<head kept         the same, or with a Via field more at the end, as intermediaries may add one
 //	<head at most N    the size of the ICAP head
 //	<body same         the body is what the client sent in chunks; ... "none", "gen N", "= TEXT", "~ REGEXP"
 //	<original none     no use-original-body; or "= N", "<= N"

@@ -23,6 +23,7 @@ type (
 		reset bool
 	}
 	expectSettled struct{}
+	expectBroken  struct{}
 )
 
 func (a expectResponse) do(p *player) error {
@@ -165,4 +166,25 @@ func (a expectSettled) do(p *player) error {
 		return err
 	}
 	return nil
+}
+
+// do wants an answer that nobody can take for the whole of one, and the end of the connection after it.
+func (expectBroken) do(p *player) error {
+	c, err := p.ready()
+	if err != nil {
+		return err
+	}
+	p.last = nil
+	r, err := p.read(c)
+	var cut *cutError
+	switch {
+	case errors.As(err, &cut):
+		p.log.note(err.Error())
+		return nil
+	case err != nil:
+		return err
+	case r.status < 400:
+		return fmt.Errorf("a whole %d %s, though the message was not", r.status, r.reason)
+	}
+	return p.ended(c, p.target.timeout(), true)
 }

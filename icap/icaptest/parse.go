@@ -46,9 +46,9 @@ type parser struct {
 	vars  map[string]bool
 }
 
-// Parse reads a transcript. The name is the case's ID, and stands in errors, which are of type *ParseError.
+// Parse reads a transcript. The file's name without ".icap" is the case's ID. Errors are of type *ParseError.
 func Parse(name string, data []byte) (Case, error) {
-	p := &parser{c: &Case{ID: name}, vars: map[string]bool{}}
+	p := &parser{c: &Case{ID: strings.TrimSuffix(name, ".icap")}, vars: map[string]bool{}}
 	err := p.parse(data)
 	if err != nil {
 		return Case{}, &ParseError{File: name, Line: p.at, Err: err}
@@ -222,10 +222,10 @@ func (p *parser) send(s string) (action, error) {
 	word, rest := verb(s)
 	switch word {
 	case "", "-":
-		if word == "" {
-			rest += `\r\n`
-		}
 		t, err := p.text(rest)
+		if word == "" && err == nil {
+			t[len(t)-1] += "\r\n"
+		}
 		return sendText{t}, err
 	case "hex":
 		t, err := parseHex(rest)

@@ -78,6 +78,8 @@ func (p *parser) expect(s string) (action, error) {
 	case "eof", "closed":
 		w, err := parseWithin(rest)
 		return expectEnd{w, word == "closed"}, err
+	case "broken":
+		return expectBroken{}, nil
 	case "settled":
 		return expectSettled{}, nil
 	}
@@ -110,12 +112,12 @@ func (p *parser) look(word, rest string) (action, error) {
 		}
 		return l, nil
 	case "head":
-		if rest == "same" {
-			return lookHead{}, nil
+		if rest == "same" || rest == "kept" {
+			return lookHead{via: rest == "kept"}, nil
 		}
 		size, ok := strings.CutPrefix(rest, "at most ")
 		if !ok {
-			return nil, errors.New("<head takes: same, or at most N")
+			return nil, errors.New("<head takes: same, kept, or at most N")
 		}
 		n, err := parseSize(size)
 		return lookHead{limit: n}, err

@@ -115,16 +115,16 @@ func (r *response) encapsulated(s *source, value string) error {
 	last := len(r.sections) - 1
 	for i, name := range r.sections {
 		if strings.HasSuffix(name, "-body") != (i == last) {
-			return fmt.Errorf("Encapsulated %q: exactly the last section must be a body", value)
+			return fmt.Errorf("the Encapsulated %q: exactly the last section must be a body", value)
 		}
 	}
 	if offsets[0] != 0 {
-		return fmt.Errorf("Encapsulated %q does not begin at 0", value)
+		return fmt.Errorf("the Encapsulated %q does not begin at 0", value)
 	}
 	for i, name := range r.sections[:last] {
 		n := offsets[i+1] - offsets[i]
 		if n < 0 {
-			return fmt.Errorf("Encapsulated %q: offsets go down", value)
+			return fmt.Errorf("the Encapsulated %q: offsets go down", value)
 		}
 		b, err := s.take(n, name)
 		if err != nil {

@@ -3,8 +3,10 @@ package icaptest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,16 +63,22 @@ func Count(results []Result, o Outcome) int {
 // WriteTable writes the results as a table for people, a line each, and a line with the totals.
 func WriteTable(w io.Writer, results []Result) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, "RESULT\tCASE\tEXPECTATION\tDETAIL")
+	line := func(cells ...string) error {
+		_, err := io.WriteString(tw, strings.Join(cells, "\t")+"\n")
+		return err
+	}
+	err := line("RESULT", "CASE", "EXPECTATION", "DETAIL")
 	for i := range results {
 		r := &results[i]
-		// One line a case: what the server sent is quoted in the detail already.
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", r.Outcome, r.ID, r.Want, strings.ReplaceAll(r.Detail, "\n", " "))
+		err = errors.Join(err, line(r.Outcome.String(), r.ID, r.Want, r.Detail))
+	}
+	if err != nil {
+		return err
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d cases: %d passed, %d failed, %d skipped\n", len(results),
+	_, err = fmt.Fprintf(w, "\n%d cases: %d passed, %d failed, %d skipped\n", len(results),
 		Count(results, Passed), len(results)-Count(results, Passed)-Count(results, Skipped), Count(results, Skipped))
 	return err
 }
@@ -96,13 +104,19 @@ type T[Self any] interface {
 	Skipf(format string, args ...any)
 }
 
-// RunT plays all cases against the target, a sub-test each: RunT(t, target). A case that the target has not
-// the means for is skipped; a target that skips all of them fails.
-func RunT[TT T[TT]](t TT, target Target) {
+// RunT plays the cases against the target, a sub-test each: RunT(t, target). With needs it plays only the
+// cases that have one of them. A case that the target has not the means for is skipped; a target that can
+// run none of them fails.
+func RunT[TT T[TT]](t TT, target Target, needs ...string) {
 	t.Helper()
 	cases, err := Load()
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+	if len(needs) > 0 {
+		cases = slices.DeleteFunc(cases, func(c Case) bool {
+			return !slices.ContainsFunc(c.Needs, func(n string) bool { return slices.Contains(needs, n) })
+		})
 	}
 	results := Run(t.Context(), target, cases)
 	for i := range results {

@@ -33,12 +33,11 @@ const (
 	IdleTimeout   = "idle-timeout"   // Target.IdleTimeout is set
 	HeaderTimeout = "header-timeout" // Target.HeaderTimeout is set
 	MutualTLS     = "mtls"           // Target.MTLS is set
-	Plaintext     = "plaintext"      // Target.TLS is not set
 	Shutdown      = "shutdown"       // there is a hook that begins a graceful shutdown
 )
 
 var abilities = []string{
-	Methods, Malware, Neutralise, IdleTimeout, HeaderTimeout, MutualTLS, Plaintext, Shutdown,
+	Methods, Malware, Neutralise, IdleTimeout, HeaderTimeout, MutualTLS, Shutdown,
 }
 
 // Case is one transcript.
@@ -63,8 +62,7 @@ func LoadFS(fsys fs.FS) ([]Case, error) {
 	var cases []Case
 	var errs []error
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-		name, ok := strings.CutSuffix(path, ".icap")
-		if err != nil || d.IsDir() || !ok {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".icap") {
 			return err
 		}
 		data, err := fs.ReadFile(fsys, path)
@@ -76,7 +74,7 @@ func LoadFS(fsys fs.FS) ([]Case, error) {
 			errs = append(errs, err)
 			return nil
 		}
-		c.ID = strings.TrimPrefix(name, "transcripts/")
+		c.ID = strings.TrimPrefix(c.ID, "transcripts/")
 		cases = append(cases, c)
 		return nil
 	})
@@ -175,8 +173,6 @@ func (t *Target) has(need string) bool {
 		return t.HeaderTimeout > 0
 	case MutualTLS:
 		return t.MTLS != nil
-	case Plaintext:
-		return t.TLS == nil
 	case Shutdown:
 		return t.Hooks[need] != nil
 	}

@@ -172,13 +172,11 @@ func parseSize(s string) (int, error) {
 func generate(off, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
-		at := uint64(off + i)
-		if at%64 == 63 {
+		if at := uint64(off) + uint64(i); at%64 == 63 { //nolint:gosec // neither is negative
 			b[i] = '\n'
-			continue
+		} else {
+			b[i] = 'a' + byte(at*0x9E3779B97F4A7C15>>40%26)
 		}
-		at *= 0x9E3779B97F4A7C15
-		b[i] = 'a' + byte((at>>40)%26)
 	}
 	return b
 }
