@@ -4,6 +4,7 @@ import (
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
 	"icapd/cdr/rtf"
+	"icapd/cdr/text"
 	"slices"
 )
 
@@ -11,6 +12,7 @@ import (
 func Formats() []kit.Format {
 	return slices.Concat(
 		image.Formats(),
+		text.Formats(),
 		[]kit.Format{rtf.Format{}},
 	)
 }

@@ -1,0 +1,99 @@
+package text
+
+import (
+	"bytes"
+	"strconv"
+
+	"icapd/cdr/kit"
+)
+
+// disarmCSV puts an apostrophe before what a spreadsheet would take for a formula. Which character separates cells
+// is the reader's choice and not the file's, so a cell begins after each of them, inside of quotes as well: a
+// comma-separated file is read with semicolons in half of the world.
+func disarmCSV(job *kit.Job, text []byte) ([]byte, bool, error) {
+	var out []byte // nil until something changes
+	from, line := 0, 1
+	for start := 0; start <= len(text); {
+		end := start
+		for end < len(text) && !separates(text[end]) {
+			end++
+		}
+		if at := formula(text[start:end]); at >= 0 {
+			if out == nil {
+				out = make([]byte, 0, len(text)+len(text)/16)
+			}
+			out = append(append(out, text[from:start+at]...), '\'')
+			from = start + at
+			job.Removed("formula", "line "+strconv.Itoa(line), kit.ActionNeutralised, "")
+		}
+		if end < len(text) && text[end] == '\n' {
+			line++
+		}
+		start = end + 1
+	}
+	if out == nil {
+		return nil, false, nil
+	}
+	return append(out, text[from:]...), true, nil
+}
+
+func separates(c byte) bool {
+	switch c {
+	case ',', ';', '\t', '\n', '\r', '|':
+		return true
+	}
+	return false
+}
+
+// formula returns where a formula begins in a cell, -1 if it is none. Numbers with a sign are data.
+func formula(cell []byte) int {
+	at := 0
+	for at < len(cell) && (cell[at] <= ' ' || cell[at] == '"' || bytes.HasPrefix(cell[at:], bom)) {
+		if cell[at] > '"' {
+			at += len(bom)
+		} else {
+			at++
+		}
+	}
+	rest := bytes.TrimRight(cell[at:], "\" \r\n\x00")
+	if len(rest) < 2 {
+		return -1
+	}
+	switch rest[0] {
+	case '=', '@':
+		return at
+	case '+', '-':
+		if !number(rest[1:]) {
+			return at
+		}
+	}
+	return wide(rest, at)
+}
+
+// wide finds the full-width signs that East Asian spreadsheets read like the narrow ones.
+func wide(rest []byte, at int) int {
+	for _, sign := range []string{"＝", "＠", "＋", "－"} {
+		if bytes.HasPrefix(rest, []byte(sign)) && len(rest) > len(sign) {
+			return at
+		}
+	}
+	return -1
+}
+
+var bom = []byte("\ufeff")
+
+// number reports whether text is a number, an amount, a percentage, a date or a telephone number: digits and what
+// stands between them.
+func number(b []byte) bool {
+	digits := false
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			digits = true
+		case bytes.IndexByte([]byte(".,: ()%$eE+-/"), c) >= 0:
+		default:
+			return false
+		}
+	}
+	return digits || len(bytes.Trim(b, "- ")) == 0 // a line of dashes is a line
+}
