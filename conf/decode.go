@@ -35,11 +35,11 @@ func (d *decoder) value(key string, n *node, v reflect.Value) {
 	if key != "" {
 		d.places[key] = n.at
 	}
-	if c, ok := v.Addr().Interface().(custom); ok {
+	if c, ok := reflect.TypeAssert[custom](v.Addr()); ok {
 		c.decode(d, key, n)
 		return
 	}
-	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if _, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.text(key, n, v)
 		return
 	}
@@ -81,7 +81,7 @@ func (d *decoder) structure(key string, n *node, v reflect.Value) {
 		full := join(key, m.key)
 		i, ok := fields[m.key]
 		if !ok {
-			d.unknown(m, full, slices.Sorted(maps.Keys(fields)))
+			d.unknown(m, join(key, excerpt(m.key)), slices.Sorted(maps.Keys(fields)))
 			continue
 		}
 		d.value(full, m.value, v.Field(i))

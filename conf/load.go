@@ -45,8 +45,7 @@ func stat(name string) error {
 
 // plain is an error of the file system without the operation and the name, which stand beside it already.
 func plain(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err.Error()
 	}
 	return err.Error()

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,8 +35,8 @@ func readSet(arg string) (*node, Problems) {
 		leaf = &node{shape: shapeScalar}
 	}
 	leaf.move(position{source: source})
-	for i := len(path) - 1; i >= 0; i-- {
-		leaf = wrap(path[i], leaf)
+	for _, p := range slices.Backward(path) {
+		leaf = wrap(p, leaf)
 	}
 	return leaf, nil
 }

@@ -135,8 +135,7 @@ func parse(text []byte) (file *ast.File, err error) {
 
 func syntaxProblem(source string, err error) Problem {
 	p := Problem{Source: source, Text: err.Error()}
-	var e yaml.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[yaml.Error](err); ok {
 		p.Text = e.GetMessage()
 		if tk := e.GetToken(); tk != nil && tk.Position != nil {
 			p.Line, p.Column = tk.Position.Line, tk.Position.Column

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"icapd/internal/units"
 	"icapd/policy"
@@ -108,6 +109,9 @@ func (v *validator) listeners(ls []Listener) {
 }
 
 func checkAddress(addr string) error {
+	if addr == "" {
+		return errors.New("is missing: such as 127.0.0.1:1344 or :1344")
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("%q is not an address such as 127.0.0.1:1344 or :1344", addr)

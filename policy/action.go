@@ -188,6 +188,6 @@ func parseEnum[T ~uint8](what string, names []string, text []byte, dst *T) error
 	if i < 0 {
 		return fmt.Errorf("unknown %s %q (one of %s)", what, text, strings.Join(names, ", "))
 	}
-	*dst = T(i) //nolint:gosec // G115: the tables of names are far shorter than 256
+	*dst = T(i)
 	return nil
 }

@@ -81,8 +81,8 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 		p.addYara(&c.Engines.Yara),
 		p.addClamd(&c.Engines.Clamd),
 		p.addInjection(&c.Engines.Injection),
-		p.addCDR(),
 	)
+	p.addCDR()
 	if err != nil {
 		p.close()
 		return nil, err
@@ -155,10 +155,9 @@ func (p *parts) addInjection(c *conf.Injection) error {
 }
 
 // addCDR adds the engine that reports what a disarm would remove.
-func (p *parts) addCDR() error {
+func (p *parts) addCDR() {
 	p.cdr = p.disarmer(policy.Disarm)
 	p.add(p.cdr)
-	return nil
 }
 
 func (p *parts) disarmer(mode policy.CDRMode) *cdr.Engine {

@@ -133,8 +133,7 @@ func lines(err error) []string {
 
 // plain is an error of the file system in the words that people know: "x.json: no such file or directory".
 func plain(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
 	}
 	return err

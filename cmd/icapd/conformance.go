@@ -70,13 +70,13 @@ func (p *prober) conform(ctx context.Context, u *url.URL, tlsConfig *tls.Config)
 	if p.json {
 		write = icaptest.WriteJSON
 	}
-	if err := write(p.stdio.out, results); err != nil {
+	if err := write(p.out, results); err != nil {
 		return failWith(err)
 	}
 	if p.suite.verboseFailed {
 		for _, r := range results {
 			if r.Outcome == icaptest.Failed {
-				say(p.stdio.out, "\n%s: %s\n%s\n", r.ID, r.Detail, strings.Join(r.Dialogue, "\n"))
+				say(p.out, "\n%s: %s\n%s\n", r.ID, r.Detail, strings.Join(r.Dialogue, "\n"))
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 	if folder && d.out == stdin {
 		return fail("disarm: a folder cannot be written to standard output")
 	}
-	d.bar = newProgress(d.err, len(files), size)
+	d.bar = newProgress(d.stdio, len(files), size)
 	defer d.bar.finish()
 	code := exitOK
 	for _, problem := range problems {

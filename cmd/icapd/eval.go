@@ -31,7 +31,7 @@ func (s *scanner) evaluate(ctx context.Context) error {
 	if info, err := os.Stat(s.eval); err == nil {
 		size = info.Size()
 	}
-	bar := newProgress(s.err, 1, size)
+	bar := newProgress(s.stdio, 1, size)
 	var missFile *atomicFile
 	if s.misses != "" {
 		if missFile, err = createAtomic(s.misses); err != nil {

@@ -65,27 +65,36 @@ func nonNil(err error) []error {
 
 // progress is a bar on a terminal. A nil progress draws nothing.
 type progress struct {
-	mu  sync.Mutex
-	bar *progressbar.ProgressBar
+	mu     sync.Mutex
+	bar    *progressbar.ProgressBar
+	shared bool // results go to the same terminal
 }
 
-// newProgress returns a bar for work of that many bytes, if somebody looks on: w is a terminal. The bar shows only
+// newProgress returns a bar on standard error for work of that many bytes, if somebody looks on there. It shows only
 // once the work has lasted for a moment.
-func newProgress(w io.Writer, files int, size int64) *progress {
-	f, ok := w.(*os.File)
-	if !ok || files == 0 || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // G115: a file descriptor fits
+func newProgress(std stdio, files int, size int64) *progress {
+	if files == 0 || !isTerminal(std.err) {
 		return nil
 	}
-	return &progress{bar: progressbar.NewOptions64(max(size, 1),
-		progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(24),
+	return &progress{shared: isTerminal(std.out), bar: progressbar.NewOptions64(max(size, 1),
+		progressbar.OptionSetWriter(std.err), progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(24),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetDescription("scanning"), progressbar.OptionSetRenderBlankState(false))}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (p *progress) add(n int64) { p.do(func(b *progressbar.ProgressBar) error { return b.Add64(n) }) }
 
 // clear makes room for a line of output.
-func (p *progress) clear() { p.do((*progressbar.ProgressBar).Clear) }
+func (p *progress) clear() {
+	if p != nil && p.shared {
+		p.do((*progressbar.ProgressBar).Clear)
+	}
+}
 
 func (p *progress) finish() { p.do((*progressbar.ProgressBar).Finish) }
 

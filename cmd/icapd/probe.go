@@ -135,8 +135,8 @@ func (p *prober) tls() (*tls.Config, error) {
 }
 
 func (p *prober) printOptions(url string, o *icap.Options) {
-	say(p.stdio.out, "OPTIONS %s\n", url)
-	say(p.stdio.out, "  methods %s, ISTag %q, TTL %s\n", strings.Join(o.Methods, " "), o.ISTag, o.TTL)
+	say(p.out, "OPTIONS %s\n", url)
+	say(p.out, "  methods %s, ISTag %s, TTL %s\n", strings.Join(o.Methods, " "), o.ISTag, o.TTL)
 	var offers []string
 	for _, it := range []struct {
 		name string
@@ -150,8 +150,8 @@ func (p *prober) printOptions(url string, o *icap.Options) {
 	if o.Preview != icap.NoPreview {
 		preview = strconv.Itoa(o.Preview)
 	}
-	say(p.stdio.out, "  preview %s, allows %s\n", preview, strings.Join(offers, " "))
-	printHeader(p.stdio.out, o.Header)
+	say(p.out, "  preview %s, allows %s\n", preview, strings.Join(offers, " "))
+	printHeader(p.out, o.Header)
 }
 
 func printHeader(w io.Writer, h icap.Header) {
@@ -172,12 +172,12 @@ func (p *prober) message(ctx context.Context, client *icap.Client, url string) e
 	if err != nil {
 		return fail("%s %s: %w", req.Method, url, err)
 	}
-	say(p.stdio.out, "%s %s\n  %d %s\n", req.Method, url, resp.Status, resp.Reason)
-	printHeader(p.stdio.out, resp.Header)
+	say(p.out, "%s %s\n  %d %s\n", req.Method, url, resp.Status, resp.Reason)
+	printHeader(p.out, resp.Header)
 	if !resp.Unmodified {
 		for _, h := range []*icap.Head{resp.HTTPRequest, resp.HTTPResponse} {
 			if h != nil {
-				say(p.stdio.out, "  %s\n", strings.ReplaceAll(strings.TrimSpace(h.Raw()), "\r\n", "\n    "))
+				say(p.out, "  %s\n", strings.ReplaceAll(strings.TrimSpace(h.Raw()), "\r\n", "\n    "))
 			}
 		}
 	}
@@ -186,15 +186,15 @@ func (p *prober) message(ctx context.Context, client *icap.Client, url string) e
 		return fail("the body of the answer: %w", err)
 	}
 	if resp.Unmodified {
-		say(p.stdio.out, "  not modified\n")
+		say(p.out, "  not modified\n")
 	} else {
-		say(p.stdio.out, "  body: %d bytes\n", n)
+		say(p.out, "  body: %d bytes\n", n)
 	}
 	if resp.Trailer != nil {
-		printHeader(p.stdio.out, resp.Trailer())
+		printHeader(p.out, resp.Trailer())
 	}
 	t := resp.Timing
-	say(p.stdio.out, "  time: connected %s, preview sent %s, first byte %s, all %s; 100 Continue: %v\n",
+	say(p.out, "  time: connected %s, preview sent %s, first byte %s, all %s; 100 Continue: %v\n",
 		round(t.Connected), round(t.PreviewSent), round(t.FirstByte), round(time.Since(start)), resp.Continued)
 	if resp.Status >= 400 {
 		return &exit{code: exitFound}
@@ -214,7 +214,7 @@ func (p *prober) body(resp *icap.ClientResponse) (int64, error) {
 	case "":
 		return io.Copy(io.Discard, resp.Body)
 	case stdin:
-		return io.Copy(p.stdio.out, resp.Body)
+		return io.Copy(p.out, resp.Body)
 	}
 	f, err := createAtomic(p.output)
 	if err != nil {

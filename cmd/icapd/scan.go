@@ -27,7 +27,6 @@ type subject struct {
 	as          string
 	url         string
 	contentType string
-	service     string
 }
 
 func (s *subject) flags(cmd *cobra.Command) {
@@ -226,7 +225,7 @@ func (s *scanner) run(ctx context.Context, args []string) error {
 		return err
 	}
 	files, size, walkErr := collect(args)
-	s.bar = newProgress(s.err, len(files), size)
+	s.bar = newProgress(s.stdio, len(files), size)
 	defer s.bar.finish()
 
 	code := exitOK

@@ -7,14 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"icapd/av/yara"
+	"icapd/icap"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"icapd/av/yara"
-	"icapd/icap"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -93,8 +92,8 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 
 // jsonkeys FILE KEY ... checks that each line of the file is a JSON object with these keys.
 func jsonkeys(ts *testscript.TestScript, _ bool, args []string) {
-	lines := bytes.Split(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n"))
-	for _, line := range lines {
+	lines := bytes.SplitSeq(bytes.TrimSpace([]byte(ts.ReadFile(args[0]))), []byte("\n"))
+	for line := range lines {
 		var object map[string]any
 		ts.Check(json.Unmarshal(line, &object))
 		for _, key := range args[1:] {

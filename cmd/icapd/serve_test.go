@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"icapd/icap"
 	"io"
 	"math/big"
 	"net"
@@ -26,8 +27,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"icapd/icap"
 )
 
 // process is a running icapd.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"icapd/conf"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -35,14 +36,15 @@ func (c *cli) versionCommand() *cobra.Command {
 			if asJSON {
 				return encode(c.out, a)
 			}
-			text := fmt.Sprintf("icapd %s\n%s %s\n", a.Version, a.Go, a.Platform)
+			var text strings.Builder
+			fmt.Fprintf(&text, "icapd %s\n%s %s\n", a.Version, a.Go, a.Platform)
 			for _, e := range p.engines {
-				text += fmt.Sprintf("%-10s %s%s\n", e.Name(), a.Engines[e.Name()], p.detail(e))
+				fmt.Fprintf(&text, "%-10s %s%s\n", e.Name(), a.Engines[e.Name()], p.detail(e))
 			}
 			for _, n := range p.notes {
-				text += n + "\n"
+				text.WriteString(n + "\n")
 			}
-			_, err = c.out.Write([]byte(text))
+			_, err = c.out.Write([]byte(text.String()))
 			return err
 		},
 	}
