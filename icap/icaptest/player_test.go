@@ -143,6 +143,8 @@ func TestVerdicts(t *testing.T) {
 		{"date", opt + "< 200\n<icap Date date", script{end, "ICAP/1.0 200 OK\r\nDate: Mon, 03 Feb 2025 10:00:00 GMT\r\n\r\n", ""}, "want the time now"},
 		{"number", opt + "< 200\n<icap Options-TTL number 31 99", script{end, "ICAP/1.0 200 OK\r\nOptions-TTL: 30\r\n\r\n", ""}, "number from 31 to 99"},
 		{"size of the head", opt + "< 200\n<head at most 20", script{end, ok, ""}, "want at most 20"},
+		{"folded", opt + "< 200", script{end, "ICAP/1.0 200 OK\r\nX: a\r\n b\r\n\r\n", ""}, "not a field"},
+		{"folded as it may be", opt + "< 200\n<icap X-Violations-Found = 1 a b", script{end, "ICAP/1.0 200 OK\r\nX-Violations-Found: 1\r\n\ta\r\n\tb\r\n\r\n", ""}, ""},
 		{"line", opt + "<line ICAP/1.0 200 OK\n<line~ ISTag: \"[a-z]\"", script{end, ok, ""}, ""},
 		{"raw", opt + "<raw ICAP/1.0 204", script{end, ok, ""}, `got "ICAP/1.0 200"`},
 		{"if", opt + "< 200\n@if 204\n<icap X present\n@else\n<icap ISTag present\n@end", script{end, ok, ""}, ""},

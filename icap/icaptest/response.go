@@ -92,6 +92,10 @@ func readFields(s *source, what string) (fields, error) {
 			return f, nil
 		}
 		total += len(line) + 2
+		if n := len(f) - 1; n >= 0 && (line[0] == ' ' || line[0] == '\t') && mayFold(f[n].name) {
+			f[n].value += " " + strings.Trim(line, " \t")
+			continue
+		}
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || !fieldName.MatchString(name) {
 			return nil, fmt.Errorf("not a field of the %s: %q", what, line)
@@ -99,6 +103,10 @@ func readFields(s *source, what string) (fields, error) {
 		f = append(f, field{name, strings.Trim(value, " \t"), line})
 	}
 }
+
+// mayFold reports whether a server may continue the field on further lines: its draft and its oldest clients
+// want X-Violations-Found to be so. What else is folded, some client takes for a broken head.
+func mayFold(name string) bool { return strings.EqualFold(name, "X-Violations-Found") }
 
 // encapsulated reads the sections that the field announces.
 func (r *response) encapsulated(s *source, value string) error {
