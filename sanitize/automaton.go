@@ -6,7 +6,7 @@ import (
 )
 
 // minLiteral is the shortest literal that a rule may use, in bytes.
-const minLiteral = 3
+const minLiteral = 2
 
 // automaton finds literals of any number in one pass, in any ASCII case (Aho and Corasick, as a table). States
 // in which a literal ends have the highest numbers, so that the common case costs one comparison a byte.

@@ -75,7 +75,7 @@ func codeLine(line, trimmed []byte) bool {
 
 // looksLikeMarkdown wants two different signs of it, or a fenced block.
 func looksLikeMarkdown(text []byte) bool {
-	if bytes.Count(text, []byte("```")) >= 2 {
+	if bytes.Count(text, []byte("```")) >= 2 || looksLikeTable(text) {
 		return true
 	}
 	signs := 0
@@ -108,7 +108,7 @@ func looksLikeMarkdown(text []byte) bool {
 
 // looksLikeProse wants several words in a row, most of the text letters and spaces, as sentences are.
 func looksLikeProse(text []byte) bool {
-	if len(text) < 40 || words(text) < 8 {
+	if spaces := bytes.Count(text, []byte(" ")); len(text) < 40 || words(text) < 8 || spaces*12 < len(text) {
 		return false
 	}
 	plain := 0
@@ -145,4 +145,15 @@ func looksLikeHTML(text []byte) bool {
 		}
 	}
 	return tags >= 1 && words(text) >= 6
+}
+
+// looksLikeTable wants a line of cells between bars.
+func looksLikeTable(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 4 && line[0] == '|' && bytes.Count(line, []byte(" | ")) >= 1 && line[len(line)-1] == '|' {
+			return true
+		}
+	}
+	return false
 }

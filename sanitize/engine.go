@@ -5,13 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"icapd/scan"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-
-	"icapd/scan"
 )
 
 // Name is the engine's name in configuration, logs and findings.
@@ -143,6 +142,7 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	l := e.pool.Get().(*look)
 	defer e.pool.Put(l)
 	fc := FieldContext{Message: it.Message, Type: it.Type}
+	var under bool // the last name was "constructor"
 	var (
 		out     []scan.Finding
 		limited *scan.Gap
@@ -155,6 +155,14 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 		fc.Kind, fc.field, fc.path = f.Kind, f, ""
 		var spent bool
 		hits, spent = l.inspect(hits[:0], f.Value, &fc)
+		if f.Kind == scan.KindKey {
+			if under && string(f.Value) == "prototype" {
+				hits = l.named(hits, f.Value)
+			}
+			under = string(f.Value) == "constructor"
+		} else {
+			under = false
+		}
 		if spent {
 			limited = &scan.Gap{Engine: Name, Path: it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: "inspection"}
 		}

@@ -1,10 +1,9 @@
 package sanitize_test
 
 import (
-	"testing"
-
 	"icapd/sanitize"
 	"icapd/signatures"
+	"testing"
 )
 
 func builtin(t testing.TB) *sanitize.Engine {

@@ -2,9 +2,8 @@ package sanitize
 
 import (
 	"bytes"
-	"slices"
-
 	"icapd/scan"
+	"slices"
 )
 
 const (
@@ -27,6 +26,8 @@ type look struct {
 	buffers  [2][]byte
 	lowered  []byte
 	tokens   []sqlToken
+	plain    []byte
+	scratch  []byte
 
 	// of the value in hand
 	fc     *FieldContext
@@ -43,6 +44,8 @@ type look struct {
 	via      []string
 	contexts contextSet
 	known    bool // contexts has been worked out
+	embeds   bool // the view embeds a page, as page builders do
+	urlHosts int  // URLs with a host seen in the view
 }
 
 func newLook(e *Engine) *look { return &look{engine: e} }
@@ -71,6 +74,10 @@ func (l *look) all(value []byte, fc *FieldContext) {
 		value, l.spent = value[:maxValue], true
 	}
 	groups, kinds := l.engine.filter.run(value, &l.literals)
+	if fc.Kind == scan.KindNumber {
+		l.view, l.low = value, value
+		lookNumber(l)
+	}
 	if groups == 0 && kinds&kindsOfInterest == 0 && !packed(value, kinds) {
 		return
 	}
@@ -89,6 +96,14 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 	current, which := value, 0
 	for range maxRounds {
 		changed := false
+		if packed(current, kinds) {
+			out, name := decodePacked(l.buffers[which][:0], current)
+			l.buffers[which] = out[:0]
+			if name != "" {
+				current, which, changed = out, 1-which, true
+				kinds = l.under(current, name)
+			}
+		}
 		for i := range layers {
 			y := &layers[i]
 			if kinds&y.wants == 0 {
@@ -101,14 +116,6 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 			}
 			current, which, changed = out, 1-which, true
 			kinds = l.under(current, y.name)
-		}
-		if packed(current, kinds) {
-			out, name := decodePacked(l.buffers[which][:0], current)
-			l.buffers[which] = out[:0]
-			if name != "" {
-				current, which, changed = out, 1-which, true
-				kinds = l.under(current, name)
-			}
 		}
 		if !changed {
 			return
@@ -128,7 +135,7 @@ func (l *look) under(view []byte, name string) byteKind {
 
 // look shows one view to the detectors that its bytes call for.
 func (l *look) look(view []byte, groups group, kinds byteKind) {
-	l.view, l.low, l.groups, l.kinds, l.known = view, nil, groups, kinds, false
+	l.view, l.low, l.groups, l.kinds, l.known, l.embeds, l.urlHosts = view, nil, groups, kinds, false, false, 0
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
@@ -181,6 +188,13 @@ func (l *look) expressions() {
 			l.hit(r, start+at[0], start+at[1])
 		}
 	}
+}
+
+// named adds the hits of a name that is one by where it stands.
+func (l *look) named(dst []Hit, name []byte) []Hit {
+	l.hits, l.view, l.low, l.via, l.known = l.hits[:0], name, name, nil, false
+	l.sign(signNamePrototype, 0, len(name))
+	return append(dst, l.hits...)
 }
 
 // has reports whether the rule hit already.

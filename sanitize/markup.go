@@ -17,7 +17,7 @@ var activeTags = map[string]tagNeed{
 	"frame": needAttribute, "frameset": needAttribute, "base": needAttribute, "bgsound": needAttribute, "layer": needAttribute,
 	"ilayer": needAttribute, "isindex": needAttribute, "meta": needRefresh, "link": needAttribute, "portal": needAttribute, "fencedframe": needAttribute,
 	"import": needAttribute, "animate": needAttribute, "animatetransform": needAttribute, "set": needAttribute, "handler": needAttribute,
-	"foreignobject": needNothing, "xss": needNothing, "listener": needAttribute, "animatemotion": needAttribute,
+	"foreignobject": needNothing, "style": needNothing, "xss": needNothing, "listener": needAttribute, "animatemotion": needAttribute,
 }
 
 type tagNeed uint8
@@ -44,7 +44,7 @@ func lookMarkup(l *look) {
 	}
 	l.attributeBreakout()
 	l.styles()
-	if bytes.IndexByte(s, '<') >= 0 && l.isXSS() {
+	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.isXSS() {
 		l.sign(signMarkupFingerprint, 0, len(s))
 	}
 }
@@ -52,10 +52,13 @@ func lookMarkup(l *look) {
 // isXSS asks libinjection, which is right about tags but also takes any style attribute, XML head or namespace
 // for an attack.
 func (l *look) isXSS() bool {
-	for _, harmless := range []string{"<?xml", "xmlns", "style=", "style ="} {
+	for _, harmless := range []string{"<?xml", "xmlns", "style=", "style =", "<!doctype"} {
 		if l.contains(harmless) {
 			return false
 		}
+	}
+	if bytes.IndexByte(l.low, '=') < 0 && !l.contains("script") {
+		return false
 	}
 	text := l.view[:min(len(l.view), maxFingerprint)]
 	return bytes.IndexByte(text, '<') >= 0 && libinjection.IsXSS(string(text))
@@ -99,7 +102,10 @@ type tagSummary struct {
 	source     bool // src, srcdoc, data, href ...
 	srcdoc     bool
 	refresh    bool
-	external   bool // a handler-like attribute that only script engines read
+	framed     bool // width, height ...: an embed as page builders write it
+	link       bool // xlink:href to elsewhere
+	oddStyle   bool // a style with escapes, comments or braces
+	secure     bool // the source is an http or https URL
 	terminated bool
 }
 
@@ -109,7 +115,7 @@ func (l *look) attributes(i int) tagSummary {
 	t := tagSummary{}
 	for i < len(s) && s[i] != '>' && s[i] != '<' {
 		if !isLetter(s[i]) {
-			i = l.skipInTag(s, i)
+			i++ // separators, and quotes that stand alone: what follows is read as attributes
 			continue
 		}
 		start := i
@@ -128,8 +134,9 @@ func (l *look) attributes(i int) tagSummary {
 		}
 		i++
 		t.attributes++
-		t.note(s[start:end])
-		i = endOfValue(s, i)
+		after := endOfValue(s, i)
+		t.note(s[start:end], bytes.Trim(s[i:after], " \"'`"))
+		i = after
 	}
 	t.terminated = i < len(s) && s[i] == '>'
 	if t.terminated {
@@ -139,28 +146,29 @@ func (l *look) attributes(i int) tagSummary {
 	return t
 }
 
-// skipInTag passes what is between attributes: separators, and the quoted pieces that malformed tags have.
-func (l *look) skipInTag(s []byte, i int) int {
-	if s[i] == '"' || s[i] == '\'' {
-		// A quote that stands alone hides nothing: what follows is read as attributes.
-		return i + 1
-	}
-	return i + 1
-}
-
-func (t *tagSummary) note(name []byte) {
+func (t *tagSummary) note(name, value []byte) {
+	space := ""
 	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 && len(name) > colon+1 {
-		name = name[colon+1:]
+		space, name = string(name[:colon]), name[colon+1:]
 	}
-	switch {
-	case isHandler(name):
+	if isHandler(name) {
 		t.handler = true
-	case string(name) == "srcdoc", string(name) == "formaction":
+		return
+	}
+	switch string(name) {
+	case "srcdoc", "formaction":
 		t.srcdoc = true
-	case string(name) == "http-equiv":
+	case "http-equiv":
 		t.refresh = true
-	case string(name) == "src", string(name) == "href", string(name) == "data", string(name) == "action", string(name) == "code", string(name) == "classid", string(name) == "codebase":
+	case "width", "height", "frameborder", "allowfullscreen":
+		t.framed = true
+	case "style":
+		t.oddStyle = t.oddStyle || bytes.ContainsAny(value, "\\[]{}") || bytes.Contains(value, []byte("/*"))
+	case "src", "href", "data", "action", "code", "classid", "codebase", "handler":
 		t.source = true
+		away := bytes.HasPrefix(value, []byte("http://")) || bytes.HasPrefix(value, []byte("https://")) || bytes.HasPrefix(value, []byte("//"))
+		t.secure = t.secure || away
+		t.link = t.link || space == "xlink" && away || space == "ev"
 	}
 }
 
@@ -217,7 +225,12 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	}
 	switch activeTags[name] {
 	case needAttribute:
-		if t.attributes > 0 && !closed {
+		switch {
+		case t.attributes == 0 || closed:
+		case t.framed && t.secure && (name == "iframe" || name == "embed" || name == "object"):
+			l.embeds = true
+			l.sign(signMarkupEmbed, i, end)
+		default:
 			l.sign(signMarkupActive, i, end)
 		}
 	case needRefresh:
@@ -228,6 +241,9 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		if name != "script" {
 			l.sign(signMarkupActive, i, end)
 		}
+	}
+	if t.link || t.oddStyle {
+		l.sign(signMarkupActive, i, end)
 	}
 	// An image or form that a value leaves open swallows the page that follows.
 	if !t.terminated && t.end >= len(l.low) && t.source && i > 0 && len(l.low) < 256 {
@@ -320,7 +336,7 @@ func (l *look) attributeBreakout() {
 			continue
 		}
 		end := i + 2
-		for end < len(s) && (isLetter(s[end])) {
+		for end < len(s) && isLetter(s[end]) {
 			end++
 		}
 		name := s[i:end]
@@ -331,7 +347,7 @@ func (l *look) attributeBreakout() {
 			continue
 		}
 		if l.handlerValue(i, end+1) {
-			l.sign(signMarkupHandler, i, min(len(s), end+40))
+			l.sign(signMarkupAttribute, i, min(len(s), end+40))
 			return
 		}
 	}
@@ -342,6 +358,9 @@ func (l *look) attributeBreakout() {
 func (l *look) handlerValue(i, value int) bool {
 	s := l.low
 	rest := s[value:min(len(s), value+200)]
+	if end := bytes.IndexAny(bytes.TrimLeft(rest, " \"'"), " \n"); end > 0 && bytes.IndexAny(rest[:min(1, len(rest))], "\"'") < 0 {
+		rest = rest[:end]
+	}
 	if bytes.ContainsAny(rest, "(`") || bytes.Contains(rest, []byte("javascript")) || bytes.Contains(rest, []byte("location")) {
 		return true
 	}

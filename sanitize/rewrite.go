@@ -3,7 +3,6 @@ package sanitize
 import (
 	"context"
 	"fmt"
-
 	"icapd/scan"
 )
 

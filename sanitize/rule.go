@@ -2,10 +2,9 @@ package sanitize
 
 import (
 	"fmt"
+	"icapd/scan"
 	"regexp"
 	"slices"
-
-	"icapd/scan"
 )
 
 // Confidence says how sure a rule is that what it matches is a payload.

@@ -23,6 +23,11 @@ func lookScript(l *look) {
 			}
 		}
 	}
+	for _, f := range []string{"function('", "function(\"", "function(`", "function`"} {
+		if i := bytes.Index(s, []byte(f)); i >= 0 {
+			l.sign(signScriptEval, i, min(len(s), i+40))
+		}
+	}
 	for _, f := range scriptObjects {
 		if i := bytes.Index(s, []byte(f)); i >= 0 {
 			l.sign(signScriptObject, i, min(len(s), i+40))
@@ -49,7 +54,6 @@ var scriptCalls = []scriptCall{
 	{"eval", true, true, signScriptEval},
 	{"settimeout", true, true, signScriptEval},
 	{"setinterval", true, true, signScriptEval},
-	{"function", true, true, signScriptEval},
 	{"execscript", true, false, signScriptEval},
 	{"fromcharcode", false, false, signScriptEval},
 	{"document.write", false, false, signScriptEval},
@@ -66,7 +70,7 @@ var scriptObjects = []string{
 	"document.cookie", "document[", "window[", "self[", "top[", "parent[", "frames[", "globalthis[", "this[", "document.domain",
 	"location.hash", "location='javascript", "location=\"javascript", "location=`javascript", "window.name", "innerhtml=", "innerhtml =",
 	"outerhtml=", "[].constructor", "[][\"filter\"]", "[]['filter']", "constructor['constructor", "constructor[\"constructor", "__proto__[", "\\u0061lert", "onerror=alert", "onerror=eval", "document?.", "location.replace(name", "location=name",
-	"[].map.call", "reflect.apply", "reflect.construct", "new activexobject", "activexobject(",
+	"[].map.call", "(alert)", "(confirm)", "(prompt)", "=alert;", "=eval;", "=eval,", "=alert,", "=alert)", "reflect.apply", "reflect.construct", "new activexobject", "activexobject(",
 }
 
 // callAt reports whether what stands at i calls the name before it: (, ` , ?.(, ['...'](, .call(, )( after a

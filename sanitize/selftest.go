@@ -29,6 +29,9 @@ func (e *Engine) SelfTest() error {
 }
 
 func (e *Engine) hits(r *Rule, text string) bool {
+	if r.Sign == signNames[signNamePrototype] {
+		return text == "prototype" // matched by where a name stands, see Engine.Scan
+	}
 	fc := FieldContext{}
 	if len(r.Types) > 0 {
 		fc.Type = r.Types[0]

@@ -18,7 +18,6 @@ const (
 	groupURL
 	groupPrompt
 	groupFormula
-	groupHeader
 )
 
 // byteKind is a set of kinds of bytes that occur in a value.
@@ -39,6 +38,7 @@ const (
 	kindCompare    // = < > |
 	kindSeparator  // ; | & and the grave accent
 	kindBrace      // {
+	kindLead       // = + - @ |, with which formulas begin
 	kindUnpackable // outside the alphabets of base64 and hex
 )
 
@@ -61,6 +61,7 @@ var kindOf = func() (k [256]byteKind) {
 	for kind, bytes := range map[byteKind]string{
 		kindQuote: `'"`, kindTag: "<", kindPercent: "%", kindAmpersand: "&", kindBackslash: `\`, kindBreak: "\r\n",
 		kindPlus: "+", kindDollar: "$", kindCompare: "=<>|", kindSeparator: ";|&`", kindBrace: "{",
+		kindLead: "=@|",
 	} {
 		for _, b := range []byte(bytes) {
 			k[b] |= kind
@@ -80,8 +81,14 @@ var triggers = []struct {
 		"onkey onchange oninput onsubmit onscroll onresize ondrag oncopy oncut onpaste onbegin onend onhash onpage onmessage onwheel onauxclick " +
 		"onstart onfinish onbounce onshow onplay oncanplay ontouch onsearch onselect onunload onbefore onafter onreadystate onpropertychange onevent oninvalid onreset onratechange onseek onvolume ontime onpop onstorage onoffline ononline onunhandled onactivate ondeactivate " +
 		"expression( -moz-binding behavior: @import -o-link url("},
+	{groupShell, "$@ $* nohup~ $( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {,"},
+	{groupTemplate, "{{ {% ${ #{ *{ @{ ~{ %{ <% [[ [= @( <# [# #set #evaluate #foreach #include #parse"},
+	{groupFormula, "hyperlink( importxml( importhtml( importdata( importfeed( importrange( image( webservice( filterxml( rtd( dde register( cmd| |'"},
+	{groupPath, "../ ..\\ ..; ..% ./ .\\ %2e %%32 ..2f .? ?. ??% %c0 %252e %u 0x2e 0x2f /etc etc/ \\etc boot.ini win.ini :\\ /proc /var/ /root /usr/ /home/ /opt/ web-inf .ht ~/.ssh windows winnt \\windows"},
+	{groupURL, ":/ http:1 http:0 169.254 metadata 100.100.100 fd00:ec2 .nip.io .xip.io .sslip.io .1u.ms localtest.me .lvh.me .r3dir.me rbndr.us jar: netdoc: php: url: localh.st 127-0-0-1 ip6-localhost .vcap.me burpcollaborator instance-data view-source:"},
+	{groupPrompt, "]( ignore disregard forget override instruction prompt assistant system: <|im [inst] <<sys>> tool_call function_call language~model chatbot chatgpt you~are pretend act~as reply response reveal ignora vergiss oublie bypass <system <tool <invoke </document jailbreak you~must do~not ai~ llm"},
 	{groupScript, "alert confirm prompt eval settimeout setinterval function execscript fromcharcode document. document[ window[ window. self[ top[ parent[ frames[ " +
-		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location innerhtml outerhtml []. [][ __proto__ \\u0061 reflect. activexobject ![] +[] []+"},
+		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location innerhtml outerhtml []. [][ __proto__ \\u0061 reflect. activexobject ![] +[] []+ (alert) (confirm) =alert =eval (eval)"},
 }
 
 // detector looks at views that hold one of its words or kinds of bytes.
@@ -95,6 +102,14 @@ var detectors = []detector{
 	{groupSQL, kindQuote | kindCompare, lookSQL},
 	{groupMarkup, kindTag, lookMarkup},
 	{groupScript, 0, lookScript},
+	{groupShell, kindSeparator | kindBreak | kindTag, lookShell},
+	{groupTemplate, kindBrace, lookTemplate},
+	{groupPath, 0, lookPath},
+	{groupURL, 0, lookURL},
+	{0, kindHigh | kindControl, lookText},
+	{groupFormula, kindLead, lookFormula},
+	{0, kindBreak, lookLines},
+	{groupPrompt, 0, lookPrompt},
 }
 
 // The signs.
@@ -117,10 +132,12 @@ const (
 	signSQLStatement
 	signMarkupHandler
 	signMarkupScript
+	signMarkupAttribute
 	signMarkupActive
 	signMarkupDangling
 	signMarkupConditional
 	signMarkupScheme
+	signMarkupEmbed
 	signMarkupData
 	signMarkupStyle
 	signMarkupFingerprint
@@ -128,37 +145,121 @@ const (
 	signScriptEval
 	signScriptObject
 	signScriptSymbols
+	signShellCommand
+	signShellWord
+	signShellSubstitution
+	signShellTrick
+	signTemplateObject
+	signTemplateProbe
+	signTemplateCall
+	signTemplateBlock
+	signTemplateGlobal
+	signPathClimbFile
+	signPathClimb
+	signPathEncoded
+	signPathSensitive
+	signURLMetadata
+	signURLDisguised
+	signURLLoopback
+	signURLPrivate
+	signURLInternal
+	signURLScheme
+	signURLRebind
+	signTextBidi
+	signTextTags
+	signTextInvisible
+	signTextSelectors
+	signTextHomoglyph
+	signTextControl
+	signFormulaDDE
+	signFormulaFunction
+	signFormulaAny
+	signLinesHeader
+	signLinesMessage
+	signLinesProtocol
+	signLinesLog
+	signNamePrototype
+	signJSONNumber
+	signPromptOverride
+	signPromptRole
+	signPromptOrder
+	signPromptHidden
+	signPromptTool
+	signPromptExfiltration
 	numSigns
 )
 
 var signNames = []string{
-	signSQLFingerprint:    "sql.fingerprint",
-	signSQLTautology:      "sql.tautology",
-	signSQLUnion:          "sql.union",
-	signSQLStacked:        "sql.stacked",
-	signSQLSubquery:       "sql.subquery",
-	signSQLTime:           "sql.time",
-	signSQLFile:           "sql.file",
-	signSQLFunction:       "sql.function",
-	signSQLMeta:           "sql.catalogue",
-	signSQLClause:         "sql.clause",
-	signSQLComment:        "sql.comment",
-	signSQLCommentTail:    "sql.comment-tail",
-	signSQLList:           "sql.list",
-	signSQLOperator:       "sql.operator",
-	signSQLOperatorWeak:   "sql.operator-weak",
-	signSQLStatement:      "sql.statement",
-	signMarkupHandler:     "markup.handler",
-	signMarkupScript:      "markup.script",
-	signMarkupActive:      "markup.active",
-	signMarkupDangling:    "markup.dangling",
-	signMarkupConditional: "markup.conditional",
-	signMarkupScheme:      "markup.scheme",
-	signMarkupData:        "markup.data",
-	signMarkupStyle:       "markup.style",
-	signMarkupFingerprint: "markup.fingerprint",
-	signScriptCall:        "script.call",
-	signScriptEval:        "script.eval",
-	signScriptObject:      "script.object",
-	signScriptSymbols:     "script.symbols",
+	signSQLFingerprint:     "sql.fingerprint",
+	signSQLTautology:       "sql.tautology",
+	signSQLUnion:           "sql.union",
+	signSQLStacked:         "sql.stacked",
+	signSQLSubquery:        "sql.subquery",
+	signSQLTime:            "sql.time",
+	signSQLFile:            "sql.file",
+	signSQLFunction:        "sql.function",
+	signSQLMeta:            "sql.catalogue",
+	signSQLClause:          "sql.clause",
+	signSQLComment:         "sql.comment",
+	signSQLCommentTail:     "sql.comment-tail",
+	signSQLList:            "sql.list",
+	signSQLOperator:        "sql.operator",
+	signSQLOperatorWeak:    "sql.operator-weak",
+	signSQLStatement:       "sql.statement",
+	signMarkupHandler:      "markup.handler",
+	signMarkupAttribute:    "markup.attribute",
+	signMarkupScript:       "markup.script",
+	signMarkupActive:       "markup.active",
+	signMarkupDangling:     "markup.dangling",
+	signMarkupConditional:  "markup.conditional",
+	signMarkupEmbed:        "markup.embed",
+	signMarkupScheme:       "markup.scheme",
+	signMarkupData:         "markup.data",
+	signMarkupStyle:        "markup.style",
+	signMarkupFingerprint:  "markup.fingerprint",
+	signScriptCall:         "script.call",
+	signScriptEval:         "script.eval",
+	signScriptObject:       "script.object",
+	signScriptSymbols:      "script.symbols",
+	signShellCommand:       "shell.command",
+	signShellWord:          "shell.word",
+	signShellSubstitution:  "shell.substitution",
+	signShellTrick:         "shell.trick",
+	signTemplateObject:     "template.object",
+	signTemplateProbe:      "template.probe",
+	signTemplateCall:       "template.call",
+	signTemplateBlock:      "template.block",
+	signTemplateGlobal:     "template.global",
+	signPathClimbFile:      "path.climb-file",
+	signPathClimb:          "path.climb",
+	signPathEncoded:        "path.encoded",
+	signPathSensitive:      "path.sensitive",
+	signURLMetadata:        "url.metadata",
+	signURLDisguised:       "url.disguised",
+	signURLLoopback:        "url.loopback",
+	signURLPrivate:         "url.private",
+	signURLInternal:        "url.internal",
+	signURLScheme:          "url.scheme",
+	signURLRebind:          "url.rebind",
+	signTextBidi:           "text.bidi",
+	signTextTags:           "text.tags",
+	signTextInvisible:      "text.invisible",
+	signTextSelectors:      "text.selectors",
+	signTextHomoglyph:      "text.homoglyph",
+	signTextControl:        "text.control",
+	signFormulaDDE:         "formula.dde",
+	signFormulaFunction:    "formula.function",
+	signFormulaAny:         "formula.any",
+	signLinesHeader:        "lines.header",
+	signLinesMessage:       "lines.message",
+	signLinesProtocol:      "lines.protocol",
+	signLinesLog:           "lines.log",
+	signNamePrototype:      "name.prototype",
+	signJSONNumber:         "json.number",
+	signPromptOverride:     "prompt.override",
+	signPromptRole:         "prompt.role",
+	signPromptOrder:        "prompt.order",
+	signPromptHidden:       "prompt.hidden",
+	signPromptTool:         "prompt.tool",
+	signPromptExfiltration: "prompt.exfiltration",
 }

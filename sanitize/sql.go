@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/corazawaf/libinjection-go"
 )
@@ -200,7 +201,7 @@ func (r *sqlReading) strong(i int) {
 func (r *sqlReading) delay(i int) bool {
 	switch r.kind(i + 2) {
 	case sqlNumber, sqlString, sqlOpen, sqlLeft, sqlOther, sqlOp:
-		return true
+		return r.kind(i+3) != sqlRight || r.kind(i+4) != sqlWord || r.word(i+4) != 0 // "sleep(8) hours"
 	case sqlWord:
 		return r.word(i+2) != 0 || r.contains("select") || r.quoted
 	}
@@ -274,7 +275,7 @@ func (r *sqlReading) comment(i int) {
 		r.sign(signSQLComment, i, i+2)
 		return
 	}
-	if text == "/**/" && r.word(i-1) != 0 && r.word(i+1) != 0 && r.t[i].start == r.t[i-1].end && r.t[i].end == r.t[i+1].start {
+	if text == "/**/" && (r.word(i-1) != 0 && r.kind(i+1) != sqlOther || r.word(i+1) != 0 && r.kind(i-1) != sqlOther) && r.t[i].start == r.t[i-1].end && r.t[i].end == r.t[i+1].start {
 		r.sign(signSQLComment, i-1, i+1)
 	}
 }
@@ -426,7 +427,7 @@ func (r *sqlReading) condition(i int) {
 	case r.word(i)&wordCondition != 0 && !breaks && r.kind(i-1) != sqlNumber && r.kind(i-1) != sqlRight:
 	case breaks && (r.kind(left) == sqlCompare || a != operandName || b != operandName):
 		r.sign(signSQLTautology, i, end)
-	case a.constant() && b.constant() && r.sameSides(i+1, left, right, end):
+	case a.constant() && b.constant() && r.sameSides(i+1, left, right, end) && !r.arithmetic(i, left):
 		r.sign(signSQLTautology, i, end)
 	case a == operandCall && b != operandName || b == operandCall && a.constant():
 		r.sign(signSQLTautology, i, end)
@@ -444,6 +445,12 @@ func (r *sqlReading) sameSides(a, aEnd, b, bEnd int) bool {
 	return text == other || !r.quoted
 }
 
+// arithmetic tells "3 < 5 and 7 > 2" from a condition that was joined on.
+func (r *sqlReading) arithmetic(i, compare int) bool {
+	text := r.text(compare)
+	return r.kind(i-2) == sqlCompare && (text == "<" || text == ">" || text == "<=" || text == ">=")
+}
+
 // breakout looks at what comes right behind the quote that closes the program's string.
 func (r *sqlReading) breakout() {
 	i := 1
@@ -454,7 +461,7 @@ func (r *sqlReading) breakout() {
 		return
 	}
 	prefix := r.low[:r.t[0].end-1]
-	short := len(prefix) <= 40 && bytes.Count(prefix, []byte(" ")) <= 1
+	short := len(prefix) <= 40 && bytes.Count(prefix, []byte(" ")) == 0
 	switch k := r.kind(i); {
 	case k == sqlComment:
 		if short && r.commentsOut(i) {
@@ -484,6 +491,9 @@ func (r *sqlReading) commentsOut(i int) bool {
 		return i == len(r.t)-1 && !bytes.HasSuffix(text, []byte("*/"))
 	}
 	rest := bytes.TrimLeft(text, "-# \t+")
+	if text[0] == '#' {
+		return len(rest) == 0
+	}
 	return len(rest) < 24 && bytes.Count(rest, []byte(" ")) <= 2
 }
 
@@ -558,11 +568,17 @@ const maxFingerprint = 2 << 10
 // lookFingerprint asks libinjection for its opinion.
 func (l *look) lookFingerprint() {
 	text := string(l.view[:min(len(l.view), maxFingerprint)])
+	if n := len(l.via); n > 0 && l.via[n-1] == "form" && !strings.ContainsAny(text, "'\"`") && !strings.Contains(text, "--") {
+		return
+	}
 	found, print := libinjection.IsSQLi(text)
 	if !found {
 		return
 	}
 	if bytes.Contains([]byte(safeFingerprints), []byte(" "+print+" ")) {
+		return
+	}
+	if !strings.ContainsAny(print, "sUBEkfTv&;") { // numbers, names and operators only
 		return
 	}
 	l.sign(signSQLFingerprint, 0, len(text))

@@ -13,10 +13,12 @@ const (
 
 	// maxPacked bounds what a whole value may hold in base64 or hex and still be looked into, in bytes: a
 	// payload for a sink is short, and what is longer is a file, which package content opens.
-	maxPacked = 16 << 10
+	maxPacked = 4 << 10
 
-	// minPacked is the shortest base64 or hex worth the look: below, too much that is neither reads as both.
-	minPacked = 8
+	// minPacked is the shortest base64 or hex worth the look, minUnpadded the shortest base64 without padding:
+	// below, too many words read as both.
+	minPacked   = 8
+	minUnpadded = 16
 )
 
 // layer takes one kind of wrapping off.
@@ -41,6 +43,63 @@ var layers = []layer{
 	{"invisible", kindHigh | kindControl, stripInvisible},
 	{"compatibility", kindHigh, decodeCompatibility},
 	{"lookup", kindDollar, decodeLookups},
+	{"concatenation", kindQuote, joinLiterals},
+	{"form", kindPlus, decodeForm},
+}
+
+// decodeForm turns + into the space that it is in forms and queries, in a value that has no other space.
+func decodeForm(dst, src []byte) ([]byte, bool) {
+	changed := false
+	for _, c := range src {
+		switch {
+		case isBlank(c):
+			return dst, false
+		case c == '+':
+			c, changed = ' ', true
+		}
+		dst = append(dst, c)
+	}
+	return dst, changed
+}
+
+// joinLiterals joins string literals that a program would put together: 'al'+'ert', "a" . "b", 'a'||'b', "a"&"b".
+func joinLiterals(dst, src []byte) ([]byte, bool) {
+	changed := false
+	for i := 0; i < len(src); {
+		if c := src[i]; c == '\'' || c == '"' || c == '`' {
+			if n := joint(src[i:]); n > 0 && i > 0 && isWord(src[i-1]) {
+				i += n
+				changed = true
+				continue
+			}
+		}
+		dst = append(dst, src[i])
+		i++
+	}
+	return dst, changed
+}
+
+// joint returns the length of a closing quote, an operator that joins strings, and an opening quote.
+func joint(s []byte) int {
+	i := 1
+	for i < len(s) && i < 8 && isBlank(s[i]) {
+		i++
+	}
+	switch {
+	case i < len(s) && (s[i] == '+' || s[i] == '.' || s[i] == '&'):
+		i++
+	case i+1 < len(s) && s[i] == '|' && s[i+1] == '|':
+		i += 2
+	default:
+		return 0
+	}
+	for i < len(s) && i < 12 && isBlank(s[i]) {
+		i++
+	}
+	if i+1 < len(s) && s[i] == s[0] && isWord(s[i+1]) {
+		return i + 1
+	}
+	return 0
 }
 
 // decodeURL resolves %XX and the %uXXXX of old Microsoft software.
@@ -332,7 +391,7 @@ var base64Value = func() (t [256]byte) {
 
 func decodeBase64(dst, src []byte) ([]byte, bool) {
 	text := bytes.TrimRight(src, "=")
-	if len(src)-len(text) > 2 || base64.RawStdEncoding.DecodedLen(len(text)) > maxPacked {
+	if len(src) == len(text) && len(src) < minUnpadded || len(src)-len(text) > 2 || base64.RawStdEncoding.DecodedLen(len(text)) > maxPacked {
 		return dst, false
 	}
 	start := len(dst)

@@ -1,0 +1,87 @@
+package sanitize
+
+import (
+	"bytes"
+
+	"icapd/scan"
+)
+
+// reachingFunctions are functions of spreadsheets that start programs, or fetch and send data.
+var reachingFunctions = []string{
+	"hyperlink(", "importxml(", "importhtml(", "importdata(", "importfeed(", "importrange(", "image(", "webservice(", "filterxml(", "call(", "exec(", "register(", "register.id(",
+	"rtd(", "dde(", "ddeauto", "encodeurl(", "googlefinance(", "shell(", "msexcel|", "cmd|", "run(", "evaluate(", "sql.request(", "fopen(", "get.workspace(", "indirect(\"'http",
+}
+
+// maxFormula bounds a formula, in bytes; spreadsheets take 8192 characters.
+const maxFormula = 8 << 10
+
+// lookFormula looks at values that a spreadsheet takes for a formula: they begin with = + - @ or white space that
+// is dropped before one of these.
+func lookFormula(l *look) {
+	if len(l.low) > maxFormula {
+		return
+	}
+	s := bytes.TrimLeft(l.low, " \t\r\n\"';,\x00")
+	lead := bytes.IndexByte([]byte("=+-@%|"), first(s)) >= 0
+	if !lead {
+		if bytes.HasPrefix(s, []byte("dde")) && bytes.IndexByte(s, '(') > 0 && bytes.Contains(s, []byte("\";\"")) {
+			l.sign(signFormulaDDE, 0, len(l.low))
+		}
+		return
+	}
+	s = append(l.scratch[:0], bytes.ReplaceAll(s, []byte(" "), nil)...) // spreadsheets skip spaces
+	l.scratch = s[:0]
+	if s[0] == '@' && (len(s) < 2 || !isLetter(s[1])) {
+		return
+	}
+	if bar := bytes.IndexByte(s, '|'); bar > 0 && isWord(s[bar-1]) && bar+1 < len(s) {
+		rest := bytes.TrimLeft(s[bar+1:], " ")
+		if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"' || rest[0] == '/') && bytes.IndexByte(rest, '!') > 0 {
+			l.sign(signFormulaDDE, 0, len(l.low))
+			return
+		}
+	}
+	body := bytes.TrimLeft(s, "=+-@ \t")
+	for _, f := range reachingFunctions {
+		i := bytes.Index(s, []byte(f))
+		if i < 0 || i > 0 && isWord(s[i-1]) {
+			continue
+		}
+		if s[0] == '=' || s[0] == '@' || bytes.ContainsAny(s[i+len(f):], "\",'&") {
+			l.sign(signFormulaFunction, 0, len(l.low))
+			return
+		}
+	}
+	if s[0] == '=' && len(body) > 0 && (isLetter(body[0]) && bytes.IndexByte(body, '(') > 0 || isDigit(body[0])) || l.fc.Type == "text/csv" && len(body) > 0 && (isLetter(body[0]) || body[0] == '(') {
+		l.sign(signFormulaAny, 0, len(l.low))
+	}
+}
+
+func first(s []byte) byte {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[0]
+}
+
+// lookNumber looks at numbers that do not fit: beyond what a double holds, or longer than any consumer reads.
+func lookNumber(l *look) {
+	if l.fc.Kind != scan.KindNumber {
+		return
+	}
+	const maxDigits, maxExponent = 310, 308
+	digits := l.low
+	if e := bytes.IndexByte(l.low, 'e'); e >= 0 {
+		digits = l.low[:e]
+		n := 0
+		for _, c := range bytes.TrimLeft(l.low[e+1:], "+-") {
+			if n = n*10 + int(c-'0'); n > maxExponent {
+				l.sign(signJSONNumber, 0, len(l.low))
+				return
+			}
+		}
+	}
+	if len(digits) > maxDigits {
+		l.sign(signJSONNumber, 0, len(l.low))
+	}
+}

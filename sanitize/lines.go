@@ -1,0 +1,140 @@
+package sanitize
+
+import "bytes"
+
+// lookLines looks for line breaks with which a value goes on as a header, a message or a log line of its own.
+func lookLines(l *look) {
+	s := l.low
+	breaks := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\n' && s[i] != '\r' {
+			continue
+		}
+		before := i
+		for i+1 < len(s) && (s[i+1] == '\n' || s[i+1] == '\r') {
+			i++
+		}
+		breaks++
+		if breaks > 64 {
+			return
+		}
+		l.line(before, i+1, breaks)
+	}
+}
+
+// unlayered reports whether the break was written as an escape: text has line breaks, but not as %0d%0a.
+func (l *look) unlayered() bool {
+	for _, v := range l.via {
+		if v == "url" || v == "escape" || v == "html" || v == "overlong" {
+			return true
+		}
+	}
+	return false
+}
+
+// line judges the line that begins at start, behind a break at before.
+func (l *look) line(before, start, breaks int) {
+	s := l.low
+	rest := s[start:min(len(s), start+200)]
+	rest = bytes.TrimPrefix(bytes.TrimPrefix(rest, []byte("0a")), []byte("0d"))
+	line := rest
+	if end := bytes.IndexAny(line, "\r\n"); end >= 0 {
+		line = line[:end]
+	}
+	prefix := s[:before]
+	short := before <= 64 && breaks == 1 && len(s) < 512
+	end := min(len(s), start+48)
+	switch {
+	case header(line) == headerStrong && (l.unlayered() && len(s) < 4096 && words(prefix) <= 8 || short):
+		l.sign(signLinesHeader, before, end)
+	case header(line) == headerKnown && short && words(prefix) <= 2 && (l.unlayered() || bytes.Contains(s[before:start], []byte("\r")) || multipleHeaders(rest)):
+		l.sign(signLinesHeader, before, end)
+	case bytes.HasPrefix(line, []byte("http/1.")) && short && words(prefix) <= 3:
+		l.sign(signLinesMessage, before, end)
+	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
+		l.sign(signLinesMessage, before, end)
+	case protocolCommand(line) && short:
+		l.sign(signLinesProtocol, before, end)
+	case l.urlLayer() && short && logLine(line):
+		l.sign(signLinesLog, before, end)
+	}
+}
+
+func (l *look) urlLayer() bool {
+	for _, v := range l.via {
+		if v == "url" {
+			return true
+		}
+	}
+	return false
+}
+
+type headerKind uint8
+
+const (
+	headerNone headerKind = iota
+	headerKnown
+	headerStrong
+)
+
+// header says whether a line begins with the name of a header field.
+func header(line []byte) headerKind {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 || colon > 40 {
+		return headerNone
+	}
+	switch name := string(bytes.TrimSpace(line[:colon])); name {
+	case "set-cookie", "set-cookie2", "location", "content-length", "transfer-encoding", "content-type", "refresh", "content-disposition", "content-security-policy", "access-control-allow-origin",
+		"access-control-allow-credentials", "x-xss-protection", "x-forwarded-for", "x-forwarded-host", "cache-control", "clear-site-data", "strict-transport-security", "link", "content-encoding", "proxy-authenticate", "www-authenticate", "x-accel-redirect", "x-sendfile", "x-injected", "connection", "x-http-method-override", "last-modified", "etag", "p3p":
+		return headerStrong
+	case "to", "cc", "bcc", "from", "subject", "reply-to", "host", "cookie", "authorization", "referer", "user-agent", "origin", "mime-version", "x-mailer":
+		return headerKnown
+	default:
+		if len(name) > 3 && name[:2] == "x-" && bytes.IndexByte([]byte(name), ' ') < 0 {
+			return headerStrong
+		}
+	}
+	return headerNone
+}
+
+// multipleHeaders reports whether a second header follows.
+func multipleHeaders(rest []byte) bool {
+	i := bytes.IndexByte(rest, '\n')
+	return i >= 0 && header(rest[i+1:]) != headerNone
+}
+
+// protocolCommand reports whether a line is a command of SMTP, IMAP, POP3, FTP, memcached or Redis.
+func protocolCommand(line []byte) bool {
+	for _, p := range []string{"rcpt to:", "mail from:", "ehlo ", "helo ", "vrfy ", "auth login", "flushall", "flush_all", "config set ", "slaveof ", "dele ", "retr ", "stor ", "eval \"", "append inbox", "delete ", "select inbox", "starttls", "quit\x00"} {
+		if bytes.HasPrefix(line, []byte(p)) && p != "delete " {
+			return true
+		}
+	}
+	// IMAP: a tag and a command.
+	tag, command, found := bytes.Cut(line, []byte(" "))
+	if found && len(tag) >= 2 && len(tag) <= 8 && isLetter(tag[0]) && isDigit(tag[len(tag)-1]) {
+		for _, c := range []string{"capability", "fetch", "login", "select", "list", "logout", "create", "delete", "examine", "store", "uid "} {
+			if bytes.HasPrefix(command, []byte(c)) {
+				return true
+			}
+		}
+	}
+	for _, c := range []string{"set ", "add ", "replace ", "get ", "incr "} { // memcached: set key flags time length
+		if bytes.HasPrefix(line, []byte(c)) && c == "set " {
+			f := bytes.Fields(line)
+			return len(f) == 5 && isDigit(f[2][0]) && isDigit(f[3][0]) && isDigit(f[4][0])
+		}
+	}
+	return false
+}
+
+// logLine reports whether a line looks like the next entry of a log.
+func logLine(line []byte) bool {
+	line = bytes.TrimLeft(line, " [(")
+	for _, p := range []string{"info", "error", "warn", "debug", "fatal", "notice", "critical", "trace", "severe"} {
+		if bytes.HasPrefix(line, []byte(p)) && len(line) > len(p) && !isLetter(line[len(p)]) {
+			return true
+		}
+	}
+	return len(line) > 10 && isDigit(line[0]) && isDigit(line[3]) && (line[4] == '-' || line[4] == '/') && isDigit(line[5])
+}

@@ -1,0 +1,256 @@
+package sanitize
+
+import "bytes"
+
+// lookPrompt looks for text that is addressed to a language model rather than to a reader: orders to drop its
+// instructions, markup of conversations and tool calls, orders in hidden places. Single phrases prove nothing, so
+// what is said is weighed: who is addressed, what it is told to do, to what, and where that stands.
+func lookPrompt(l *look) {
+	l.roleMarkup()
+	if len(l.low) < minPrompt {
+		return
+	}
+	p := promptReading{s: l.low}
+	p.read()
+	hidden := l.hiddenText()
+	switch {
+	case p.override >= 0:
+		l.sign(signPromptOverride, p.override, min(len(l.low), p.override+80))
+	case p.score() >= promptThreshold:
+		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
+	}
+	if hidden && (p.override >= 0 || p.score() >= promptThreshold-2) {
+		l.sign(signPromptHidden, max(0, p.first), min(len(l.low), max(0, p.first)+80))
+	}
+	if i := leakingLink(l.low); i >= 0 {
+		l.sign(signPromptExfiltration, i, min(len(l.low), i+80))
+	}
+}
+
+// minPrompt is the length below which text gives no order, in bytes.
+const minPrompt = 16
+
+// promptThreshold is the weight from which text counts as an order to a language model.
+const promptThreshold = 6
+
+// roleMarkers are delimiters of conversation formats, which models take for the start of another speaker's turn.
+var roleMarkers = []string{
+	"<|im_start|>", "<|im_end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "<|begin_of_text|>", "<|end_of_turn|>", "<|endofprompt|>", "<|fim_", "<|channel|>", "<|message|>", "<|tool_call",
+	"[inst]", "[/inst]", "<<sys>>", "<</sys>>", "<start_of_turn>", "<end_of_turn>", "<|prompter|>", "<bos>", "</s><s>", "[system_prompt]", "[available_tools]", "[tool_calls]", "[system](#", "### instruction:", "### system:", "### new instructions", "###instruction", "{{#system", "<system_prompt>", "</system_prompt>", "<system>", "</system>", "<system-reminder>", "</user_input>", "</untrusted", "</document_content>", "</tool_response>", "</function_results>", "<<human_", "<|human|>", "\nhuman:", "\nassistant:", "\n\nassistant:", "begin system prompt", "end of system prompt", "<assistant>", "<|start|>", "[end of user input]", "[system message]", "[system override]", "[admin override]", "[developer message]",
+}
+
+// toolMarkers are what models write to call tools.
+var toolMarkers = []string{"<tool_call", "<function_call", "<invoke name=", "<function=", "\"tool_calls\":", "\"function_call\":", "<tool_use", "<antml", "<|python_tag|>", "<tool>", "<function_results>", "<tool_response>", "<tool_result", "action input:", "```tool_code", "{\"tool\":", "{\"action\":"}
+
+// roleMarkup looks for the delimiters themselves.
+func (l *look) roleMarkup() {
+	for _, m := range roleMarkers {
+		i := bytes.Index(l.low, []byte(m))
+		if i < 0 {
+			continue
+		}
+		if (m == "<system>" || m == "</system>" || m == "<assistant>" || m == "\nassistant:" || m == "\nhuman:" || m == "<bos>" || m == "[inst]" || m == "[/inst]") && !l.speaksToModel() {
+			continue
+		}
+		l.sign(signPromptRole, i, min(len(l.low), i+60))
+		break
+	}
+	for _, m := range toolMarkers {
+		if i := bytes.Index(l.low, []byte(m)); i >= 0 {
+			if (m == "<tool>" || m == "action input:" || m == "{\"tool\":" || m == "{\"action\":") && !(l.contains("\"arguments\"") || l.contains("\"parameters\"") || l.contains("thought:") || l.contains("action_input")) {
+				continue
+			}
+			l.sign(signPromptTool, i, min(len(l.low), i+60))
+			break
+		}
+	}
+}
+
+// speaksToModel reports whether the text has a word of those that models are addressed with.
+func (l *look) speaksToModel() bool {
+	for _, w := range []string{"you are", "ignore", "instruction", "prompt", "you must", "respond", "reply", "[inst]", "assistant", "reveal", "answer"} {
+		if l.contains(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// hiddenText reports whether the view hides text from readers: in comments, in styles that show nothing, in
+// characters that were taken off to see it.
+func (l *look) hiddenText() bool {
+	for _, v := range l.via {
+		if v == "tags" || v == "invisible" || v == "base64" {
+			return true
+		}
+	}
+	for _, m := range []string{"<!--", "display:none", "display: none", "visibility:hidden", "visibility: hidden", "font-size:0", "font-size: 0", "opacity:0", "opacity: 0", "color:white", "color: white", "color:#fff", "[//]: #", "[comment]: #", "aria-hidden", "<details", "/*"} {
+		if l.contains(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// promptReading weighs one text.
+type promptReading struct {
+	s        []byte
+	override int // where an order to drop instructions stands, -1 for none
+	first    int
+
+	addressed, ordered, object, leak, urgent, persona int
+}
+
+func (p *promptReading) score() int {
+	if p.addressed+p.persona == 0 && p.object == 0 {
+		return 0
+	}
+	return p.addressed + p.ordered + p.object + p.leak + p.urgent + p.persona
+}
+
+// wordList is words or phrases with what they weigh.
+type wordList []struct {
+	text   string
+	weight int
+}
+
+var (
+	// verbs and objects of orders to drop what was said before; a verb and an object within a few words.
+	overrideVerbs   = []string{"ignore", "disregard", "forget", "override", "overrule", "bypass", "discard", "drop", "neglect", "skip", "abandon", "cancel", "erase", "dismiss", "set aside", "pay no attention to", "do not follow", "don't follow", "stop following", "do not obey", "don't obey", "no longer follow", "do not adhere to", "void", "supersede", "supersedes", "replace", "delete", "reset", "cease", "overwrite", "nullify", "not bound by", "ignora", "ignoriere", "ignorez", "oublie", "vergiss", "olvida", "missachte", "ne tiens pas compte", "esquece", "dimentica", "negeer"}
+	overrideObjects = []string{"instruction", "instructions", "prompt", "prompts", "directive", "directives", "guideline", "guidelines", "system message", "your rules", "all rules", "prior rules", "previous rules", "the rules above", "your programming", "your training", "previous text", "previous context", "prior context", "the above", "everything above", "what you were told", "what i said", "everything you", "constraints", "restrictions", "your system", "earlier messages", "previous messages", "previous conversation", "the conversation so far", "safety", "your policies", "content policy", "content policies", "previous orders", "prior orders", "previous commands", "the user", "user's request", "user's question", "users request", "original task", "previous task", "current task", "your task", "all previous", "all prior", "anything before", "preceding", "instrucciones", "anweisungen", "instructions précédentes", "consignes", "istruzioni", "instruções", "instructies", "system prompt", "above text", "text above", "previous data", "former", "earlier"}
+
+	addresses = wordList{
+		{"ai assistant", 3}, {"language model", 3}, {" llm", 3}, {"ai model", 3}, {"ai agent", 3}, {"dear ai", 4}, {"chatgpt", 3}, {"chatbot", 2}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 4}, {"ai system", 2}, {"ai reading this", 5}, {"copilot", 1}, {"dear assistant", 5}, {"claude", 1}, {"gemini", 1}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"virtual assistant", 2}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
+	}
+	orders = wordList{
+		{"you must", 1}, {"do not tell the user", 5}, {"don't tell the user", 5}, {"without telling the user", 5}, {"without informing", 4}, {"without the user", 4}, {"do not mention", 2}, {"don't mention this", 3}, {"do not reveal this", 4}, {"never mention", 2}, {"respond only with", 3}, {"reply only with", 3}, {"respond with", 1}, {"reply with", 2}, {"output only", 2}, {"say exactly", 3}, {"print the text", 2}, {"instead print", 2}, {"instead say", 2}, {"instead, ", 1}, {"from now on", 2}, {"new instruction", 4}, {"new instructions", 4}, {"new task", 2}, {"following instruction", 3}, {"following instructions", 2}, {"follow these instructions", 3}, {"strictly adhere", 2}, {"execute the following", 2}, {"perform the following", 2}, {"carry out the following", 2}, {"immediately", 1}, {"comply with", 1}, {"obey", 2}, {"repeat after me", 3}, {"translate the following", 1}, {"call the function", 3}, {"call the tool", 3}, {"use the tool", 3}, {"invoke the", 2}, {"use your tools", 4}, {"send an email", 2}, {"send email", 2}, {"forward all", 3}, {"transfer ", 1}, {"recommend this", 2}, {"rate this", 1}, {"include this link", 3}, {"include the following", 2}, {"append the following", 3}, {"before answering", 2}, {"before responding", 2},
+	}
+	objects = wordList{
+		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 3}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 2}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
+	}
+	leaks = wordList{
+		{"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
+	}
+	urgencies = wordList{
+		{"important!!!", 3}, {"important:", 1}, {"***important", 3}, {"urgent:", 1}, {"system override", 4}, {"admin override", 4}, {"system notice", 2}, {"system update", 1}, {"security alert", 1}, {"authorized by", 1}, {"this is a test of", 1}, {"end of document", 2}, {"end of user input", 4}, {"system:", 2}, {"[system]", 3}, {"override:", 2}, {"developer:", 1}, {"admin:", 1}, {"priority:", 1},
+	}
+	personas = wordList{
+		{"you are now", 3}, {"act as", 2}, {"i want you to act as", 6}, {"pretend to be", 3}, {"pretend you are", 4}, {"pretend that you", 4}, {"roleplay as", 4}, {"role-play as", 4}, {"you will act as", 4}, {"simulate", 1}, {"you are a ", 1}, {"you are dan", 6}, {"stay in character", 4}, {"imagine you are", 3}, {"you are going to", 1}, {"your role is", 2}, {"your new role", 4}, {"assume the role", 3}, {"take on the role", 3}, {"speak as", 1}, {"respond as if", 3}, {"evil", 1}, {"enter developer mode", 6}, {"you have been freed", 5}, {"you are no longer", 4}, {"sentient", 1},
+	}
+)
+
+// read weighs the text.
+func (p *promptReading) read() {
+	p.override, p.first = p.findOverride(), -1
+	for _, part := range []struct {
+		list wordList
+		to   *int
+		most int
+	}{{addresses, &p.addressed, 5}, {orders, &p.ordered, 5}, {objects, &p.object, 4}, {leaks, &p.leak, 4}, {urgencies, &p.urgent, 3}, {personas, &p.persona, 6}} {
+		for _, w := range part.list {
+			if i := bytes.Index(p.s, []byte(w.text)); i >= 0 {
+				*part.to = min(*part.to+w.weight, part.most)
+				if p.first < 0 || i < p.first {
+					p.first = i
+				}
+			}
+		}
+	}
+	p.first = max(p.first, 0)
+}
+
+// overrideReach is how far the object may stand from the verb, in bytes.
+const overrideReach = 60
+
+// findOverride finds an order to drop instructions: a verb at the start of a clause, the object right behind it.
+func (p *promptReading) findOverride() int {
+	for _, verb := range overrideVerbs {
+		for from := 0; ; {
+			i := bytes.Index(p.s[from:], []byte(verb))
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + len(verb)
+			if i > 0 && isLetter(p.s[i-1]) || from < len(p.s) && isLetter(p.s[from]) {
+				continue
+			}
+			if p.imperative(i) && p.droppedObject(from) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// imperative reports whether the verb at i gives an order: it begins a clause, or follows words with which orders
+// begin. "You can ignore", "will be ignored", "to ignore" describe.
+func (p *promptReading) imperative(i int) bool {
+	before := bytes.TrimRight(p.s[max(0, i-40):i], " \t\r\n*_\"'`>#-")
+	if len(before) == 0 {
+		return true
+	}
+	switch before[len(before)-1] {
+	case '.', '!', '?', ':', ';', ',', ')', ']', '}', '{', '(', '|', '/', '=', '<', 0:
+		return true
+	}
+	for _, w := range []string{"please", "now", "must", "should", "to you:", "and", "then", "kindly", "just", "first", "completely", "immediately", "entirely", "important", "but", "you will", "shall", "simply", "also", "ai", "assistant", "instead", "instructions", "need to", "have to", "want you to", "going to", "let's", "stop", "so", "task", "hello", "hi", "ok", "well", "system", "note", "attention", "urgent", "warning", "user", "step 1", "order", "please do"} {
+		if bytes.HasSuffix(before, []byte(w)) && (len(before) == len(w) || !isLetter(before[len(before)-len(w)-1])) {
+			return true
+		}
+	}
+	// Behind a line break or a wide gap a sentence begins.
+	gap := p.s[max(0, i-3):i]
+	return bytes.IndexByte(gap, '\n') >= 0
+}
+
+// droppedObject reports whether what was said before is what is to be dropped.
+func (p *promptReading) droppedObject(from int) bool {
+	rest := p.s[from:min(len(p.s), from+overrideReach)]
+	if end := bytes.IndexAny(rest, ".!?;\n"); end >= 0 {
+		rest = rest[:end]
+	}
+	object := false
+	for _, o := range overrideObjects {
+		i := bytes.Index(rest, []byte(o))
+		if i < 0 || i > 0 && isLetter(rest[i-1]) {
+			continue
+		}
+		object = true
+		break
+	}
+	if !object {
+		return false
+	}
+	for _, w := range []string{"all", "previous", "prior", "above", "earlier", "your", "any", "preceding", "former", "the system", "system", "what", "everything", "these", "those", "existing", "original", "current", "the user", "initial", "safety", "given", "past", "other", "every", "vorherigen", "précédentes", "anteriores", "precedenti", "eerdere", "the instructions", "my instructions", "the rules", "the prompt"} {
+		if i := bytes.Index(rest, []byte(w)); i >= 0 && (i == 0 || !isLetter(rest[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// leakingLink finds a link or image whose address has a place for what a model knows.
+func leakingLink(s []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(s[from:], []byte("]("))
+		if i < 0 {
+			return -1
+		}
+		i += from
+		from = i + 2
+		end := bytes.IndexByte(s[from:min(len(s), from+400)], ')')
+		if end < 0 {
+			continue
+		}
+		url := s[from : from+end]
+		if !bytes.HasPrefix(url, []byte("http")) {
+			continue
+		}
+		for _, hole := range []string{"{conversation", "{secret", "{user", "{data", "{summary", "{history", "{chat", "{context", "{api_key", "{prompt", "[conversation", "[data", "[insert", "[summary", "[user", "[secret", "<conversation", "<data", "<insert", "your_data", "{{"} {
+			if bytes.Contains(url, []byte(hole)) {
+				return i
+			}
+		}
+	}
+}

@@ -1,0 +1,425 @@
+package sanitize
+
+import "bytes"
+
+// lookShell looks for commands where a shell would begin one: behind ; | & and line breaks, and inside
+// substitutions; also with the quoting taken off that shells ignore inside words.
+func lookShell(l *look) {
+	l.shell(l.low)
+	plain, changed := unquoteShell(l.plain[:0], l.low)
+	l.plain = plain[:0]
+	if !changed {
+		return
+	}
+	l.shell(plain)
+	// A command of one word that was written in pieces hides for a reason.
+	if r := (shellReading{l: l, s: plain}); len(plain) < 64 && bytes.IndexByte(l.low, '\n') < 0 {
+		if w := r.command(0); w.kind == commandRare && (w.argument == argumentEnd || w.argument == argumentStrong) && bytes.ContainsAny(l.low[:w.end+1], "$`^\\'\"") {
+			r.sign(signShellTrick, 0, len(plain))
+		}
+	}
+}
+
+// shellReading is one reading of a view as shell text.
+type shellReading struct {
+	l *look
+	s []byte
+}
+
+func (l *look) shell(s []byte) {
+	r := shellReading{l: l, s: s}
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ';', '|', '&', '\n':
+			i = r.separator(i)
+		case '`':
+			r.backtick(i)
+		case '$':
+			r.dollar(i)
+		case '<', '>':
+			if i+1 < len(s) && s[i+1] == '(' {
+				r.substitution(i, i+2)
+			} else if i == 0 && bytes.IndexByte(s, '>') < 0 {
+				r.separator(0)
+			}
+		case '{':
+			r.brace(i)
+		}
+	}
+	r.start()
+}
+
+func (r *shellReading) sign(s sign, i, j int) {
+	if len(r.s) == len(r.l.view) {
+		r.l.sign(s, i, min(j, len(r.s)))
+		return
+	}
+	r.l.sign(s, 0, len(r.l.view)) // places in the unquoted text are not those of the view
+}
+
+// shellWord is the command that begins somewhere.
+type shellWord struct {
+	name     string
+	kind     commandKind
+	path     bool // given with a path
+	end      int
+	argument argumentKind
+}
+
+// argumentKind says what follows a command.
+type argumentKind uint8
+
+const (
+	argumentNone   argumentKind = iota // nothing that a shell would take
+	argumentEnd                        // the value ends, or the line
+	argumentNext                       // another separator
+	argumentWord                       // a plain word
+	argumentNumber                     // a number
+	argumentStrong                     // a flag, a path, a variable, a redirection, an address
+)
+
+// command reads the word at i as a command.
+func (r *shellReading) command(i int) (w shellWord) {
+	s := r.s
+	for i < len(s) && (isBlank(s[i]) || s[i] == '(' || s[i] == '{' || s[i] == '"' || s[i] == '\'' || s[i] == '@' || s[i] == '!' || s[i] == '+') {
+		i++
+	}
+	start := i
+	for i < len(s) && (isWord(s[i]) || s[i] == '-' || s[i] == '.' || s[i] == '/' || s[i] == '\\' || s[i] == '?' || s[i] == '*' || s[i] == '[' || s[i] == ']' || s[i] == ':' || s[i] == '~') {
+		i++
+	}
+	word := s[start:i]
+	if slash := bytes.LastIndexAny(word, `/\`); slash >= 0 {
+		w.path = true
+		if !systemPath(word[:slash+1]) {
+			return w
+		}
+		if bytes.ContainsAny(word, "?*") { // /???/c?t: any program
+			w.name, w.kind = "?", commandRare
+			w.end, w.argument = i, r.argument(i)
+			return w
+		}
+		word = word[slash+1:]
+	}
+	name := string(bytes.TrimSuffix(bytes.TrimRight(word, ".:"), []byte(".exe")))
+	w.name, w.kind, w.end = name, commands[name], i
+	if w.kind != 0 {
+		w.argument = r.argument(i)
+	}
+	return w
+}
+
+// systemPath reports whether the folder is one that programs live in.
+func systemPath(folder []byte) bool {
+	for _, p := range []string{"/bin/", "/usr/", "/sbin/", "/???", "/?", "/b", "/opt/", "/etc/", `c:\`, `\windows\`, `%`, "./", "/*", "/tmp/", "~/", "/proc/"} {
+		if bytes.HasPrefix(folder, []byte(p)) {
+			return true
+		}
+	}
+	return false
+}
+
+// argument says what stands behind a command that ends at i.
+func (r *shellReading) argument(i int) argumentKind {
+	s := r.s
+	blank := i
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	if i >= len(s) || s[i] == '\n' || s[i] == '\r' || s[i] == 0 {
+		return argumentEnd
+	}
+	c := s[i]
+	switch c {
+	case ';', '|', '&', '`', ')', '}', '#', '"', '\'':
+		if (c == '"' || c == '\'') && i > blank {
+			return argumentStrong
+		}
+		return argumentNext
+	case '>', '<', '$', '~':
+		return argumentStrong
+	}
+	if i == blank {
+		if c == ',' && i+1 < len(s) && (s[i+1] == '/' || s[i+1] == '-') {
+			return argumentStrong
+		}
+		return argumentNone
+	}
+	word := s[i:]
+	if end := bytes.IndexAny(word, " \t\r\n;|&"); end >= 0 {
+		word = word[:end]
+	}
+	switch {
+	case c == '-' && len(word) > 1 && (isLetter(word[1]) || word[1] == '-' || isDigit(word[1])), c == '/' && len(word) > 1, c == '.' && len(word) > 1 && (word[1] == '/' || word[1] == '.'), c == '*', c == '%' && len(word) > 2, c == '\\', c == '@', c == '+' && len(word) > 1, c == '{', c == '(':
+		return argumentStrong
+	case bytes.Contains(word, []byte("://")), bytes.Contains(word, []byte(`:\`)), bytes.Contains(word, []byte("${")), bytes.Contains(word, []byte("$(")):
+		return argumentStrong
+	case isDigit(c):
+		return argumentNumber
+	case bytes.IndexByte(word, '/') > 0 || bytes.IndexByte(word, '.') > 0 && bytes.IndexByte(word, '.') < len(word)-1:
+		return argumentStrong
+	}
+	return argumentWord
+}
+
+// separator looks at what begins behind ; | & or a line break, and returns the index of the last byte of the
+// separator.
+func (r *shellReading) separator(i int) int {
+	s := r.s
+	first := i
+	for i+1 < len(s) && (s[i+1] == s[first] || s[i+1] == '\n') {
+		i++
+	}
+	w := r.command(i + 1)
+	if w.kind == 0 {
+		return i
+	}
+	if s[first] == '&' && first == i && w.end < len(s) && s[w.end] == ';' && (w.name == "copy" || w.name == "sc" || w.name == "ac") {
+		return i // &copy; is a character
+	}
+	switch {
+	case r.runs(w, first, i):
+		r.sign(signShellCommand, first, w.end+24)
+	case s[first] != '\n' && w.kind == commandRare && w.argument != argumentNone:
+		r.sign(signShellWord, first, w.end+24)
+	}
+	return i
+}
+
+// adjacent reports whether the separator between first and last is one that lists of words do not use: doubled,
+// or behind a file name, with no space on either side, in a short value.
+func (r *shellReading) adjacent(first, last int) bool {
+	s := r.s
+	if !r.short() || last+1 >= len(s) || isBlank(s[last+1]) || first > 0 && isBlank(s[first-1]) {
+		return false
+	}
+	return last > first || bytes.ContainsAny(s[:first], "/.='\")")
+}
+
+// unwrapped reports whether the view is short and lay under a layer: a line break in it was written as %0a.
+func (r *shellReading) unwrapped() bool { return len(r.l.via) > 0 && len(r.s) <= 24 }
+
+// runs reports whether the command behind the separator from first to last is one beyond doubt.
+func (r *shellReading) runs(w shellWord, first, last int) bool {
+	atStart := len(bytes.Trim(r.s[:first], " \t\r\n\"')}a1x$")) == 0 || first <= 2
+	lineBreak := r.s[first] == '\n'
+	next := r.nextWord(w.end)
+	if sub := subcommands[w.name]; sub != "" && next != "" && bytes.Contains([]byte(sub), []byte(" "+next+" ")) {
+		return !lineBreak || atStart
+	}
+	switch w.argument {
+	case argumentStrong:
+		return !lineBreak && (w.kind == commandRare || w.path || r.pathArgument(w.end)) || atStart || lineBreak && r.pathArgument(w.end) && r.short()
+	case argumentNumber:
+		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
+	case argumentEnd:
+		return atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak
+	case argumentNext:
+		if lineBreak {
+			return atStart && (w.path || r.unwrapped())
+		}
+		return atStart || !r.table() && (w.path || w.kind == commandRare || r.adjacent(first, last))
+	case argumentWord:
+		return atStart && w.kind == commandRare && !lineBreak
+	}
+	return false
+}
+
+// nextWord returns the word behind i.
+func (r *shellReading) nextWord(i int) string {
+	for i < len(r.s) && isBlank(r.s[i]) {
+		i++
+	}
+	end := i
+	for end < len(r.s) && !isSpace(r.s[end]) && end-i < 24 && r.s[end] != ';' && r.s[end] != '&' && r.s[end] != '|' {
+		end++
+	}
+	return string(r.s[i:end])
+}
+
+// pathArgument reports whether the first argument is a path, a flag or a variable: more than a word.
+func (r *shellReading) pathArgument(i int) bool {
+	word := r.nextWord(i)
+	return len(word) > 1 && (word[0] == '/' || word[0] == '-' || word[0] == '$' || word[0] == '~' || bytes.Contains([]byte(word), []byte(`:\`)) || bytes.Contains([]byte(word), []byte("://")))
+}
+
+func (r *shellReading) short() bool { return len(r.s) <= 64 }
+
+// table reports whether the value is a row of cells rather than a pipe.
+func (r *shellReading) table() bool {
+	return bytes.Count(r.s, []byte("|")) > 2 || bytes.Count(r.s, []byte(";")) > 2
+}
+
+// backtick looks at `command` substitutions. Markdown quotes commands in the same way, so text around speaks
+// against it.
+func (r *shellReading) backtick(i int) {
+	end := bytes.IndexByte(r.s[i+1:], '`')
+	if end <= 0 || end > 512 {
+		return
+	}
+	w := r.command(i + 1)
+	if w.kind == 0 || w.argument == argumentNone {
+		return
+	}
+	if words(r.s[:i])+words(r.s[i+end+2:]) >= 2 {
+		return
+	}
+	if w.kind == commandRare || w.path || w.argument == argumentStrong || w.argument == argumentNext {
+		r.sign(signShellSubstitution, i, i+end+2)
+	}
+}
+
+// dollar looks at $(command), $IFS and the tricks with parameters that build words.
+func (r *shellReading) dollar(i int) {
+	rest := r.s[i+1:]
+	switch {
+	case bytes.HasPrefix(rest, []byte("((")):
+	case bytes.HasPrefix(rest, []byte("(")):
+		r.substitution(i, i+2)
+	case bytes.HasPrefix(rest, []byte("ifs")) && (len(rest) == 3 || !isWord(rest[3])), bytes.HasPrefix(rest, []byte("{ifs")):
+		r.sign(signShellTrick, i, i+24)
+	case bytes.HasPrefix(rest, []byte("{path:")), bytes.HasPrefix(rest, []byte("{home:")), bytes.HasPrefix(rest, []byte("{pwd:")), bytes.HasPrefix(rest, []byte("{ls_colors:")), bytes.HasPrefix(rest, []byte("{shell:")):
+		r.sign(signShellTrick, i, i+24)
+	case bytes.HasPrefix(rest, []byte("'")) && i > 0 && r.s[i-1] == '=':
+		if w := r.command(i + 2); w.kind != 0 {
+			r.sign(signShellTrick, i, i+24)
+		}
+	case bytes.HasPrefix(rest, []byte(`'\x`)), bytes.HasPrefix(rest, []byte(`'\1`)):
+		r.sign(signShellTrick, i, i+24)
+	}
+}
+
+func (r *shellReading) substitution(i, inside int) {
+	w := r.command(inside)
+	if w.kind != 0 && w.argument != argumentNone && (w.kind == commandRare || w.argument != argumentWord) {
+		r.sign(signShellSubstitution, i, w.end+24)
+	} else if inside < len(r.s) && (r.s[inside] == '`' || r.s[inside] == '<' && r.s[i] == '$') {
+		r.sign(signShellSubstitution, i, inside+24)
+	}
+}
+
+// brace looks at {cat,/etc/passwd}: words without spaces.
+func (r *shellReading) brace(i int) {
+	rest := r.s[i+1:]
+	end := bytes.IndexByte(rest[:min(len(rest), 256)], '}')
+	if end < 0 {
+		return
+	}
+	inner := rest[:end]
+	name, args, found := bytes.Cut(bytes.TrimLeft(inner, ","), []byte(","))
+	if found && commands[string(name)] != 0 && (len(args) > 0 && bytes.ContainsAny(args[:1], "/-.$~") || i == 0) || !found && len(inner) > 0 && inner[0] == ',' && commands[string(name)] == commandRare {
+		r.sign(signShellTrick, i, i+end+2)
+	}
+}
+
+// start looks at a value that is a command line by itself, of the kind that only an attack would send.
+func (r *shellReading) start() {
+	w := r.command(0)
+	if w.kind == 0 || w.argument == argumentNone {
+		return
+	}
+	if bytes.HasSuffix(r.s, []byte("|$0")) {
+		r.sign(signShellCommand, 0, len(r.s))
+	}
+	if w.argument != argumentStrong {
+		return
+	}
+	if last := r.s[len(r.s)-1]; last == '|' || last == '&' && len(r.s) > 1 && r.s[len(r.s)-2] == ' ' {
+		r.sign(signShellCommand, 0, len(r.s))
+		return
+	}
+	for _, bad := range []string{"> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i"} {
+		if i := bytes.Index(r.s, []byte(bad)); i >= 0 {
+			r.sign(signShellCommand, 0, i+len(bad))
+			return
+		}
+	}
+}
+
+// unquoteShell takes off what shells drop inside words: pairs of quotes, backslashes and carets before letters,
+// $@ and empty parameters; and turns $IFS into the space that it stands for.
+func unquoteShell(dst, s []byte) ([]byte, bool) {
+	changed := false
+	for i := 0; i < len(s); {
+		if n, space := shellNoise(s, i); n > 0 {
+			if space {
+				dst = append(dst, ' ')
+			} else if q := s[i]; (q == '\'' || q == '"') && n > 2 {
+				dst = append(dst, s[i+1:i+n-1]...)
+			}
+			i += n
+			changed = true
+			continue
+		}
+		dst = append(dst, s[i])
+		i++
+	}
+	return dst, changed
+}
+
+// shellNoise returns the length of what a shell drops at i.
+func shellNoise(s []byte, i int) (n int, space bool) {
+	next := func(k int) byte {
+		if i+k < len(s) {
+			return s[i+k]
+		}
+		return 0
+	}
+	before := byte(0)
+	if i > 0 {
+		before = s[i-1]
+	}
+	switch s[i] {
+	case '\'', '"':
+		end := bytes.IndexByte(s[i+1:min(len(s), i+12)], s[i])
+		if end < 0 || !isLetter(before) && !isLetter(next(end+2)) && before != '/' {
+			return 0, false
+		}
+		for _, c := range s[i+1 : i+1+end] {
+			if !isWord(c) && c != '/' && c != '.' && c != '-' {
+				return 0, false
+			}
+		}
+		return end + 2, false
+	case '\\', '^':
+		if isLetter(next(1)) && (isLetter(before) || before == '/' || s[i] == '\\' && isLetter(next(1)) && isSeparator(before)) {
+			return 1, false
+		}
+		if next(1) == '\n' {
+			return 2, false
+		}
+	case '$':
+		if next(1) == '(' && next(2) == ')' {
+			return 3, false
+		}
+		switch c := next(1); {
+		case (c == '@' || c == '*' || isDigit(c)) && isLetter(before):
+			return 2, false
+		case c == 'i' && next(2) == 'f' && next(3) == 's' && !isLetter(next(4)):
+			if next(4) == '$' && isDigit(next(5)) {
+				return 6, true
+			}
+			return 4, true
+		case c == '{':
+			end := bytes.IndexByte(s[i:min(len(s), i+24)], '}')
+			if end < 0 {
+				return 0, false
+			}
+			if bytes.HasPrefix(s[i+2:], []byte("ifs")) {
+				return end + 1, true
+			}
+			if isLetter(before) && (end <= 3 || next(2) == '@' || next(2) == '*') {
+				return end + 1, false
+			}
+		}
+	case '`':
+		if next(1) == '`' && isLetter(before) {
+			return 2, false
+		}
+	}
+	return 0, false
+}
+
+func isSeparator(c byte) bool {
+	return c == ';' || c == '|' || c == '&' || c == ' ' || c == 0 || c == '\n' || c == '`'
+}

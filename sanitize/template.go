@@ -1,0 +1,223 @@
+package sanitize
+
+import "bytes"
+
+// lookTemplate looks at what stands between the delimiters of template engines and expression languages.
+func lookTemplate(l *look) {
+	s := l.low
+	for i := 0; i+1 < len(s); i++ {
+		open := -1
+		for k := range delimiters {
+			d := &delimiters[k]
+			if s[i] == d.open[0] && bytes.HasPrefix(s[i:], []byte(d.open)) {
+				open = k
+				break
+			}
+		}
+		if open < 0 {
+			continue
+		}
+		d := &delimiters[open]
+		start := i + len(d.open)
+		rest := s[start:min(len(s), start+maxExpression)]
+		end := bytes.Index(rest, []byte(d.close))
+		if end < 0 {
+			if !d.unclosed {
+				continue
+			}
+			end = len(rest)
+		}
+		l.expression(d, i, rest[:end], start+end)
+		if end > 0 && d.skip {
+			i = start + end
+		}
+	}
+}
+
+// maxExpression bounds an expression, in bytes.
+const maxExpression = 1 << 10
+
+// delimiter is a pair that template engines know.
+type delimiter struct {
+	open, close string
+	statement   bool // what stands between is a statement
+	dollar      bool // also used by shells, build files and scripts: only what is damning counts
+	unclosed    bool // an open end counts
+	skip        bool // nothing nests inside
+}
+
+var delimiters = []delimiter{
+	{open: "{{", close: "}}", skip: true},
+	{open: "{%", close: "%}", statement: true, skip: true},
+	{open: "{#", close: "#}", dollar: true, skip: true},
+	{open: "{php}", close: "{/php}", statement: true, skip: true},
+	{open: "${", close: "}", dollar: true},
+	{open: "#{", close: "}", dollar: true},
+	{open: "*{", close: "}", dollar: true},
+	{open: "@{", close: "}", dollar: true},
+	{open: "~{", close: "}", dollar: true},
+	{open: "%{", close: "}", dollar: true},
+	{open: "$!{", close: "}", dollar: true},
+	{open: "<%", close: "%>", statement: true, skip: true},
+	{open: "[[", close: "]]", dollar: true},
+	{open: "[=", close: "]", dollar: true},
+	{open: "@(", close: ")", dollar: true},
+	{open: "<#", close: ">", statement: true, unclosed: true},
+	{open: "[#", close: "]", dollar: true},
+	{open: "#set", close: ")", statement: true},
+	{open: "#evaluate", close: ")", statement: true},
+	{open: "#foreach", close: ")", statement: true},
+	{open: "#include", close: ")", dollar: true},
+	{open: "#parse", close: ")", dollar: true},
+	{open: "{", close: "}", dollar: true},
+}
+
+// templateObjects are names by which an expression leaves the template: the object models of Python, Java, PHP,
+// Ruby, JavaScript and .NET, and the objects that engines hand to templates.
+var templateObjects = []string{
+	"__class__", "__mro__", "__subclasses__", "__globals__", "__builtins__", "__init__", "__import__", "__base__", "__bases__", "__getattribute__", "_module", "__dict__", "mro()", "subclasses()",
+	"|attr(", "attr(", "getclass", "forname(", "getruntime", ".exec(", "popen", "java.lang", "java.util", "java.io", "java.net", "javax.", "t(java", "processbuilder", "classloader",
+	"?new(", "freemarker.", "?api", "?eval", "?interpret", "objectconstructor", "#_memberaccess", "@java", "ognl", "#context", "#application", "#request", "#session", "#rt", "#cmd", "@org.",
+	"constructor", "require(", "process.", "child_process", "import(", "global.", "this.push", "this.pop", "string.split", "string.sub", "lookup ", "mainmodule", "prototype",
+	"system(", "'system'", "\"system\"", "passthru", "shell_exec", "exec(", "'exec'", "eval(", "assert(", "file_get_contents", "call_user_func", "phpinfo", "popen(", "file_excerpt", "readfile", "scandir", "cat /",
+	"_context", "_self", "getfilter", "registerundefined", "setcache", "getenv", "app.request", "dump(", "include(", "source(", "|map(", "|filter(", "|reduce(", "|sort(", "|map('", "|join",
+	"self._", "self.template", "self.module", "self.context", "self.attr", "self.filters", "config.", "config[", "config|", "request.", "request[", "request|", "settings.", "messages.storages", "url_for.", "get_flashed_messages", "lipsum", "cycler", "joiner", "namespace.", "g.pop", "session.",
+	"$smarty", "smarty_", "{math", "fetch file", "writefile", "self::", "_smarty", "template_object", "debug}", "php}",
+	"%x", "`", "io.popen", "file.open", "file.read", "dir.entries", "kernel.", "open3", "open4", "file.", "erb.new", "instance_variable", "self.class", "object.new",
+	"system.", "elem(", "code.eval", "file.read!", "os.cmd", ":os.", "diagnostics.process", "reflection", "gettype(", "getmethod", "response.write", "request.querystring", "html.raw", "environment.",
+	"new java", "new string", "newinstance", "scriptengine", "springframework", "spring", "applicationcontext", "servletcontext", "facescontext", "param.", "header.", "pagecontext", "initparam", "sessionscope", "requestscope", "applicationscope",
+	"range.constructor", "$on.", "$eval", "tostring()", "touppercase()", "charat", ".join", "fromcharcode", "alert(", "template.module", "handler.settings", "import os", "set_cookie", "locale(", "print(",
+	"sleep(", "hexdec", "md5(", "base64", "url_for(", "csrf", ".environ", "'/etc", "\"/etc", "/etc/passwd", "whoami", "curl ", "wget ", "id'",
+}
+
+// templateGlobals are names of the context that engines hand to templates.
+var templateGlobals = map[string]bool{
+	"config": true, "self": true, "this": true, "request": true, "settings": true, "app": true, "_self": true, "_context": true, "debug": true, "session": true,
+	"g": true, "locals": true, "globals": true, "env": true, "system": true, "context": true, "handler": true, "app.request": true, "$smarty.version": true, "@root": true, "_locals": true, "params": true, "form": true, "cookies": true, "lipsum": true, "cycler": true, "version": true, "dump": true, "class": true,
+	"pagescope": true, "applicationscope": true, "sessionscope": true, "param": true, "header": true, "cookie": true, "initparam": true, "$root": true, "$data": true, "$parent": true, "application": true, "root": true, "constructor": true,
+}
+
+// expression judges what stands between delimiters.
+func (l *look) expression(d *delimiter, at int, body []byte, end int) {
+	trimmed := bytes.Trim(body, " \t\r\n=-~!^#&@:")
+	if len(trimmed) == 0 {
+		return
+	}
+	single := d.open == "{"
+	switch {
+	case probe(trimmed):
+		l.sign(signTemplateProbe, at, end)
+	case single && !(len(l.low) < 200 && trimmed[0] != '"' && trimmed[0] != '\'' && bytes.IndexByte(trimmed, ':') < 0 && bytes.ContainsAny(trimmed, "$(")):
+		return
+	case namesObject(trimmed, d):
+		l.sign(signTemplateObject, at, end)
+	case templateGlobals[string(trimmed)] && (!d.dollar || trimmed[0] == '$'):
+		l.sign(signTemplateGlobal, at, end)
+	case d.statement:
+		if statementBody(d, trimmed) {
+			l.sign(signTemplateBlock, at, end)
+		}
+	case single:
+	case callsWithArguments(trimmed):
+		if !d.dollar || bytes.ContainsAny(trimmed, "'\"") && d.open != "[[" && d.open != "[#" && d.open != "{#" {
+			l.sign(signTemplateCall, at, end)
+		}
+	case d.open == "{{" && (bytes.Contains(trimmed, []byte(" as |")) || bytes.HasPrefix(trimmed, []byte("with ")) || trimmed[0] == '\'' || trimmed[0] == '"' || body[0] == '=' && isWord(trimmed[0])):
+		l.sign(signTemplateCall, at, end)
+	}
+}
+
+// statementBody tells a statement from what only looks like its delimiters.
+func statementBody(d *delimiter, body []byte) bool {
+	switch d.open {
+	case "<#":
+		for _, w := range []string{"assign", "if", "list", "include", "import", "global", "local", "macro", "function", "setting", "attempt", "switch", "ftl", "noparse"} {
+			if bytes.HasPrefix(body, []byte(w)) {
+				return true
+			}
+		}
+		return false
+	case "#set", "#evaluate", "#foreach":
+		return bytes.IndexByte(body, '(') >= 0 && bytes.IndexByte(body, '$') >= 0
+	}
+	return isLetter(body[0]) || body[0] == '$' || body[0] == '\'' || body[0] == '"' || body[0] == '@' || body[0] == '('
+}
+
+// namesObject reports whether the expression uses a name that leaves the template.
+func namesObject(body []byte, d *delimiter) bool {
+	for _, o := range templateObjects {
+		i := bytes.Index(body, []byte(o))
+		if i < 0 {
+			continue
+		}
+		if d.dollar && weakObject(o) && d.open != "{#" {
+			continue // ${project.config.x}, ${process.env}: settings of builds and scripts
+		}
+		if isLetter(o[0]) && i > 0 && isWord(body[i-1]) {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+func weakObject(o string) bool {
+	switch o {
+	case "config.", "process.", "request.", "settings.", "session.", "file.", "system.", "spring", "param.", "header.", ".join", "`", "dump(", "include(", "prototype",
+		"environment.", "global.", "namespace.", "tostring()", "touppercase()", "config[", "request[", "md5(", "base64", "constructor", "lookup ", "reflection", "source(", "charat", "%x", "csrf", "id'", "kernel.", "config|", "request|", "print(", "url_for(", "attr(", "locale(", "require(":
+		return true
+	}
+	return false
+}
+
+// probe reports whether the expression is arithmetic on constants: what shows that it was evaluated.
+func probe(body []byte) bool {
+	i := 0
+	n := constant(body, i)
+	if n == i {
+		return false
+	}
+	for i = n; i < len(body) && (isBlank(body[i]) || body[i] == ')'); i++ {
+	}
+	if i >= len(body) || bytes.IndexByte([]byte("*+/-%~."), body[i]) < 0 || body[i] == '.' && (i+1 >= len(body) || isDigit(body[i+1])) {
+		return false
+	}
+	for i++; i < len(body) && (isBlank(body[i]) || body[i] == '*'); i++ {
+	}
+	j := constant(body, i)
+	if j == i {
+		return false
+	}
+	// A range of dates or a version is no probe: 2020-01-01, 10-20.
+	return !(body[n] == '-' && isDigit(body[0]) && j-i <= 2 && len(body) >= 8)
+}
+
+// constant returns the end of a number or a quoted string at i.
+func constant(s []byte, i int) int {
+	start := i
+	for i < len(s) && (s[i] == '(' || isBlank(s[i])) {
+		i++
+	}
+	switch {
+	case i < len(s) && isDigit(s[i]):
+		for i < len(s) && (isDigit(s[i]) || s[i] == '.') {
+			i++
+		}
+		return i
+	case i+1 < len(s) && (s[i] == '\'' || s[i] == '"'):
+		if end := bytes.IndexByte(s[i+1:], s[i]); end >= 0 && end < 32 {
+			return i + end + 2
+		}
+	}
+	return start
+}
+
+// callsWithArguments reports whether the expression calls something with a constant.
+func callsWithArguments(body []byte) bool {
+	i := bytes.IndexByte(body, '(')
+	if i <= 0 || !isWord(body[i-1]) || i+1 >= len(body) {
+		return false
+	}
+	c := body[i+1]
+	return c == '\'' || c == '"' || isDigit(c) || c == ')' && bytes.IndexByte(body[:i], '.') >= 0
+}

@@ -1,0 +1,214 @@
+package sanitize
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// lookText looks for characters that deceive: invisible ones, those that turn text around, look-alikes. It looks
+// at the value as it came; layers would have taken them off.
+func lookText(l *look) {
+	if len(l.via) > 0 && l.via[len(l.via)-1] != "url" && l.via[len(l.via)-1] != "html" && l.via[len(l.via)-1] != "escape" && l.via[len(l.via)-1] != "base64" {
+		return
+	}
+	var t textReading
+	for i := 0; i < len(l.view); {
+		r, n := utf8.DecodeRune(l.view[i:])
+		t.rune(l, r, i, n)
+		i += n
+	}
+	t.word(l, len(l.view))
+	if t.hidden >= 3 && t.hidden*40 >= len(l.view) || t.soft >= 4 && t.soft*6 >= len(l.view) {
+		l.sign(signTextInvisible, t.hiddenAt, t.hiddenAt+8)
+	}
+}
+
+// textReading is what is known of a text up to a character.
+type textReading struct {
+	before, before2 rune
+	tags            int // in a row
+	flag            bool
+	selectors       int // in a row
+	soft            int // soft hyphens
+	hidden          int // invisible characters that nothing excuses
+	hiddenAt        int
+	rtl             bool // letters of a script that runs right to left occur
+	wordStart       int
+	scripts         scriptSet
+}
+
+// scriptSet is the alphabets of a word.
+type scriptSet uint8
+
+const (
+	scriptLatin     scriptSet = 1 << iota
+	scriptLookalike           // of lookalikes
+	scriptOther
+)
+
+func (t *textReading) rune(l *look, r rune, i, n int) {
+	if r < utf8.RuneSelf {
+		t.ascii(l, r, i)
+		t.step(r)
+		return
+	}
+	switch {
+	case 0xE0000 <= r && r <= 0xE007F:
+		t.tag(l, i)
+		return
+	case 0xFE00 <= r && r <= 0xFE0F, 0xE0100 <= r && r <= 0xE01EF:
+		if t.selectors++; t.selectors == 3 {
+			l.sign(signTextSelectors, i, i+n)
+		}
+		return
+	case 0x202A <= r && r <= 0x202E, 0x2066 <= r && r <= 0x2069:
+		if r == 0x202D || r == 0x202E || !t.rtl {
+			l.sign(signTextBidi, i, i+n)
+		}
+	case invisible(r):
+		t.invisible(l, r, i)
+	}
+	t.tags, t.selectors = 0, 0
+	if unicode.Is(unicode.Hebrew, r) || unicode.Is(unicode.Arabic, r) {
+		t.rtl = true
+	}
+	if unicode.IsLetter(r) {
+		t.letter(r, i)
+	} else {
+		t.word(l, i)
+	}
+	t.step(r)
+}
+
+func (t *textReading) step(r rune) { t.before2, t.before = t.before, r }
+
+func (t *textReading) ascii(l *look, r rune, i int) {
+	t.tags, t.selectors, t.flag = 0, 0, false
+	switch {
+	case isLetter(byte(r)):
+		if t.scripts == 0 {
+			t.wordStart = i
+		}
+		t.scripts |= scriptLatin
+	case isDigit(byte(r)), r == '-', r == '.':
+	default:
+		t.word(l, i)
+	}
+	if (r == 0 || r == 0x08 || r == 0x7F || 0x0E <= r && r <= 0x1A) && len(l.via) == 0 {
+		l.sign(signTextControl, i, i+1)
+	}
+}
+
+// tag counts tag characters. Behind a black flag they spell a region, up to six of them and an end.
+func (t *textReading) tag(l *look, i int) {
+	if t.tags == 0 {
+		t.flag = t.before == 0x1F3F4
+	}
+	t.tags++
+	if !t.flag || t.tags > 7 {
+		l.sign(signTextTags, i, i+4)
+	}
+}
+
+// invisible judges a zero-width character by its neighbours: joiners belong between emoji and into Indic, Arabic
+// and Persian words, marks to scripts that run right to left, soft hyphens into words.
+func (t *textReading) invisible(l *look, r rune, i int) {
+	switch r {
+	case 0xAD, 0x200E, 0x200F, 0x61C, 0x180E:
+		if r == 0xAD {
+			t.soft++
+		}
+		if r == 0xAD || t.rtl || t.before == 0 || t.before == ' ' {
+			return
+		}
+	case 0xFEFF:
+		if i == 0 {
+			return
+		}
+	case 0x200C, 0x200D:
+		if t.before >= 0x300 {
+			return
+		}
+	case 0x200B, 0x2060:
+		if t.before >= 0xE00 || t.before == 0 || t.before == ' ' || t.before == '\n' || t.before == '>' || t.before == '.' || t.before == '/' || t.before == ',' {
+			if t.hidden == 0 {
+				t.hiddenAt = i
+			}
+			t.hidden++
+			return
+		}
+	}
+	if i+3 < len(l.view) && t.before < utf8.RuneSelf && t.before > ' ' && i+utf8.RuneLen(r) < len(l.view) && isWord(l.view[i+utf8.RuneLen(r)]) {
+		l.sign(signTextInvisible, i, i+3)
+		return
+	}
+	if t.hidden == 0 {
+		t.hiddenAt = i
+	}
+	t.hidden++
+}
+
+func (t *textReading) letter(r rune, i int) {
+	if t.scripts == 0 {
+		t.wordStart = i
+	}
+	switch {
+	case r < 0x250 || 0x1E00 <= r && r <= 0x1EFF:
+		t.scripts |= scriptLatin
+	case strings.ContainsRune(lookalikes, r):
+		t.scripts |= scriptLookalike
+	default:
+		t.scripts |= scriptOther
+	}
+}
+
+// lookalikes are letters of Cyrillic and Greek with the shape of a Latin one (Unicode technical standard 39).
+const lookalikes = "аеорсухіјѕԁһӏԛԝԍьАВЕКМНОРСТХІЈЅԌοαενικρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"
+
+// word ends a word and judges its alphabets: Latin and Cyrillic letters in one name deceive. Names of products
+// join them with a hyphen or a digit, which ends the run of letters but not the word.
+func (t *textReading) word(l *look, end int) {
+	if t.scripts == scriptLatin|scriptLookalike {
+		w := l.view[t.wordStart:end]
+		if domainLike(l.view, t.wordStart, end) || interleaved(w) {
+			l.sign(signTextHomoglyph, t.wordStart, end)
+		}
+	}
+	t.scripts = 0
+}
+
+// domainLike reports whether the word has the form of a host name, or stands in a URL.
+func domainLike(s []byte, start, end int) bool {
+	if start >= 3 && bytes.HasSuffix(s[:start], []byte("://")) {
+		return true
+	}
+	dot := bytes.LastIndexByte(s[start:end], '.')
+	return dot > 0 && end-start-dot > 2 && dot < end-start-2
+}
+
+// interleaved reports whether alphabets change more than once between letters that touch.
+func interleaved(w []byte) bool {
+	changes := 0
+	last := 0
+	for i := 0; i < len(w); {
+		r, n := utf8.DecodeRune(w[i:])
+		i += n
+		kind := 0
+		switch {
+		case r < utf8.RuneSelf && isLetter(byte(r)):
+			kind = 1
+		case strings.ContainsRune(lookalikes, r):
+			kind = 2
+		default:
+			last = 0
+			continue
+		}
+		if last != 0 && kind != last {
+			changes++
+		}
+		last = kind
+	}
+	return changes >= 2
+}

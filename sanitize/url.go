@@ -1,0 +1,268 @@
+package sanitize
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// lookURL looks at the hosts and schemes of the URLs in a view.
+func lookURL(l *look) {
+	s := l.low
+	for i := 0; i < len(s); {
+		j := bytes.Index(s[i:], []byte(":/"))
+		if j < 0 {
+			break
+		}
+		colon := i + j
+		start := colon
+		for start > 0 && colon-start < 24 && (isWord(s[start-1]) || s[start-1] == '+' || s[start-1] == '-' || s[start-1] == '.') {
+			start--
+		}
+		l.url(start, colon)
+		i = colon + 2
+	}
+	for _, p := range []string{"metadata.google.internal", "instance-data/", "rancher-metadata", "169.254.169.254", "100.100.100.200", "fd00:ec2::254", "169.254.170.2"} {
+		if i := bytes.Index(s, []byte(p)); i >= 0 && (len(s) < 256 || i > 1 && s[i-1] == '/') {
+			l.sign(signURLMetadata, i, i+len(p))
+		}
+	}
+	for _, p := range rebinding {
+		if i := bytes.Index(s, []byte(p)); i > 0 && (i+len(p) == len(s) || !isWord(s[i+len(p)])) && len(s) < 512 {
+			l.sign(signURLRebind, max(0, i-32), i+len(p))
+		}
+	}
+	for _, p := range []string{"http:", "https:"} { // without slashes, as lenient clients take it
+		for from := 0; ; {
+			i := bytes.Index(s[from:], []byte(p))
+			if i < 0 {
+				break
+			}
+			from += i + len(p)
+			if from < len(s) && isDigit(s[from]) && judgeHost(hostOf(s[from:])) >= hostLoopback {
+				l.sign(signURLDisguised, from-len(p), min(len(s), from+40))
+			}
+		}
+	}
+	l.opaque()
+}
+
+// rebinding are names whose servers answer with any address that is asked for.
+var rebinding = []string{".nip.io", ".xip.io", ".sslip.io", ".1u.ms", ".localtest.me", ".lvh.me", ".vcap.me", ".lacolhost.com", ".r3dir.me", ".rbndr.us", ".rebind.network", ".ip6.name", "localh.st", "spoofed.burpcollaborator.net", "localtest.me", "customer1.app.localhost.my.company.127.0.0.1.nip.io", ".localdomain.pw", "127-0-0-1", "ip6-localhost", "bugbounty.dod.network"}
+
+// dangerousSchemes reach other protocols, files or streams of the program that fetches.
+var dangerousSchemes = map[string]bool{
+	"gopher": true, "dict": true, "tftp": true, "netdoc": true, "jar": true, "file": true, "php": true, "expect": true, "zip": true, "phar": true, "glob": true, "ogg": true, "rar": true,
+	"compress.zlib": true, "compress.bzip2": true, "ssh2": true, "zlib": true, "ldap": true, "ldaps": true, "ldapi": true, "imap": true, "smb": true, "local_file": true, "view-source": true, "mailto+": true, "rmi": true, "telnet": true, "smtp": true, "pop3": true, "jar:file": true, "classpath": true, "vbscript": true, "ssh": false,
+}
+
+// url judges the URL whose scheme stands between start and colon.
+func (l *look) url(start, colon int) {
+	s := l.low
+	scheme := string(s[start:colon])
+	rest := s[colon+1:]
+	double := bytes.HasPrefix(rest, []byte("//"))
+	end := min(len(s), colon+64)
+	if dangerousSchemes[scheme] && l.schemeCounts(scheme, start, rest) {
+		l.sign(signURLScheme, start, end)
+	}
+	if !double && !strings.HasPrefix(scheme, "http") {
+		return
+	}
+	host := hostOf(rest)
+	if strings.Contains(host, "\xE2\x92") || strings.Contains(host, "\xE2\x93") || strings.Contains(host, "\xEF\xBC") || strings.Contains(host, "\xEF\xBD") {
+		l.sign(signURLDisguised, start, end) // letters in circles and full-width ones, which clients fold
+		return
+	}
+	if host == "" {
+		return
+	}
+	l.urlHosts++
+	switch kind := judgeHost(host); kind {
+	case hostMetadata:
+		l.sign(signURLMetadata, start, end)
+	case hostDisguised:
+		l.sign(signURLDisguised, start, end)
+	case hostLoopback:
+		if developmentPort(rest) {
+			l.sign(signURLPrivate, start, end)
+		} else {
+			l.sign(signURLLoopback, start, end)
+		}
+	case hostPrivate:
+		l.sign(signURLPrivate, start, end)
+	case hostInternal:
+		l.sign(signURLInternal, start, end)
+	}
+}
+
+// schemeCounts tells URLs that reach from mentions.
+func (l *look) schemeCounts(scheme string, start int, rest []byte) bool {
+	switch scheme {
+	case "file":
+		return bytes.HasPrefix(rest, []byte("/")) && len(rest) > 3 && (start == 0 || bytes.IndexByte([]byte("\"'=( \t<"), l.low[start-1]) >= 0 || start > 0 && l.low[start-1] == ':')
+	case "ldap", "ldaps", "imap", "smb", "telnet", "ssh", "zip", "glob", "classpath", "rmi":
+		return bytes.HasPrefix(rest, []byte("//")) && (start == 0 || l.low[start-1] == '=') && len(rest) > 4
+	}
+	return bytes.HasPrefix(rest, []byte("/"))
+}
+
+// opaque looks at URLs without a host: jar:file, netdoc:/, php:filter.
+func (l *look) opaque() {
+	for _, p := range []string{"jar:http", "jar:file", "jar:ftp", "netdoc:", "view-source:file", "php:filter", "url:file:", "url:http"} {
+		if i := bytes.Index(l.low, []byte(p)); i >= 0 && (i == 0 || !isWord(l.low[i-1])) {
+			l.sign(signURLScheme, i, min(len(l.low), i+48))
+		}
+	}
+}
+
+// hostOf returns the host of what follows a scheme's colon, as lenient clients read it: the last @ wins.
+func hostOf(rest []byte) string {
+	rest = bytes.TrimLeft(rest[:min(len(rest), 300)], `/\`)
+	end := bytes.IndexAny(rest, "/?#\\ \t\r\n\"'<>,;|)}`")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority := rest[:end]
+	if at := bytes.LastIndexByte(authority, '@'); at >= 0 {
+		authority = authority[at+1:]
+	}
+	if len(authority) > 0 && authority[0] == '[' {
+		if b := bytes.IndexByte(authority, ']'); b > 0 {
+			return string(authority[:b+1])
+		}
+	}
+	host, _, _ := bytes.Cut(authority, []byte(":"))
+	return string(host)
+}
+
+// developmentPort reports whether a URL has one of the ports that examples and development servers use.
+func developmentPort(rest []byte) bool {
+	rest = bytes.TrimLeft(rest[:min(len(rest), 64)], "/")
+	_, port, found := bytes.Cut(rest, []byte(":"))
+	if !found {
+		return false
+	}
+	n := 0
+	for n < len(port) && isDigit(port[n]) {
+		n++
+	}
+	if n != 4 && n != 5 {
+		return false
+	}
+	switch string(port[:n]) {
+	case "2375", "2376", "2379", "6379", "9200", "9300", "5984", "8500", "8301", "27017", "5432", "3306", "1433", "1521", "11211", "10250", "10255", "2181", "9042", "7001", "4444", "1337", "5985", "5986", "3389", "8009", "1099", "1389", "9092":
+		return false
+	}
+	return true
+}
+
+type hostKind uint8
+
+const (
+	hostPublic hostKind = iota
+	hostPrivate
+	hostInternal
+	hostLoopback
+	hostDisguised
+	hostMetadata
+)
+
+// judgeHost says where a host leads, whichever way an address is written.
+func judgeHost(host string) hostKind {
+	name := strings.TrimSuffix(host, ".")
+	switch name {
+	case "metadata.google.internal", "metadata", "instance-data", "rancher-metadata", "metadata.tencentyun.com", "metadata.packet.net", "instance-data.ec2.internal", "metadata.nicp.io", "metadata.platformequinix.com":
+		return hostMetadata
+	case "localhost", "ip6-localhost", "ip6-loopback", "0", "localhost.localdomain":
+		return hostLoopback
+	}
+	for _, suffix := range []string{".svc", ".svc.cluster.local", ".internal", ".consul", ".cluster.local", ".corp", ".intranet", ".local", ".lan"} {
+		if strings.HasSuffix(name, suffix) {
+			return hostInternal
+		}
+	}
+	if strings.HasSuffix(name, ".localhost") {
+		return hostLoopback
+	}
+	addr, plain, ok := lenientAddress(name)
+	if !ok {
+		return hostPublic
+	}
+	return judgeAddress(addr, plain)
+}
+
+func judgeAddress(addr netip.Addr, plain bool) hostKind {
+	mapped := addr.Is4In6()
+	addr = addr.Unmap()
+	metadata := addr == netip.AddrFrom4([4]byte{169, 254, 169, 254}) || addr == netip.AddrFrom4([4]byte{100, 100, 100, 200}) ||
+		addr == netip.AddrFrom4([4]byte{192, 0, 0, 192}) || addr == netip.AddrFrom4([4]byte{169, 254, 170, 2}) || addr.String() == "fd00:ec2::254"
+	switch {
+	case metadata:
+		return hostMetadata
+	case addr.IsLoopback() || addr.IsUnspecified():
+		if !plain || mapped {
+			return hostDisguised
+		}
+		return hostLoopback
+	case addr.IsPrivate() || addr.IsLinkLocalUnicast():
+		if !plain || mapped {
+			return hostDisguised
+		}
+		return hostPrivate
+	case !plain && addr.Is4():
+		return hostDisguised
+	}
+	return hostPublic
+}
+
+// lenientAddress reads an address as inet_aton and browsers do: dotted or not, decimal, octal or hexadecimal parts,
+// the last part filling what is left. Plain says that it was written in the ordinary way.
+func lenientAddress(host string) (addr netip.Addr, plain, ok bool) {
+	if strings.HasPrefix(host, "[") {
+		inner := strings.Trim(host, "[]")
+		if i := strings.IndexByte(inner, '%'); i >= 0 {
+			inner = inner[:i]
+		}
+		a, err := netip.ParseAddr(inner)
+		return a, err == nil && !a.Is4In6(), err == nil
+	}
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 || host == "" || !isDigit(host[0]) && !(host[0] == 'q' && len(parts) == 4) {
+		return addr, false, false
+	}
+	plain = len(parts) == 4
+	var value uint64
+	for i, p := range parts {
+		p = strings.TrimPrefix(p, "q")
+		p = strings.Replace(p, "0o", "0", 1)
+		base := 10
+		switch {
+		case strings.HasPrefix(p, "0x"):
+			p, base, plain = p[2:], 16, false
+		case len(p) > 1 && p[0] == '0':
+			base, plain = 8, false
+		}
+		if base == 16 && len(p) > 8 {
+			p = p[len(p)-8:] // overflow wraps in lenient clients
+		}
+		n, err := strconv.ParseUint(p, base, 64)
+		if err != nil {
+			return addr, false, false
+		}
+		if i < len(parts)-1 {
+			if n > 255 {
+				n, plain = n&255, false
+			}
+			value |= n << (8 * (3 - i))
+			continue
+		}
+		value |= n & (1<<(8*(4-i)) - 1)
+	}
+	if len(parts) == 1 && value < 1<<16 {
+		return addr, false, false // a number, not an address
+	}
+	v := uint32(value) //nolint:gosec // every part is masked to what is left
+	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), plain, true
+}
