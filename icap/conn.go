@@ -113,7 +113,7 @@ func (c *conn) wait() {
 		c.finish()
 		return
 	}
-	if err := c.src.awaitByte(); err != nil && !(errors.Is(err, errDraining) && c.lastCall()) {
+	if err := c.src.awaitByte(); err != nil && (!errors.Is(err, errDraining) || !c.lastCall()) {
 		c.finish()
 		return
 	}

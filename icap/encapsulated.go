@@ -30,8 +30,6 @@ var sectionNames = [...]string{
 
 func (s section) String() string { return sectionNames[s] }
 
-func (s section) isBody() bool { return s >= secReqBody }
-
 // sectionSet is a set of sections that a message may have.
 type sectionSet uint8
 
@@ -93,10 +91,10 @@ func parseEncapsulated(value string, allowed sectionSet) (encapsulated, *Error) 
 		}
 		seen |= setOf(sec)
 		last = at
-		switch {
-		case sec == secReqHdr:
+		switch sec {
+		case secReqHdr:
 			e.reqHdr = at
-		case sec == secResHdr:
+		case secResHdr:
 			e.resHdr = at
 		default:
 			e.body, e.bodyAt = sec, at

@@ -433,7 +433,7 @@ func (x *exchange) trailerText() string {
 // it early cuts the connection, or is answered with 500 while nothing was sent.
 func (x *exchange) copyBody(body io.Reader, lastExt string) error {
 	up, _ := body.(*upload)
-	empty := 0
+	body = &steady{r: body}
 	for {
 		p := x.out.space()
 		if len(p) == 0 {
@@ -443,19 +443,9 @@ func (x *exchange) copyBody(body io.Reader, lastExt string) error {
 			continue
 		}
 		n, err := body.Read(p)
-		if n < 0 || n > len(p) {
-			n, err = 0, errors.New("icap: invalid count from body reader")
-		}
 		x.out.de += n
 		if errors.Is(err, io.EOF) {
 			return x.finishBody(lastExt)
-		}
-		if err == nil && n == 0 {
-			if empty++; empty > 100 {
-				err = io.ErrNoProgress
-			}
-		} else {
-			empty = 0
 		}
 		if err != nil {
 			return x.bodyFailed(err)
@@ -467,6 +457,26 @@ func (x *exchange) copyBody(body io.Reader, lastExt string) error {
 			}
 		}
 	}
+}
+
+// steady refuses readers that break the contract of io.Reader, which the
+// handler may have got from anywhere.
+type steady struct {
+	r     io.Reader
+	empty int
+}
+
+func (s *steady) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if n < 0 || n > len(p) {
+		return 0, errors.New("icap: invalid count from body reader")
+	}
+	if n > 0 || err != nil {
+		s.empty = 0
+	} else if s.empty++; s.empty > 100 {
+		return 0, io.ErrNoProgress
+	}
+	return n, err
 }
 
 // flushMore makes room for more of a body. If the handler sends a long body

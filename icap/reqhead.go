@@ -10,6 +10,7 @@ type requestHead struct {
 	method, uri    string
 	service, query string
 	fields         string
+	host           bool
 	enc            encapsulated
 	hasEnc         bool
 	preview        int
@@ -153,7 +154,6 @@ func (h *requestHead) parseURI() *Error {
 }
 
 func (h *requestHead) parseFields(lenient bool) *Error {
-	host := false
 	for rest := h.fields; rest != ""; {
 		var line string
 		line, rest = nextLine(rest)
@@ -164,36 +164,32 @@ func (h *requestHead) parseFields(lenient bool) *Error {
 			return refine(ErrHeadSyntax, "malformed header field")
 		}
 		colon := strings.IndexByte(line, ':')
-		switch name := line[:colon]; colon {
-		case len("Host"):
-			host = host || equalFold(name, "Host")
-		case len("Allow"):
-			if equalFold(name, "Allow") {
-				h.parseAllow(trimValue(line[colon+1:]))
-			}
-		case len("Preview"):
-			if equalFold(name, "Preview") {
-				if err := h.parsePreview(trimValue(line[colon+1:])); err != nil {
-					return err
-				}
-			}
-		case len("Connection"):
-			if equalFold(name, "Connection") && listHas(trimValue(line[colon+1:]), "close") {
-				h.close = true
-			}
-		case len("Encapsulated"):
-			if equalFold(name, "Encapsulated") {
-				if err := h.parseEncapsulated(trimValue(line[colon+1:])); err != nil {
-					return err
-				}
-			}
+		if err := h.field(line[:colon], line[colon+1:]); err != nil {
+			return err
 		}
 	}
-	if !host && !lenient {
+	if !h.host && !lenient {
 		return ErrHostMissing
 	}
 	if !h.hasEnc && h.method != MethodOptions {
 		return ErrEncapsulatedMissing
+	}
+	return nil
+}
+
+// field takes note of the fields that the protocol itself needs.
+func (h *requestHead) field(name, value string) *Error {
+	switch {
+	case sameFold(name, "Host"):
+		h.host = true
+	case sameFold(name, "Allow"):
+		h.parseAllow(trimValue(value))
+	case sameFold(name, "Preview"):
+		return h.parsePreview(trimValue(value))
+	case sameFold(name, "Connection"):
+		h.close = h.close || listHas(trimValue(value), "close")
+	case sameFold(name, "Encapsulated"):
+		return h.parseEncapsulated(trimValue(value))
 	}
 	return nil
 }

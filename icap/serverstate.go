@@ -135,7 +135,6 @@ func (st *serverState) serve(l net.Listener) error {
 	defer st.untrack(l)
 	wait := time.Duration(0)
 	for {
-		over := st.awaitSlot()
 		nc, err := l.Accept()
 		if err != nil {
 			if st.draining.Load() {
@@ -155,6 +154,7 @@ func (st *serverState) serve(l net.Listener) error {
 			continue
 		}
 		wait = 0
+		over := st.awaitSlot()
 		c := st.open(nc, nil)
 		if c == nil {
 			return ErrServerClosed
@@ -188,8 +188,9 @@ func (st *serverState) pause(d time.Duration) bool {
 	}
 }
 
-// awaitSlot waits until a connection may be accepted. It returns true if the
-// next one has to be refused, since none became free in time.
+// awaitSlot waits until one more connection may be served. It returns true if
+// it has to be refused, since no place became free in time. Meanwhile others
+// wait in the listener's backlog.
 func (st *serverState) awaitSlot() (over bool) {
 	limit := st.srv.MaxConnections
 	if limit <= 0 {

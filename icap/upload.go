@@ -116,7 +116,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		if u.at < len(u.preview) && !u.x.over.Load() {
+		if !u.x.over.Load() && u.at < len(u.preview) {
 			n := copy(p, u.preview[u.at:])
 			u.at += n
 			u.consumed.Add(int64(n))
@@ -143,7 +143,7 @@ func (u *upload) Read(p []byte) (int, error) {
 // WriteTo implements io.WriterTo: w is handed the bytes where they were read.
 func (u *upload) WriteTo(w io.Writer) (int64, error) {
 	var total int64
-	if u.at < len(u.preview) && !u.x.over.Load() {
+	if !u.x.over.Load() && u.at < len(u.preview) {
 		n, err := w.Write(u.preview[u.at:])
 		u.at += n
 		u.consumed.Add(int64(n))

@@ -31,7 +31,7 @@ func rawConnOf(nc net.Conn) syscall.RawConn {
 func readFD(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(int(fd), p)
-		if err != syscall.EINTR { //nolint:errorlint // the system call returns a bare Errno
+		if err != syscall.EINTR {
 			return n, err
 		}
 	}
