@@ -19,7 +19,7 @@ help: ## this list
 
 build: ## bin/icapd, after installing what the build needs
 	@scripts/setup.sh build
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/icapd ./cmd/icapd
+	go build -ldflags '$(LDFLAGS)' -o bin/icapd ./cmd/icapd
 
 run: build ## serve with the embedded defaults: ICAP on 127.0.0.1:1344, admin on 127.0.0.1:8344 (ARGS= adds flags)
 	exec bin/icapd serve $(ARGS)

@@ -118,13 +118,7 @@ type server struct {
 	proc    *lab.Proc
 	address string
 	service func(*work) string
-	samples map[string][]sample // by work
-}
-
-type sample struct {
-	perSecond float64
-	p50, p99  time.Duration
-	cpu       float64 // microseconds of the server for a message
+	samples map[string][]load.Sample // by work
 }
 
 func bench(ctx context.Context, out io.Writer, f flags) (err error) {
@@ -157,9 +151,9 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 		{name: "icapd", proc: icapd.Proc, address: icapd.Address, service: func(w *work) string { return w.icapd }},
 	}
 	for _, s := range servers {
-		s.samples = map[string][]sample{}
+		s.samples = map[string][]load.Sample{}
 	}
-	bare := map[string][]sample{}
+	bare := map[string][]load.Sample{}
 	for round := range f.rounds {
 		_, _ = fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, f.rounds)
 		for i := range works {
@@ -188,7 +182,7 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 }
 
 // play gives each server its turn with one kind of work.
-func play(ctx context.Context, l *lab.Lab, f flags, w *work, round int, servers []*server, bare map[string][]sample) error {
+func play(ctx context.Context, l *lab.Lab, f flags, w *work, round int, servers []*server, bare map[string][]load.Sample) error {
 	for i := range servers {
 		s := servers[(i+round)%len(servers)]
 		got, err := measure(ctx, f, w, s.address, w.message(s.address, s.service(w)), s.proc)
@@ -209,7 +203,7 @@ func play(ctx context.Context, l *lab.Lab, f flags, w *work, round int, servers 
 }
 
 // measureBare starts the bare loop as a process of its own, as the others are.
-func measureBare(ctx context.Context, l *lab.Lab, f flags, w *work) (s sample, err error) {
+func measureBare(ctx context.Context, l *lab.Lab, f flags, w *work) (s load.Sample, err error) {
 	port, err := lab.FreePort()
 	if err != nil {
 		return s, err
@@ -232,27 +226,6 @@ func measureBare(ctx context.Context, l *lab.Lab, f flags, w *work) (s sample, e
 	return measure(ctx, f, w, address, m, p)
 }
 
-// measure drives one server: a tenth of the time to warm up, then for the figures.
-func measure(ctx context.Context, f flags, w *work, address string, m load.Message, p *lab.Proc) (s sample, err error) {
-	c := load.Config{Address: address, Message: load.Same(m), Conns: w.conns, For: f.each / 10}
-	if _, err := load.Run(ctx, c); err != nil {
-		return s, err
-	}
-	before, err := p.CPU()
-	if err != nil {
-		return s, err
-	}
-	c.For = f.each
-	r, err := load.Run(ctx, c)
-	if err != nil {
-		return s, err
-	}
-	after, err := p.CPU()
-	if err != nil {
-		return s, err
-	}
-	return sample{
-		perSecond: r.PerSecond(), p50: r.Latency.Quantile(0.5), p99: r.Latency.Quantile(0.99),
-		cpu: float64(after-before) / float64(time.Microsecond) / float64(r.Messages),
-	}, nil
+func measure(ctx context.Context, f flags, w *work, address string, m load.Message, p *lab.Proc) (load.Sample, error) {
+	return load.Measure(ctx, load.Config{Address: address, Message: load.Same(m), Conns: w.conns, For: f.each}, p.CPU)
 }

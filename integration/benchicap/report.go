@@ -7,7 +7,6 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -15,35 +14,14 @@ import (
 	"icapd/integration/load"
 )
 
-// median takes each figure's median for itself.
-func median(samples []sample) sample {
-	middle := func(get func(sample) float64) float64 {
-		v := make([]float64, 0, len(samples))
-		for _, s := range samples {
-			v = append(v, get(s))
-		}
-		slices.Sort(v)
-		if n := len(v); n%2 == 0 {
-			return (v[n/2-1] + v[n/2]) / 2
-		}
-		return v[len(v)/2]
-	}
-	return sample{
-		perSecond: middle(func(s sample) float64 { return s.perSecond }),
-		p50:       time.Duration(middle(func(s sample) float64 { return float64(s.p50) })),
-		p99:       time.Duration(middle(func(s sample) float64 { return float64(s.p99) })),
-		cpu:       middle(func(s sample) float64 { return s.cpu }),
-	}
-}
-
-func (s sample) String() string {
-	return fmt.Sprintf("%.0f\t%.2f/%.2f\t%.1f", s.perSecond, ms(s.p50), ms(s.p99), s.cpu)
+func figures(s load.Sample) string {
+	return fmt.Sprintf("%.0f\t%.2f/%.2f\t%.1f", s.PerSecond, ms(s.P50), ms(s.P99), s.CPU)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // report prints the table and returns how many goals were missed.
-func report(out io.Writer, servers []*server, bare map[string][]sample) (missed int) {
+func report(out io.Writer, servers []*server, bare map[string][]load.Sample) (missed int) {
 	rounds := 0
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(w, "\tc-icap\tms\tCPU\ticapd\tms\tCPU\tthroughput\tp99\tCPU\tgoal\t\t")
@@ -54,15 +32,15 @@ func report(out io.Writer, servers []*server, bare map[string][]sample) (missed 
 			continue
 		}
 		rounds = len(servers[0].samples[k.name])
-		c, d := median(servers[0].samples[k.name]), median(servers[1].samples[k.name])
-		ratio := d.perSecond / c.perSecond
-		_, _ = fmt.Fprintf(w, "%s\t%v\t%v\t%.2f\t%.2f\t%.2f\t>= %.2f\t%s\t\n", k.name, c, d, ratio,
-			float64(d.p99)/float64(c.p99), d.cpu/c.cpu, k.goal, judge(ratio >= k.goal && (!k.p99 || d.p99 <= c.p99), &missed))
+		c, d := load.Median(servers[0].samples[k.name]), load.Median(servers[1].samples[k.name])
+		ratio := d.PerSecond / c.PerSecond
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%.2f\t%.2f\t>= %.2f\t%s\t\n", k.name, figures(c), figures(d), ratio,
+			float64(d.P99)/float64(c.P99), d.CPU/c.CPU, k.goal, judge(ratio >= k.goal && (!k.p99 || d.P99 <= c.P99), &missed))
 		if b := bare[k.name]; len(b) > 0 {
-			m := median(b)
-			share := d.perSecond / m.perSecond
-			_, _ = fmt.Fprintf(w, "against a bare loop\t%v\t%v\t%.2f\t%.2f\t%.2f\t>= %.2f\t%s\t\n", m, d, share,
-				float64(d.p99)/float64(m.p99), d.cpu/m.cpu, k.floor, judge(share >= k.floor, &missed))
+			m := load.Median(b)
+			share := d.PerSecond / m.PerSecond
+			_, _ = fmt.Fprintf(w, "against a bare loop\t%s\t%s\t%.2f\t%.2f\t%.2f\t>= %.2f\t%s\t\n", figures(m), figures(d), share,
+				float64(d.P99)/float64(m.P99), d.CPU/m.CPU, k.floor, judge(share >= k.floor, &missed))
 		}
 	}
 	_ = w.Flush()

@@ -44,7 +44,7 @@ type Fetched struct {
 }
 
 // FetchTimeout is how long a whole exchange may take.
-const FetchTimeout = 60 * time.Second
+const FetchTimeout = 30 * time.Second
 
 // Fetch makes one request on a connection of its own. It is written on bare connections because what is to
 // be proven here is which bytes arrive, and net/http's client tidies heads up.

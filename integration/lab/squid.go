@@ -53,6 +53,9 @@ func (l *Lab) Squid(ctx context.Context, c SquidConfig) (*Squid, error) {
 	// The service name keeps the shared memory of Squids apart, and of those that were killed before.
 	service := "lab" + strconv.Itoa(s.forward)
 	l.onClose(func() error { return removeGlob(filepath.Join(c.Root, "/dev/shm", service+"-*")) })
+	if c.Root != "" {
+		l.onClose(func() error { return os.Remove(filepath.Join(c.Root, l.Dir)) }) // the mount point
+	}
 	s.Proc, err = l.Start(ctx, Command{
 		Name: "squid", Dir: dir,
 		Args:  inRoot(c.Root, l.Dir, "squid", "-N", "-n", service, "-f", filepath.Join(dir, "squid.conf")),
