@@ -39,6 +39,15 @@ type (
 		Version() string
 	}
 
+	// Keyer is an Engine that says what its answers depend on, so that they can be kept. Without this ability
+	// they are taken to depend on all that is known about an item and its message, save time and request id:
+	// then they are seldom of use again.
+	Keyer interface {
+		// Key returns, of all that the engine looks at besides the item's bytes and its own Version, what an
+		// answer about this item depends on; "" if nothing. ok is false if answers must not be kept at all.
+		Key(it *Item) (key string, ok bool)
+	}
+
 	// Checker is an Engine that can say whether it is ready. The error is shown to operators.
 	Checker interface {
 		Check(ctx context.Context) error
