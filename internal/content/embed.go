@@ -87,7 +87,7 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	if i := bytes.Index(v, []byte(";base64,")); i >= 0 {
 		return w.dataURIs(n, f, d, fl)
 	}
-	if fl.Kind == scan.KindText && len(v) >= sureBase64 {
+	if fl.Kind == scan.KindText && len(v) >= minReadable {
 		return w.blocks(n, f, d, fl)
 	}
 	return nil

@@ -171,6 +171,9 @@ func (e *jsonEditor) ended(depth int) {
 	} else if i := afterSpace(r.data, to); i < len(r.data) && r.data[i] == ',' {
 		to = afterSpace(r.data, i+1)
 	}
+	for n := len(e.patches); n > 0 && e.patches[n-1].start >= int64(r.base+m.start); n-- {
+		e.patches = e.patches[:n-1] // what was written into the member goes with it
+	}
 	e.patches = append(e.patches, patch{start: int64(r.base + from), end: int64(r.base + to)})
 }
 

@@ -77,6 +77,14 @@ const (
 	typePDF    = "application/pdf"
 	typePE     = "application/vnd.microsoft.portable-executable"
 	typeMail   = "message/rfc822"
+	typeXML    = "text/xml"
+	typeHTML   = "text/html"
+	typeNDJSON = "application/x-ndjson"
+	typeSSE    = "text/event-stream"
+	typeForm   = "application/x-www-form-urlencoded"
+	typeCSV    = "text/csv"
+	typeTSV    = "text/tab-separated-values"
+	typeYAML   = "application/yaml"
 )
 
 // findMagic tells a binary type by fixed bytes, "" if none fits.

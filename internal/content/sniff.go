@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,31 +55,36 @@ type sample struct {
 	whole bool   // head is all there is
 	claim string // media type, lower-case, "" if none
 	full  string // the claim as sent
-	name  string // extension of the name, lower-case, with its dot
-	depth int
+	ext   string // extension of the name, lower-case, with its dot
 }
 
 // sniff tells an item's media type from its bytes, and the format that opens it, nil for leaves. Claim and
 // name decide only between types that look alike.
 func sniff(n *node) (string, format) {
-	s := sample{head: n.head(), claim: claimedType(n.item.Claimed), full: n.item.Claimed, name: strings.ToLower(path.Ext(n.item.Name)), depth: n.item.Depth}
+	s := sample{head: n.head(), claim: claimedType(n.item.Claimed), full: n.item.Claimed, ext: strings.ToLower(path.Ext(n.item.Name))}
 	s.whole = int64(len(s.head)) == n.item.Blob.Size()
 	if typ := findMagic(s.head); typ != "" {
 		return refine(typ, s.head), formatOf(typ)
 	}
-	for _, tell := range textual {
+	if findWide(s.head) != nil {
+		if strings.HasPrefix(s.claim, "text/") || isJSONClaim(s.claim) || isXMLClaim(s.claim) {
+			return s.claim, wideFormat{}
+		}
+		return typeText, wideFormat{}
+	}
+	for _, tell := range []func(s *sample) string{tellMultipart, tellJSON, tellMarkup, tellLines, tellByClaim, tellMail} {
 		if typ := tell(&s); typ != "" {
 			return typ, formatOf(typ)
 		}
 	}
 	typ, _, _ := strings.Cut(mimetype.Detect(s.head).String(), ";")
-	return typ, formatOf(typ)
-}
-
-// textual are the checks for types without magic, in order. Each returns a type or "".
-var textual = []func(s *sample) string{
-	tellMultipart,
-	tellJSON,
+	if f := formatOf(typ); f != nil {
+		return typ, f
+	}
+	if strings.HasPrefix(typ, "text/") || (isUTF8(s.head) && !hasControls(s.head)) {
+		return typ, textFormat{}
+	}
+	return typ, nil
 }
 
 // refine names what a container is used for: a zip may be a document. How it is opened does not change.
@@ -103,15 +109,25 @@ func isJSONClaim(claim string) bool {
 	return claim == typeJSON || strings.HasSuffix(claim, "+json") || claim == "text/json" || claim == "text/x-json"
 }
 
+func isXMLClaim(claim string) bool {
+	return claim == typeXML || claim == "application/xml" || strings.HasSuffix(claim, "+xml")
+}
+
+// claims that mean a script: JSON in the call of a function (JSONP).
+var scriptClaims = []string{"application/javascript", "text/javascript", "application/x-javascript"}
+
 // tellJSON tells a JSON text by its grammar. Scalars are JSON only by claim; what is claimed to be JSON and is
 // nothing else that we know is taken for JSON, and is then reported as corrupt.
 func tellJSON(s *sample) string {
-	if len(s.head) == 0 {
+	if len(s.head) == 0 || tellLines(s) != "" {
 		return ""
 	}
 	isClaim := isJSONClaim(s.claim)
 	from, to := jsonBody(s.head)
 	first := afterSpace(s.head[:to], from)
+	if slices.Contains(scriptClaims, s.claim) && from == 0 {
+		return ""
+	}
 	if !isClaim && (first >= to || (s.head[first] != '{' && s.head[first] != '[')) {
 		return ""
 	}
@@ -151,4 +167,170 @@ func tellMultipart(s *sample) string {
 		return ""
 	}
 	return "multipart/mixed"
+}
+
+// htmlRoots are elements that a text without a claim is HTML by.
+var htmlRoots = []string{
+	"html", "head", "body", "script", "style", "title", "div", "span", "p", "br", "img", "table", "iframe", "form", "h1", "h2", "h3", "meta", "link",
+	"font", "center", "ul", "ol", "!doctype html",
+}
+
+// tellMarkup tells XML from HTML, and what kind of XML it is.
+func tellMarkup(s *sample) string {
+	head := bytes.TrimPrefix(s.head, bom)
+	i := afterSpace(head, 0)
+	if i >= len(head) || head[i] != '<' {
+		return ""
+	}
+	head = head[i:]
+	typ, _, _ := strings.Cut(mimetype.Detect(s.head).String(), ";")
+	if typ == typeXML || strings.HasSuffix(typ, "+xml") {
+		return typ
+	}
+	isXML := isXMLClaim(s.claim) || isXMLExt(s.ext)
+	switch {
+	case !isXML && !startsElement(head):
+		return ""
+	case !isXML && (s.claim == typeHTML || htmlRoot(head)), htmlRoot(head) && !xmlHead(s):
+		return typeHTML
+	case isXML, xmlHead(s):
+		return typeXML
+	case typ == typeHTML:
+		return typeHTML
+	}
+	return ""
+}
+
+// htmlRoot reports whether markup begins with an element of HTML.
+func htmlRoot(head []byte) bool {
+	for _, name := range htmlRoots {
+		n := 1 + len(name)
+		if len(head) > n && strings.EqualFold(string(head[1:n]), name) && (isHTMLSpace(head[n]) || head[n] == '>' || head[n] == '/') {
+			return true
+		}
+	}
+	return bytes.HasPrefix(head, []byte("<!--")) && bytes.Contains(bytes.ToLower(head), []byte("<html"))
+}
+
+func isXMLExt(ext string) bool {
+	return slices.Contains([]string{".xml", ".rels", ".xsl", ".xsd", ".wsdl", ".rdf", ".vml", ".kml", ".svg"}, ext)
+}
+
+func startsElement(p []byte) bool {
+	return len(p) > 2 && (p[1] == '!' || p[1] == '?' || xmlNameByte[p[1]])
+}
+
+// xmlHead reports whether the head is the beginning of well-formed XML.
+func xmlHead(s *sample) bool {
+	r := xmlReader{data: s.head, nesting: 1 << 20}
+	for {
+		tok, err := r.next()
+		if err != nil {
+			return !s.whole && r.seen && (err == errXMLEnd || r.pos > len(s.head)-64) //nolint:errorlint // never wrapped
+		}
+		if tok == xmlEnd {
+			return true
+		}
+	}
+}
+
+// tellLines tells formats of lines: events, and JSON texts one a line.
+func tellLines(s *sample) string {
+	switch s.claim {
+	case typeNDJSON, "application/jsonl", "application/json-lines", "application/x-jsonlines", "application/json-seq", "application/stream+json", "application/ndjson":
+		return typeNDJSON
+	case typeSSE:
+		return typeSSE
+	}
+	head := bytes.TrimLeft(s.head, "\x1e \t\r\n")
+	if len(head) == 0 || head[0] != '{' {
+		return ""
+	}
+	line, rest, ok := bytes.Cut(head, []byte("\n"))
+	rest = bytes.TrimLeft(rest, "\x1e \t\r\n")
+	if !ok || len(rest) == 0 || rest[0] != '{' {
+		return ""
+	}
+	r := jsonReader{data: line, nesting: 1 << 20}
+	for {
+		tok, err := r.next()
+		if err != nil {
+			return ""
+		}
+		if tok == jsonEnd {
+			return typeNDJSON
+		}
+	}
+}
+
+// tellByClaim tells texts that look like any other by what they are said to be, if they can be that.
+func tellByClaim(s *sample) string {
+	if !isUTF8(s.head) || hasControls(s.head) || len(s.head) == 0 {
+		return ""
+	}
+	switch s.claim {
+	case typeForm:
+		if looksForm(s.head) {
+			return typeForm
+		}
+	case typeCSV, "application/csv":
+		return typeCSV
+	case typeTSV:
+		return typeTSV
+	case typeYAML, "application/x-yaml", "text/yaml", "text/x-yaml", "text/vnd.yaml":
+		return typeYAML
+	case typeHTML:
+		if bytes.IndexByte(s.head, '<') >= 0 {
+			return typeHTML
+		}
+	}
+	switch s.ext {
+	case ".csv":
+		return typeCSV
+	case ".tsv":
+		return typeTSV
+	case ".yaml", ".yml":
+		return typeYAML
+	}
+	return ""
+}
+
+func looksForm(head []byte) bool {
+	for _, c := range head {
+		if c <= ' ' || c == '<' || c == '{' || c == '"' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// hasControls reports whether bytes have characters that no text has.
+func hasControls(p []byte) bool {
+	for _, c := range p {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b && c != 0x1e {
+			return true
+		}
+	}
+	return false
+}
+
+// mailHeaders are header fields that a mail begins with.
+var mailHeaders = []string{"received", "return-path", "from", "to", "subject", "date", "message-id", "mime-version", "delivered-to", "content-type", "content-disposition", "x-mozilla-status", "dkim-signature"}
+
+// tellMail tells a mail by its header: by claim or name one known field is enough, else there must be three.
+func tellMail(s *sample) string {
+	need := 3
+	if s.claim == typeMail || s.ext == ".eml" || s.ext == ".mht" || s.ext == ".mhtml" {
+		need = 1
+	}
+	e := parseEntity(s.head, 0, len(s.head))
+	for i := range e.headers {
+		if slices.Contains(mailHeaders, e.headers[i].name) {
+			need--
+		}
+	}
+	if need <= 0 {
+		return typeMail
+	}
+	return ""
 }

@@ -1,0 +1,91 @@
+package content
+
+import (
+	"context"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
+	"golang.org/x/text/transform"
+
+	"golang.org/x/text/encoding"
+)
+
+// wideFormat is text in UTF-16 or UTF-32: its one child is the same text in UTF-8.
+type wideFormat struct{}
+
+// wide is an encoding of wide characters, told by its first bytes.
+type wide struct {
+	start string
+	bom   bool
+	enc   encoding.Encoding
+}
+
+// wides are tried in order; those without a byte order mark are told by the first characters of markup and JSON.
+var wides = []wide{
+	{"\xff\xfe\x00\x00", true, utf32.UTF32(utf32.LittleEndian, utf32.ExpectBOM)},
+	{"\x00\x00\xfe\xff", true, utf32.UTF32(utf32.BigEndian, utf32.ExpectBOM)},
+	{"\xff\xfe", true, unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM)},
+	{"\xfe\xff", true, unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM)},
+	{"<\x00\x00\x00", false, utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)},
+	{"{\x00\x00\x00", false, utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)},
+	{"[\x00\x00\x00", false, utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)},
+	{"\x00\x00\x00<", false, utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
+	{"\x00\x00\x00{", false, utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
+	{"\x00\x00\x00[", false, utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
+}
+
+// findWide tells an encoding of wide characters, nil if it is none.
+func findWide(head []byte) *wide {
+	if len(head) < 4 {
+		return nil
+	}
+	for i := range wides {
+		if w := &wides[i]; string(head[:len(w.start)]) == w.start {
+			return w
+		}
+	}
+	switch c, d := head[0], head[1]; {
+	case d == 0 && head[2] != 0 && head[3] == 0 && startsText(c):
+		return &wide{enc: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)}
+	case c == 0 && head[2] == 0 && head[3] != 0 && startsText(d):
+		return &wide{enc: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)}
+	}
+	return nil
+}
+
+func startsText(c byte) bool {
+	return c == '<' || c == '{' || c == '[' || c == '"' || isSpace(c)
+}
+
+func (wideFormat) open(w *walk, n *node) error {
+	wd := findWide(n.head())
+	const seg = "(utf-8)"
+	if err := w.enter(n, seg); err != nil {
+		return skipped(err)
+	}
+	c := child{segment: seg, name: n.item.Name, claimed: n.item.Claimed, ref: wd}
+	return w.unpack(n, c, corruptReader{transform.NewReader(newReader(n.item.Blob), wd.enc.NewDecoder())}, nil)
+}
+
+// pack implements packer.
+func (wideFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	k := n.kids[0]
+	wd, _ := k.ref.(*wide)
+	enc := transform.NewWriter(dst, wd.enc.NewEncoder())
+	if err := copyBlob(ctx, enc, k.current()); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// isUTF8 reports whether a head, which may be cut in the middle of a character, is UTF-8.
+func isUTF8(head []byte) bool {
+	for i := range min(utf8.UTFMax, len(head)+1) {
+		if utf8.Valid(head[:len(head)-i]) {
+			return true
+		}
+	}
+	return false
+}

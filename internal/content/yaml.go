@@ -1,0 +1,150 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"icapd/scan"
+)
+
+// yamlFormat is YAML, read line by line: names, scalars and comments are told by their marks, without a
+// document being built; so anchors and aliases cost nothing. The path is "/LINE", from 1.
+type yamlFormat struct{}
+
+// yamlPart is a piece of a line.
+type yamlPart struct {
+	kind       scan.FieldKind
+	start, end int
+	quote      byte
+}
+
+// yamlLine cuts a line into name, value and comment.
+func yamlLine(data []byte, start, end int) (parts []yamlPart) {
+	i := start
+	for i < end && (isSpace(data[i]) || (data[i] == '-' && i+1 < end && data[i+1] == ' ')) {
+		i++
+	}
+	for end > i && isSpace(data[end-1]) {
+		end--
+	}
+	if i >= end {
+		return nil
+	}
+	if data[i] == '#' {
+		return []yamlPart{{kind: scan.KindComment, start: i, end: end}}
+	}
+	if c := yamlColon(data[i:end]); c > 0 {
+		parts = append(parts, yamlScalar(data, scan.KindKey, i, i+c))
+		for i += c + 1; i < end && isSpace(data[i]); {
+			i++
+		}
+	}
+	if i < end {
+		parts = append(parts, yamlScalar(data, scan.KindString, i, end))
+	}
+	return parts
+}
+
+func yamlScalar(data []byte, kind scan.FieldKind, start, end int) yamlPart {
+	p := yamlPart{kind: kind, start: start, end: end}
+	if q := data[start]; (q == '"' || q == '\'') && end-start >= 2 && data[end-1] == q {
+		p.quote = q
+	}
+	return p
+}
+
+// yamlColon returns where the colon behind a name stands, 0 if the line has no name.
+func yamlColon(line []byte) int {
+	from := 0
+	if line[0] == '"' || line[0] == '\'' {
+		n := bytes.IndexByte(line[1:], line[0])
+		if n < 0 {
+			return 0
+		}
+		from = n + 2
+	}
+	for i := from; i < len(line); i++ {
+		if line[i] == ':' && (i+1 == len(line) || isSpace(line[i+1])) {
+			return i
+		}
+	}
+	return 0
+}
+
+func (yamlFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bool) error {
+	at := new(lineAt)
+	f := scan.Field{At: at}
+	for pos := 0; pos < len(d.data); {
+		*at++
+		if *at%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		next := lineEnd(d.data, pos)
+		for _, p := range yamlLine(d.data, pos, next) {
+			f.Kind, f.Value = p.kind, p.value(d.data)
+			f.Span = scan.Span{Start: int64(p.start), End: int64(p.end)}
+			if !yield(&f) {
+				return nil
+			}
+		}
+		pos = next
+	}
+	return nil
+}
+
+func (p *yamlPart) value(data []byte) []byte {
+	raw := data[p.start:p.end]
+	switch {
+	case p.quote == '"':
+		raw = raw[1 : len(raw)-1]
+		if bytes.IndexByte(raw, '\\') >= 0 && validEscapes(raw) {
+			raw, _ = appendUnquoted(nil, raw)
+		}
+	case p.quote == '\'':
+		raw = bytes.ReplaceAll(raw[1:len(raw)-1], []byte("''"), []byte("'"))
+	}
+	return raw
+}
+
+// validEscapes reports whether the escapes of a string are those of JSON, which YAML shares.
+func validEscapes(p []byte) bool {
+	for i := 0; i < len(p); i++ {
+		if p[i] != '\\' {
+			continue
+		}
+		n := escapeLen(p[i:])
+		if n == 0 {
+			return false
+		}
+		i += n - 1
+	}
+	return true
+}
+
+// edits implements fielder. New values are written as double-quoted scalars, comments as comments.
+func (yamlFormat) edits(_ context.Context, d doc, edits []scan.Edit) ([]patch, error) {
+	patches := oneLine(rawEdits(edits))
+	for i := range edits {
+		e := &edits[i]
+		switch {
+		case d.data[e.Span.Start] == '#':
+			if e.Op == scan.EditSet {
+				patches[i].with = append(scan.Bytes{'#', ' '}, bytes.TrimLeft(patches[i].with.(scan.Bytes), "#")...)
+			}
+		case e.Op == scan.EditSet:
+			patches[i].with = scan.Bytes(appendQuoted(nil, e.Value, nil))
+		default:
+			patches[i].with = scan.Bytes(`""`)
+		}
+	}
+	return patches, nil
+}
+
+// rawRange implements fielder.
+func (yamlFormat) rawRange(raw []byte, from, to int) (int, int) {
+	return jsonFormat{}.rawRange(raw, from, to)
+}
+
+// style implements fielder.
+func (yamlFormat) style(_ []byte, w io.Writer) io.Writer { return w }
