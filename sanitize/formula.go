@@ -21,6 +21,9 @@ func lookFormula(l *look) {
 	if len(l.low) > maxFormula {
 		return
 	}
+	if len(l.low) > 0 && l.low[0] == '\'' {
+		return // the mark of text
+	}
 	s := bytes.TrimLeft(l.low, " \t\r\n\"';,\x00")
 	lead := bytes.IndexByte([]byte("=+-@%|"), first(s)) >= 0
 	if !lead {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"icapd/scan"
+	"slices"
 )
 
 // Mode says what becomes of a field with a payload.
@@ -88,6 +89,10 @@ func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.F
 
 func (r *Rewriter) edit(it *scan.Item, f *scan.Field, fs []*scan.Finding) (edit scan.Edit, action string) {
 	edit.Span = f.Span
+	if f.Kind == scan.KindNumber && r.mode != ModeDrop { // text in a number's place would break who reads numbers
+		edit.Op = scan.EditNull
+		return edit, "nulled"
+	}
 	switch r.mode {
 	case ModeDrop:
 		edit.Op = scan.EditDrop
@@ -104,27 +109,22 @@ func (r *Rewriter) edit(it *scan.Item, f *scan.Field, fs []*scan.Finding) (edit 
 		for i := range fs {
 			classes[i] = fs[i].Class
 		}
-		if f.Kind == scan.KindKey && containsClass(classes, "protopoll") {
-			edit.Op = scan.EditDrop
-			return edit, "dropped"
-		}
 		fc := FieldContext{Message: it.Message, Kind: f.Kind, Type: it.Type, field: f}
 		value, action := r.engine.Defang(f.Value, fc, classes)
+		if f.Kind == scan.KindKey && (action == "replaced" || slices.Contains(classes, "protopoll")) {
+			edit.Op = scan.EditDrop // two placeholders in one object would be one name twice
+			return edit, "dropped"
+		}
 		edit.Value = value
 		return edit, action
 	case ModePlaceholder:
+		if f.Kind == scan.KindKey {
+			edit.Op = scan.EditDrop
+			return edit, "dropped"
+		}
 	}
 	edit.Value = placeholder(fs[0].Class)
 	return edit, "replaced"
-}
-
-func containsClass(list []string, class string) bool {
-	for _, c := range list {
-		if c == class {
-			return true
-		}
-	}
-	return false
 }
 
 // placeholder is what stands in the place of a payload. No rule matches it.
