@@ -150,8 +150,9 @@ type Clamd struct {
 
 // Hashes is lists of digests. No files: no engine.
 type Hashes struct {
-	Files []Source `yaml:"files"`
-	Allow []Source `yaml:"allow"`
+	Files     []Source `yaml:"files"`
+	Allow     []Source `yaml:"allow"`
+	WeakAllow bool     `yaml:"weak_allow"`
 }
 
 // Injection looks at fields. No rules: no engine.

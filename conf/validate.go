@@ -239,6 +239,9 @@ func (v *validator) engines(e *Engines) {
 	v.file("engines.yara.cache", string(e.Yara.Cache))
 	v.sources("engines.hashes.files", &e.Hashes.Files)
 	v.sources("engines.hashes.allow", &e.Hashes.Allow)
+	if i := slices.Index(e.Hashes.Allow, Builtin); i >= 0 {
+		v.bad(fmt.Sprintf("engines.hashes.allow[%d]", i), "there is no built-in list of what is good")
+	}
 	v.sources("engines.injection.rules", &e.Injection.Rules)
 	for i, a := range e.Clamd.Addresses {
 		key := fmt.Sprintf("engines.clamd.addresses[%d]", i)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"icapd/av/clamd"
+	"icapd/av/hashes"
 	"icapd/av/yara"
 	"icapd/cdr"
 	"icapd/cdr/kit"
@@ -74,13 +75,18 @@ func build(c *conf.Config, version string, changed func()) (*parts, error) {
 	return p, nil
 }
 
-// buildEngines makes those who look.
+// buildEngines makes those who look. Changed may be nil.
 func buildEngines(c *conf.Config, version string, changed func()) (*parts, error) {
+	if changed == nil {
+		changed = func() {}
+	}
 	p := &parts{config: c, version: version, changed: changed}
 	err := errors.Join(
 		p.addYara(&c.Engines.Yara),
 		p.addClamd(&c.Engines.Clamd),
+		p.addHashes(&c.Engines.Hashes),
 		p.addInjection(&c.Engines.Injection),
+		p.addUpstream(c.Engines.Upstream),
 	)
 	p.addCDR()
 	if err != nil {
@@ -139,6 +145,50 @@ func (p *parts) addClamd(c *conf.Clamd) error {
 	p.add(e)
 	p.closers = append(p.closers, e.Close)
 	return nil
+}
+
+func (p *parts) addHashes(c *conf.Hashes) error {
+	if len(c.Files)+len(c.Allow) == 0 {
+		return nil
+	}
+	deny, err := hashLists(c.Files)
+	if err != nil {
+		return err
+	}
+	allow, err := hashLists(c.Allow)
+	if err != nil {
+		return err
+	}
+	e, err := hashes.New(hashes.Options{Deny: deny, Allow: allow, WeakAllow: c.WeakAllow})
+	if err != nil {
+		return err
+	}
+	p.add(e)
+	return nil
+}
+
+func hashLists(list []conf.Source) ([]hashes.Source, error) {
+	var out []hashes.Source
+	for _, s := range list {
+		if s != conf.Builtin {
+			out = append(out, hashes.Source{Name: string(s)})
+			continue
+		}
+		builtin, err := hashes.Files(signatures.Hashes())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, builtin...)
+	}
+	return out, nil
+}
+
+// addUpstream refuses what this build cannot do: an engine that somebody counts on must not be missing quietly.
+func (p *parts) addUpstream(list []conf.Upstream) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: this build cannot ask other ICAP servers", p.config.At("engines.upstream"))
 }
 
 func (p *parts) addInjection(c *conf.Injection) error {
@@ -244,6 +294,9 @@ func (p *parts) detail(e scan.Engine) string {
 		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
 	case *sanitize.Engine:
 		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
+	case *hashes.Engine:
+		deny, allow := e.Count()
+		return fmt.Sprintf(" (%d bad, %d good)", deny, allow)
 	}
 	return ""
 }

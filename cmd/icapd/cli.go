@@ -2,14 +2,18 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"icapd/conf"
 	"io"
 	"io/fs"
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -92,6 +96,14 @@ that a proxy shows it, makes them safe or blocks them, and says why.`,
 func (c *cli) configFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&c.conf.File, "config", "c", "", "configuration `FILE`; without one, the embedded defaults")
 	cmd.Flags().StringArrayVar(&c.conf.Sets, "set", nil, "set one key of the configuration, `KEY=VALUE`; may be repeated")
+}
+
+// interruptible is a context that ends when somebody wants the command to stop: what it was about to write is then
+// left out, not left half. A second signal ends the process.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // fail is an error of usage, configuration, input or output.

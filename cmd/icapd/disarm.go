@@ -41,7 +41,9 @@ Exit codes: 0 all written; 1 something refused; 2 usage, configuration or I/O er
 			if d.out == "" {
 				return fail("disarm: where to? -o OUT")
 			}
-			return d.run(context.Background(), args[0])
+			ctx, stop := interruptible()
+			defer stop()
+			return d.run(ctx, args[0])
 		},
 	}
 	c.configFlags(cmd)
@@ -110,6 +112,9 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 			out = filepath.Join(d.out, rel)
 		}
 		code = max(code, d.one(ctx, file, out))
+		if ctx.Err() != nil {
+			return fail("interrupted")
+		}
 	}
 	if code == exitOK {
 		return nil
@@ -183,7 +188,7 @@ func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord
 	case policy.Unknown, policy.Block:
 		return nil
 	}
-	sum, err := d.write(out, blob)
+	sum, err := d.write(ctx, out, blob)
 	r.Output = &side{Type: mediaType, Size: blob.Size(), SHA256: sum}
 	return err
 }
@@ -202,7 +207,7 @@ func eager(p *policy.Profile) *policy.Profile {
 }
 
 // write writes the bytes to the file, which appears when it is complete, and returns their digest.
-func (d *disarmer) write(out string, blob scan.Blob) (string, error) {
+func (d *disarmer) write(ctx context.Context, out string, blob scan.Blob) (string, error) {
 	digest := sha256.New()
 	src := io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), digest)
 	if out == stdin {
@@ -218,6 +223,9 @@ func (d *disarmer) write(out string, blob scan.Blob) (string, error) {
 	}
 	defer f.abandon()
 	if _, err := io.Copy(f, src); err != nil {
+		return "", err
+	}
+	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(digest.Sum(nil)), f.commit()

@@ -183,7 +183,8 @@ Exit codes: 0 all allowed; 1 something blocked or rewritten; 2 usage, configurat
   icapd scan --json downloads/ | jq 'select(.action != "allow")'
   icapd scan --eval labelled.jsonl --misses wrong.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := context.Background()
+			ctx, stop := interruptible()
+			defer stop()
 			if s.eval != "" {
 				if len(args) > 0 {
 					return fail("scan: --eval takes no further files")
@@ -240,6 +241,9 @@ func (s *scanner) run(ctx context.Context, args []string) error {
 			worst(exitError)
 		} else if out.Action != policy.Allow.String() {
 			worst(exitFound)
+		}
+		if ctx.Err() != nil {
+			return fail("interrupted")
 		}
 		if err := s.report(&out.record); err != nil {
 			return failWith(err)
