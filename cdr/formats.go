@@ -3,6 +3,7 @@ package cdr
 import (
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
+	"icapd/cdr/markup"
 	"icapd/cdr/rtf"
 	"icapd/cdr/text"
 	"slices"
@@ -12,6 +13,7 @@ import (
 func Formats() []kit.Format {
 	return slices.Concat(
 		image.Formats(),
+		markup.Formats(),
 		text.Formats(),
 		[]kit.Format{rtf.Format{}},
 	)

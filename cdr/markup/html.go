@@ -1,0 +1,415 @@
+package markup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"icapd/cdr/kit"
+)
+
+// HTML is the kit.Format for HTML and XHTML. It reads tokens as browsers do (WHATWG HTML, section 13.2.5). Elements
+// in which other rules of reading hold (foreign content, raw text other than style and title) are left out, so that
+// no reader finds in the output what this one did not.
+type HTML struct{}
+
+// Types implements kit.Format.
+func (HTML) Types() []string { return []string{"text/html", "application/xhtml+xml"} }
+
+// Disarm implements kit.Handler.
+func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	data, back, err := htmlText(doc.Data)
+	if err != nil {
+		return kit.Result{}, err
+	}
+	w := htmlWalk{job: job, in: data, mail: strings.HasPrefix(doc.Path, "mail:")}
+	if bytes.IndexByte(data, 0) >= 0 { // some readers skip it, also in the middle of a name
+		w.in = bytes.ReplaceAll(data, []byte{0}, nil)
+		w.remove(vectorNUL, "document")
+	}
+	if err := w.run(ctx); err != nil {
+		return kit.Result{}, err
+	}
+	if !w.changed {
+		return kit.Result{}, nil
+	}
+	return kit.Result{Data: back(w.out)}, nil
+}
+
+// htmlText returns UTF-16 as UTF-8, and the way back.
+func htmlText(data []byte) (text []byte, back func([]byte) []byte, err error) {
+	if !bytes.HasPrefix(data, []byte{0xff, 0xfe}) && !bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return data, func(b []byte) []byte { return b }, nil
+	}
+	if len(data)%2 != 0 {
+		return nil, nil, kit.Corrupt("UTF-16 of an odd number of bytes")
+	}
+	little := data[0] == 0xff
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i < len(data); i += 2 {
+		lo, hi := data[i], data[i+1]
+		if !little {
+			lo, hi = hi, lo
+		}
+		units = append(units, uint16(lo)|uint16(hi)<<8)
+	}
+	return []byte(string(utf16.Decode(units))), func(b []byte) []byte {
+		out := []byte{data[0], data[1]}
+		for _, u := range utf16.Encode([]rune(string(b))) {
+			if little {
+				out = append(out, byte(u), byte(u>>8))
+			} else {
+				out = append(out, byte(u>>8), byte(u))
+			}
+		}
+		return out
+	}, nil
+}
+
+type htmlWalk struct {
+	job     *kit.Job
+	in, out []byte
+	mail    bool // part of a mail: pictures are not fetched
+	changed bool
+
+	skip      string // name of the element that is left out with its content, "" if none is
+	skipDepth int    // how many elements of that name are open
+	style     bool   // the next text is a style sheet
+}
+
+func (w *htmlWalk) remove(vector, where string) {
+	w.changed = true
+	w.job.Removed(vector, where, kit.ActionRemoved, "")
+}
+
+func (w *htmlWalk) run(ctx context.Context) error {
+	z := html.NewTokenizer(bytes.NewReader(w.in))
+	w.out = make([]byte, 0, len(w.in))
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			if err := z.Err(); !errors.Is(err, io.EOF) {
+				return kit.Corrupt("HTML: %w", err)
+			}
+			if raw := z.Raw(); len(raw) > 0 { // an open tag at the end is nothing to a browser
+				w.remove(vectorComment, "unfinished tag")
+			}
+			return nil
+		}
+		w.token(kind, z)
+	}
+}
+
+func (w *htmlWalk) token(kind html.TokenType, z *html.Tokenizer) {
+	raw := bytes.Clone(z.Raw()) // reading the parts of a token changes it
+	if w.skip != "" {
+		w.skipped(kind, z)
+		return
+	}
+	switch kind {
+	case html.TextToken:
+		w.text(raw)
+	case html.StartTagToken, html.SelfClosingTagToken:
+		w.style = false
+		w.tag(kind, z, raw)
+	case html.EndTagToken:
+		w.style = false
+		w.endTag(z, raw)
+	case html.CommentToken:
+		w.comment(raw)
+	case html.DoctypeToken:
+		w.out = append(w.out, raw...)
+	case html.ErrorToken:
+	}
+}
+
+// skipped waits for the end of the element that is left out.
+func (w *htmlWalk) skipped(kind html.TokenType, z *html.Tokenizer) {
+	if kind != html.StartTagToken && kind != html.EndTagToken {
+		return
+	}
+	name, _ := z.TagName()
+	if string(name) != w.skip {
+		return
+	}
+	if kind == html.StartTagToken {
+		w.skipDepth++
+		return
+	}
+	if w.skipDepth--; w.skipDepth <= 0 {
+		w.skip = ""
+	}
+}
+
+// text copies text; that of a style sheet is cleaned.
+func (w *htmlWalk) text(raw []byte) {
+	if !w.style {
+		w.out = append(w.out, raw...)
+		return
+	}
+	w.style = false
+	css := string(raw)
+	if strings.Contains(css, "<!") || conditional.MatchString(css) { // the old way to hide style from older browsers
+		trimmed := strings.NewReplacer("<!--", "", "-->", "", "<!", "").Replace(css)
+		if conditional.MatchString(css) || strings.Contains(trimmed, "<!") {
+			css = trimmed
+			w.remove(vectorConditional, "<style>")
+		}
+	}
+	clean, changed := cleanCSS(css)
+	if changed {
+		w.remove(vectorStyle, "<style>")
+		clean = strings.ReplaceAll(clean, "</", `<\/`)
+	}
+	w.out = append(w.out, clean...)
+}
+
+var conditional = regexp.MustCompile(`(?i)<!--\s*\[if|<!\s*\[(?:if|endif)|\[endif\]\s*-->`)
+
+// comment keeps what every reader takes for a comment and nothing else.
+func (w *htmlWalk) comment(raw []byte) {
+	body, opened := bytes.CutPrefix(raw, []byte("<!--"))
+	body, closed := bytes.CutSuffix(body, []byte("-->"))
+	switch {
+	case conditional.Match(raw) || bytes.HasPrefix(raw, []byte("<![")):
+		w.remove(vectorConditional, "comment")
+	case bytes.HasPrefix(raw, []byte("<?xml ")) && len(w.out) == 0:
+		w.out = append(w.out, raw...)
+	case bytes.HasPrefix(raw, []byte("<?")):
+		w.remove(vectorInstruction, "<?")
+	case !opened || !closed || bytes.ContainsAny(body, "<>") || bytes.Contains(body, []byte("--")) || bytes.HasPrefix(body, []byte("-")):
+		w.remove(vectorComment, "comment")
+	default:
+		w.out = append(w.out, raw...)
+	}
+}
+
+// htmlGone are elements that go with all that is inside of them.
+var htmlGone = map[string]string{
+	"script": vectorScript, "iframe": vectorFrame, "template": vectorRaw, "noscript": vectorRaw, "xmp": vectorRaw,
+	"plaintext": vectorRaw, "noembed": vectorRaw, "noframes": vectorRaw, "svg": vectorForeign, "math": vectorForeign,
+	"xml": vectorForeign, "portal": vectorFrame, "fencedframe": vectorFrame, "listing": vectorRaw, "comment": vectorRaw,
+}
+
+// htmlUnwrapped are elements that go, while what is inside of them stays.
+var htmlUnwrapped = map[string]string{
+	"object": vectorObject, "applet": vectorObject, "embed": vectorObject, "param": vectorObject, "frame": vectorFrame,
+	"frameset": vectorFrame, "base": vectorBase, "link": vectorImport, "bgsound": vectorFetch, "layer": vectorFrame,
+	"ilayer": vectorFrame, "keygen": vectorForm, "isindex": vectorForm, "basefont": "", "command": vectorScript,
+	"event-source": vectorFetch, "import": vectorImport,
+}
+
+func (w *htmlWalk) endTag(z *html.Tokenizer, raw []byte) {
+	nameBytes, more := z.TagName()
+	name := string(nameBytes)
+	switch {
+	case htmlGone[name] != "" || htmlUnwrapped[name] != "":
+		return // its start went, too, and was reported
+	case name == "form":
+		w.out = append(w.out, "</div>"...)
+	case more || !plainTag(raw):
+		w.out = append(w.out, "</"+name+">"...)
+		w.remove(vectorUnknown, "</"+name+">")
+	default:
+		w.out = append(w.out, raw...)
+	}
+}
+
+// plainTag reports whether a tag looks the same to every reader.
+func plainTag(raw []byte) bool {
+	return bytes.IndexByte(raw[1:], '<') < 0 && bytes.IndexByte(raw, '`') < 0
+}
+
+func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
+	nameBytes, more := z.TagName()
+	name := string(nameBytes)
+	var attrs []html.Attribute
+	for more && len(attrs) < 1000 {
+		var k, v []byte
+		k, v, more = z.TagAttr()
+		attrs = append(attrs, html.Attribute{Key: string(k), Val: string(v)})
+	}
+	if vector, gone := htmlGone[name]; gone {
+		w.remove(vector, "<"+name+">")
+		if name == "plaintext" || kind == html.StartTagToken {
+			w.skip, w.skipDepth = name, 1
+		}
+		return
+	}
+	if vector := w.elementVector(name, attrs); vector != "" {
+		w.remove(vector, "<"+name+">")
+		return
+	}
+	w.style = name == "style" && kind == html.StartTagToken
+	kept, changed := w.attributes(name, attrs)
+	out := name
+	if name == "form" { // the fields stay to be seen
+		out, changed = "div", true
+		w.remove(vectorForm, "<form>")
+	}
+	if !changed && !more && plainTag(raw) && !odd(name) {
+		w.out = append(w.out, raw...)
+		return
+	}
+	w.changed = true
+	w.out = append(w.out, '<')
+	w.out = append(w.out, safeName(out)...)
+	for _, a := range kept {
+		w.out = append(w.out, " "+safeName(a.Key)+`="`+strings.ReplaceAll(html.EscapeString(a.Val), "`", "&#96;")+`"`...)
+	}
+	if kind == html.SelfClosingTagToken {
+		w.out = append(w.out, " /"...)
+	}
+	w.out = append(w.out, '>')
+}
+
+// odd reports whether an element's name has characters that readers disagree about.
+func odd(name string) bool { return safeName(name) != name }
+
+func safeName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_', r == ':', r == '.', r > 0x7f:
+			return r
+		}
+		return 'x'
+	}, name)
+}
+
+// elementVector says why an element must go while its content stays, "" if it does not.
+func (w *htmlWalk) elementVector(name string, attrs []html.Attribute) string {
+	if name == "meta" {
+		for _, a := range attrs {
+			if a.Key != "http-equiv" {
+				continue
+			}
+			switch strings.ToLower(strings.TrimSpace(a.Val)) {
+			case "refresh", "set-cookie", "link", "pics-label", "page-enter", "page-exit", "content-security-policy":
+				return vectorNavigate
+			}
+		}
+		return ""
+	}
+	return htmlUnwrapped[name]
+}
+
+// attributes returns those that stay, and whether any had to change.
+func (w *htmlWalk) attributes(element string, attrs []html.Attribute) (kept []html.Attribute, changed bool) {
+	for _, a := range attrs {
+		vector, repair := w.attribute(element, &a)
+		switch {
+		case vector == "":
+			kept = append(kept, a)
+			continue
+		case repair != "":
+			kept = append(kept, html.Attribute{Key: a.Key, Val: repair})
+		}
+		changed = true
+		w.remove(vector, "<"+element+"> "+a.Key)
+	}
+	return kept, changed
+}
+
+// attribute says why an attribute must go, "" if it stays, and what takes its place.
+func (w *htmlWalk) attribute(element string, a *html.Attribute) (vector, repair string) {
+	key := a.Key[strings.LastIndexByte(a.Key, ':')+1:]
+	switch {
+	case strings.HasPrefix(key, "on") && len(key) > 2:
+		return vectorHandler, ""
+	case odd(a.Key):
+		return vectorUnknown, ""
+	case key == "style":
+		if clean, changed := cleanCSS(a.Val); changed {
+			return vectorStyle, clean
+		}
+		return "", ""
+	case key == "srcdoc", key == "formaction", key == "action", key == "ping", key == "manifest", key == "datasrc",
+		key == "dynsrc", key == "lowsrc", key == "codebase", key == "classid", key == "archive", key == "attributionsrc":
+		if a.Val == "" {
+			return "", ""
+		}
+		return gone[key], ""
+	case key == "srcset" || key == "imagesrcset":
+		return w.sourceSet(element, a.Val), ""
+	case addresses[key]:
+		return w.address(element, key, a.Val), ""
+	}
+	return "", ""
+}
+
+var gone = map[string]string{
+	"srcdoc": vectorFrame, "formaction": vectorForm, "action": vectorForm, "ping": vectorFetch, "manifest": vectorFetch,
+	"datasrc": vectorFetch, "dynsrc": vectorFetch, "lowsrc": vectorFetch, "codebase": vectorObject, "classid": vectorObject,
+	"archive": vectorObject, "attributionsrc": vectorFetch,
+}
+
+// addresses are attributes whose value is followed or fetched.
+var addresses = map[string]bool{
+	"href": true, "src": true, "data": true, "background": true, "poster": true, "cite": true, "longdesc": true,
+	"usemap": true, "profile": true, "icon": true, "to": true, "from": true, "values": true, "xmlns": false,
+}
+
+// address judges where an attribute of this element leads.
+func (w *htmlWalk) address(element, key, value string) string {
+	switch kind := kindOf(value); kind {
+	case urlLocal:
+	case urlRelative, urlMessage:
+	case urlRaster:
+		if element != "img" && element != "input" && key != "background" && element != "image" {
+			return vectorData
+		}
+	case urlWeb:
+		return w.remote(element, key)
+	case urlData:
+		return vectorData
+	case urlOther:
+		if key == "to" || key == "from" || key == "values" {
+			if !strings.Contains(foldURL(value), "script:") {
+				return ""
+			}
+		}
+		return vectorLink
+	}
+	return ""
+}
+
+// remote judges what is fetched from elsewhere: links wait for a click, and pictures are the operator's choice.
+func (w *htmlWalk) remote(element, key string) string {
+	switch atom.Lookup([]byte(element)) {
+	case atom.A, atom.Area, atom.Blockquote, atom.Q, atom.Del, atom.Ins:
+		return ""
+	case atom.Img, atom.Image:
+		c := w.job.Switches.RemoteImages
+		if key == "src" && (c == kit.ChoiceAllow || c == kit.ChoiceDefault && !w.mail) {
+			return ""
+		}
+	}
+	if key == "cite" || key == "longdesc" || key == "profile" {
+		return ""
+	}
+	return vectorFetch
+}
+
+// sourceSet judges a list of pictures by its worst.
+func (w *htmlWalk) sourceSet(element, value string) string {
+	for candidate := range strings.SplitSeq(value, ",") {
+		target, _, _ := strings.Cut(strings.TrimSpace(candidate), " ")
+		if strings.HasPrefix(foldURL(target), "data:") { // a comma is part of it: the list cannot be taken apart
+			return vectorData
+		}
+		if vector := w.address(element, "src", target); vector != "" {
+			return vector
+		}
+	}
+	return ""
+}

@@ -1,0 +1,188 @@
+package markup
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"icapd/cdr/kit"
+)
+
+const canary = "canary7f1e55"
+
+func run(tb testing.TB, f kit.Format, in string) (string, *kit.Job, error) {
+	tb.Helper()
+	job := kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil)
+	r, err := f.Disarm(tb.Context(), job, kit.Document{Data: []byte(in)})
+	return string(r.Data), job, err
+}
+
+func TestCleanStaysAsItIs(t *testing.T) {
+	for _, doc := range []string{
+		"<!DOCTYPE html>\n<html><head><title>a < b</title><STYLE>p{color:red;background:url(#x)}</STYLE></head><body class=x><p style='color: red'>Hé <a href=https://a.test>x</a><img src='a.png' alt=\"q\"><br/><!-- note --></body></html>",
+		`<a href="/relative">x</a><a href="#x">y</a><img src="data:image/png;base64,AAAA"><input value="1"><textarea><b></textarea>`,
+	} {
+		if out, job, err := run(t, HTML{}, doc); err != nil || out != "" {
+			t.Errorf("HTML: %v %v\n%s", err, job.Removals(), out)
+		}
+	}
+	for _, doc := range []string{
+		"\ufeff<?xml version=\"1.0\"?>\n<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd\">\n<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\"><style>.a{fill:url(#g)}</style><use xlink:href='#a'/><a href=\"https://a.test\"><text>x &amp; y</text></a><animate attributeName=\"x\" to=\"1;2\"/><image href=\"data:image/png;base64,AAAA\"/></svg>\n",
+	} {
+		if out, job, err := run(t, SVG{}, doc); err != nil || out != "" {
+			t.Errorf("SVG: %v %v\n%s", err, job.Removals(), out)
+		}
+	}
+}
+
+// Whatever carries the canary is gone, and the words around it are not.
+func TestHTMLCanaries(t *testing.T) {
+	for _, active := range []string{
+		"<script>CANARY</script>", "<SCRIPT src=CANARY></SCRIPT >", "<script/x>CANARY</script>", "<scr\x00ipt>CANARY</script>", "<img src=x onerror=CANARY>",
+		"<b oNcLiCk = 'CANARY'>b</b>", "<a href=javascript:CANARY>x</a>", "<a href='JaVa&#x9;ScRiPt:CANARY'>x</a>", "<a href='&#1;javascript:CANARY'>x</a>",
+		"<a href=vbscript:CANARY>x</a>", "<a href='data:text/html,CANARY'>x</a>", "<img src='data:image/svg+xml,CANARY'>", "<iframe src=CANARY></iframe>",
+		"<iframe srcdoc='CANARY'></iframe>", "<frameset><frame src=CANARY></frameset>", "<object data=CANARY></object>", "<embed src=CANARY>",
+		"<applet code=CANARY></applet>", "<base href=//CANARY>", "<meta http-equiv=refresh content='0;CANARY'>", "<META HTTP-EQUIV=Set-Cookie content=CANARY>",
+		"<link rel=stylesheet href=CANARY>", "<link rel=import href=CANARY>", "<form action=//CANARY>", "<button formaction=javascript:CANARY>b</button>",
+		"<svg onload=CANARY></svg>", "<svg><script>CANARY</script></svg>", "<math><mi xlink:href='javascript:CANARY'></math>", "<template><img onerror=CANARY></template>",
+		"<noscript><p title='</noscript><img onerror=CANARY>'></noscript>", "<xmp>CANARY</xmp>", "<noembed>CANARY</noembed>", "<!--[if IE]>CANARY<![endif]-->", "<![if IE]>x<![endif]><!-- > CANARY -->",
+		"<style>@import 'CANARY';</style>", "<style>p{background:url(//CANARY)}</style>", "<style>p{x:expression(CANARY)}</style>", "<style>p{-moz-binding:url(CANARY)}</style>", `<style>p{b:u\72l(//CANARY)}</style>`,
+		"<p style='background:url(//CANARY)'>x</p>", "<p style='width:e/**/xpression(1);background:url(//CANARY)'>x</p>", `<p style="b:\75rl(//CANARY)">x</p>`,
+		"<body background=//CANARY>", "<video src=//CANARY></video>", "<input type=image src=//CANARY>", "<table background=https://CANARY></table>", "<img srcset='javascript:CANARY 1x'>",
+		"<?import CANARY?>", "<a ping=//CANARY href=#>x</a>", "<html manifest=//CANARY>", "<svg><style><img src=x onerror=CANARY></style></svg>", "<a href=file:///CANARY>x</a>",
+		"<img src=x` `onerror=CANARY>", "<x/onclick=CANARY>y", "<p title=\"a\"onclick=CANARY>z</p>",
+		"<unfinished onclick=CANARY",
+	} {
+		in := "<p>before</p>" + strings.ReplaceAll(active, "CANARY", canary)
+		if !strings.HasPrefix(active, "<unfinished") {
+			in += "<p>after</p>"
+		}
+		out, job, err := run(t, HTML{}, in)
+		if err != nil || out == "" || strings.Contains(out, canary) || len(job.Removals()) == 0 {
+			t.Errorf("%s: %v\n%s", active, err, out)
+			continue
+		}
+		if !strings.Contains(out, "before") || strings.Contains(in, "<p>after") && !strings.Contains(out, "after") {
+			t.Errorf("%s took more along than it should:\n%s", active, out)
+		}
+		if again, _, err := run(t, HTML{}, out); err != nil || again != "" {
+			t.Errorf("%s: a second pass made\n%s\nof\n%s (%v)", active, again, out, err)
+		}
+	}
+}
+
+func TestSVGCanaries(t *testing.T) {
+	for _, active := range []string{
+		"<script>CANARY</script>", "<s:script xmlns:s='http://www.w3.org/2000/svg'>CANARY</s:script>", "<g onload='CANARY'/>", "<foreignObject><b>CANARY</b></foreignObject>",
+		"<a xlink:href='javascript:CANARY'>x</a>", "<a href='java&#10;script:CANARY'>x</a>", "<use href='//CANARY#x'/>", "<image href='http://CANARY/x.png'/>", "<image href='CANARY.png'/>",
+		"<image href='data:image/svg+xml;base64,CANARY'/>", "<feImage href='http://CANARY'/>", "<style>@import url(CANARY);</style>", "<style><![CDATA[p{fill:url(http://CANARY)}]]></style>",
+		"<style>p{fill:u&#x72;l(//CANARY)}</style>", "<rect fill='url(http://CANARY)'/>", "<rect style='fill:url(//CANARY)'/>", "<animate attributeName='href' to='CANARY'/>",
+		"<set attributeName='onclick' to='CANARY'/>", "<animate attributeName='x' values='javascript:CANARY'/>", "<handler>CANARY</handler>", "<?xml-stylesheet href='CANARY'?>",
+		"<g xml:base='http://CANARY'/>", "<iframe src='CANARY'/>", "<html><b>CANARY</b></html>", "<style><x>@import 'CANARY'</x></style>", "<audio src='CANARY'/>",
+	} {
+		in := `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"><text>before</text>` + strings.ReplaceAll(active, "CANARY", canary) + `<text>after</text></svg>`
+		out, job, err := run(t, SVG{}, in)
+		if err != nil || out == "" || strings.Contains(out, canary) || len(job.Removals()) == 0 {
+			t.Errorf("%s: %v\n%s", active, err, out)
+			continue
+		}
+		if !strings.Contains(out, "before") || !strings.Contains(out, "after") {
+			t.Errorf("%s took more along than it should:\n%s", active, out)
+		}
+		if again, _, err := run(t, SVG{}, out); err != nil || again != "" {
+			t.Errorf("%s: a second pass made\n%s\nof\n%s (%v)", active, again, out, err)
+		}
+	}
+	in := `<!DOCTYPE svg [<!ENTITY x "` + canary + `">]><svg/>`
+	if out, _, err := run(t, SVG{}, in); err != nil || out != "<svg/>" {
+		t.Errorf("%q, %v", out, err)
+	}
+	packed := string(pack([]byte("<svg><script>" + canary + "</script></svg>")))
+	out, _, err := run(t, SVG{}, packed)
+	if err != nil || out == "" {
+		t.Fatal(err)
+	}
+	if plain, err := unpack(kit.NewJob(0, kit.Switches{}, kit.Limits{}, nil), []byte(out)); err != nil || string(plain) != "<svg></svg>" {
+		t.Errorf("%s, %v", plain, err)
+	}
+}
+
+// What a full parser makes of the output has nothing active in it, whatever the input was.
+func FuzzHTML(f *testing.F) {
+	for _, s := range []string{"<svg><style><img src=x onerror=1>", "<p style=a:url(x)>", "<!--><script>-->", "<a href='java\nscript:1'>", "<form><math><mtext></form><form><mglyph><style></math><img src onerror=1>", "<title></title><img onerror=1>"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		before := bytes.Clone(in)
+		out, job, err := run(t, HTML{}, string(in))
+		if !bytes.Equal(before, in) {
+			t.Fatal("the input was written to")
+		}
+		if err != nil {
+			return
+		}
+		if len(job.Removals()) == 0 {
+			out = string(in)
+		} else if again, _, err := run(t, HTML{}, out); err != nil || again != "" && again != out {
+			if third, _, _ := run(t, HTML{}, again); third != "" && third != again {
+				t.Fatalf("does not come to rest: %q %q %q", in, out, again)
+			}
+		}
+		root, err := html.Parse(strings.NewReader(out))
+		if err != nil {
+			return
+		}
+		for n := range root.Descendants() {
+			if n.Type == html.ElementNode && (htmlGone[n.Data] != "" || htmlUnwrapped[n.Data] != "" && n.Data != "frameset") {
+				t.Fatalf("<%s> is in what a browser makes of %q", n.Data, out)
+			}
+			for _, a := range n.Attr {
+				if strings.HasPrefix(a.Key, "on") && len(a.Key) > 2 {
+					t.Fatalf("%s is in what a browser makes of %q", a.Key, out)
+				}
+			}
+		}
+	})
+}
+
+func FuzzSVG(f *testing.F) {
+	f.Add([]byte(`<svg><style>@import "x"</style><a href="javascript:1" onclick="2"/></svg>`))
+	f.Add([]byte(`<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a "b">]><svg><x><script/></x></svg>`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, _, err := run(t, SVG{}, string(in))
+		if err != nil || out == "" {
+			return
+		}
+		again, _, err := run(t, SVG{}, out)
+		if err != nil {
+			t.Fatalf("the output %q of %q is not read: %v", out, in, err)
+		}
+		if again != "" {
+			if third, _, err := run(t, SVG{}, again); err != nil || third != "" && third != again {
+				t.Fatalf("does not come to rest: %q %q %q", in, out, again)
+			}
+		}
+	})
+}
+
+func FuzzCSS(f *testing.F) {
+	f.Add(`@im\70ort "x"; a{b:url( "javascript:x" )}/*`)
+	f.Fuzz(func(t *testing.T, css string) {
+		clean, _ := cleanCSS(css)
+		if plain := plainCSS(clean); cssActive.MatchString(plain) {
+			t.Fatalf("%q is left of %q", clean, css)
+		}
+	})
+}
+
+func BenchmarkHTML(b *testing.B) {
+	doc := "<html><body>" + strings.Repeat(`<p class="a" style="color:red">Some text with a <a href="https://a.test/x">link</a> in it.</p>`+"\n", 5000)
+	b.SetBytes(int64(len(doc)))
+	for b.Loop() {
+		if _, _, err := run(b, HTML{}, doc); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
