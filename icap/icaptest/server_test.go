@@ -1,0 +1,236 @@
+package icaptest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"icapd/icap"
+	"math/big"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve starts a server on the listener and ends it with the test. The server that is under test must leave
+// no goroutine.
+func serve(t *testing.T, s *icap.Server, l net.Listener) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-done; !errors.Is(err, icap.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	})
+}
+
+// newServer returns a server of the fixtures that reports panics and lost answers to the test.
+func newServer(t *testing.T) *icap.Server {
+	t.Helper()
+	return &icap.Server{
+		Handler: Fixtures(),
+		ErrorLog: func(e icap.Event) {
+			if e.Kind == icap.EventPanic || e.Kind == icap.EventHandler {
+				t.Errorf("event %v: %v\n%s", e.Kind, e.Err, e.Stack)
+			}
+		},
+	}
+}
+
+// fixtureTarget leaves trailers to TestServerTrailers.
+func fixtureTarget(addr string) Target {
+	target := FixtureTarget(addr)
+	delete(target.Fixtures, "trailer")
+	return target
+}
+
+// openDefects are cases that package icap is known to fail: it writes the ICAP trailer into the chunked body,
+// and leaves "Allow: trailers" out of the answer. A case that passes must go from this list.
+var openDefects = []string{
+	"answers/40a-trailer", "answers/40b-trailer-after-100", "answers/41c-no-trailer-on-100", "squid/19-trailer",
+}
+
+// TestServerTrailers plays the cases about trailers.
+func TestServerTrailers(t *testing.T) {
+	l := listen(t, "tcp", "127.0.0.1:0")
+	serve(t, newServer(t), l)
+	cases, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases = slices.DeleteFunc(cases, func(c Case) bool { return !slices.Contains(c.Needs, "trailer") })
+	target := FixtureTarget(l.Addr().String())
+	target.Timeout = time.Second
+	results := Run(t.Context(), target, cases)
+	for i := range results {
+		r := &results[i]
+		want := Passed
+		if slices.Contains(openDefects, r.ID) {
+			want = Failed
+		}
+		if r.Outcome != want {
+			t.Errorf("%s: %v, want %v: %s\n%s", r.ID, r.Outcome, want, r.Detail, strings.Join(r.Dialogue, "\n"))
+		}
+	}
+	if len(results) <= len(openDefects) {
+		t.Errorf("%d cases only", len(results))
+	}
+}
+
+// TestServer plays everything but overload, time-outs and shutdown.
+func TestServer(t *testing.T) {
+	certs := newCertificates(t)
+	s := newServer(t)
+	plain, secure := listen(t, "tcp", "127.0.0.1:0"), listen(t, "tcp", "127.0.0.1:0")
+	serve(t, s, plain)
+	m := newServer(t)
+	serve(t, m, tls.NewListener(secure, certs.server))
+	target := fixtureTarget(plain.Addr().String())
+	target.MTLS = &MTLS{Addr: secure.Addr().String(), Good: certs.good, Bad: certs.bad}
+	target.Parallel = 4
+	RunT(t, target)
+}
+
+// TestServerTLS plays the same over TLS, where segments, FIN and half-close are other things.
+func TestServerTLS(t *testing.T) {
+	certs := newCertificates(t)
+	l := listen(t, "tcp", "127.0.0.1:0")
+	serve(t, newServer(t), tls.NewListener(l, certs.server))
+	target := fixtureTarget(l.Addr().String())
+	target.TLS, target.Parallel = certs.good, 4
+	RunT(t, target)
+}
+
+// TestServerUnix plays the same over a unix socket.
+func TestServerUnix(t *testing.T) {
+	l := listen(t, "unix", filepath.Join(t.TempDir(), "s"))
+	serve(t, newServer(t), l)
+	target := fixtureTarget(l.Addr().String())
+	target.Network, target.Parallel = "unix", 4
+	RunT(t, target)
+}
+
+// TestServerTimeouts plays the cases about time-outs on a server with short ones.
+func TestServerTimeouts(t *testing.T) {
+	s := newServer(t)
+	s.IdleTimeout, s.HeadTimeout = 400*time.Millisecond, 600*time.Millisecond
+	l := listen(t, "tcp", "127.0.0.1:0")
+	serve(t, s, l)
+	RunT(t, Target{
+		Addr: l.Addr().String(), Respmod: "/respmod",
+		IdleTimeout: s.IdleTimeout, HeaderTimeout: s.HeadTimeout,
+	}, IdleTimeout, HeaderTimeout)
+}
+
+// TestServerOverload plays the cases about overload.
+func TestServerOverload(t *testing.T) {
+	s := newServer(t)
+	s.MaxInFlight, s.MaxQueue, s.QueueTimeout = 1, 1, 200*time.Millisecond
+	l := listen(t, "tcp", "127.0.0.1:0")
+	serve(t, s, l)
+	RunT(t, Target{Addr: l.Addr().String(), Fixtures: map[string]string{"overload": "/overload"}}, "overload")
+}
+
+// TestServerShutdown plays the case that ends the server.
+func TestServerShutdown(t *testing.T) {
+	s := newServer(t)
+	l := listen(t, "tcp", "127.0.0.1:0")
+	serve(t, s, l)
+	down := make(chan error, 1)
+	target := FixtureTarget(l.Addr().String())
+	target.Hooks = map[string]func(context.Context) error{
+		Shutdown: func(context.Context) error {
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+				defer cancel()
+				down <- s.Shutdown(ctx)
+			}()
+			time.Sleep(50 * time.Millisecond) // until it has begun
+			return nil
+		},
+	}
+	RunT(t, target, Shutdown)
+	if err := <-down; err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+}
+
+type certificates struct{ server, good, bad *tls.Config }
+
+// newCertificates makes an authority, a server's and a client's certificate, and a client's certificate by
+// another authority.
+func newCertificates(t *testing.T) certificates {
+	t.Helper()
+	ca, other := newAuthority(t), newAuthority(t)
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.Leaf)
+	server, client, stranger := issue(t, ca), issue(t, ca), issue(t, other)
+	// The stranger's certificate is presented whatever the server asks for.
+	bad := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger, nil }
+	return certificates{
+		server: &tls.Config{
+			Certificates: []tls.Certificate{server}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+			MinVersion: tls.VersionTLS12,
+		},
+		good: &tls.Config{
+			Certificates: []tls.Certificate{client}, RootCAs: pool, ServerName: "icap.test",
+			MinVersion: tls.VersionTLS12,
+		},
+		bad: &tls.Config{
+			GetClientCertificate: bad, RootCAs: pool, ServerName: "icap.test", MinVersion: tls.VersionTLS12,
+		},
+	}
+}
+
+func newAuthority(t *testing.T) tls.Certificate {
+	t.Helper()
+	return sign(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
+	}, nil)
+}
+
+func issue(t *testing.T, ca tls.Certificate) tls.Certificate {
+	t.Helper()
+	return sign(t, &x509.Certificate{
+		DNSNames: []string{"icap.test"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, &ca)
+}
+
+// sign makes a key and its certificate, signed by ca or by itself.
+func sign(t *testing.T, template *x509.Certificate, ca *tls.Certificate) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	parent, signer := template, any(key)
+	if ca != nil {
+		parent, signer = ca.Leaf, ca.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
