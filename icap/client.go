@@ -80,7 +80,8 @@ type ClientResponse struct {
 	// body read to io.EOF lets the connection be reused. After 206 it continues
 	// with the original by itself.
 	Body io.ReadCloser
-	// Trailer returns the ICAP trailer fields, after Body gave io.EOF.
+	// Trailer returns the ICAP trailer fields (and HTTP's, if there were any),
+	// after Body gave io.EOF.
 	Trailer func() Header
 	// Continued tells whether the server asked for more than the preview.
 	Continued bool

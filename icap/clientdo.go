@@ -541,6 +541,11 @@ func (b *answerBody) Read(p []byte) (int, error) {
 			return 0, b.err
 		}
 		n, err := b.chunks.Read(p)
+		if errors.Is(err, io.EOF) {
+			if terr := b.readTrailer(); terr != nil {
+				err = terr
+			}
+		}
 		if err == nil {
 			return n, nil
 		}
@@ -549,6 +554,20 @@ func (b *answerBody) Read(p []byte) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// readTrailer reads the ICAP trailer, a block of its own behind the body.
+func (b *answerBody) readTrailer() error {
+	b.text = b.chunks.trailer
+	if b.k.req.NoTrailers || !b.k.res.Header.Has("Trailer") {
+		return nil
+	}
+	b.chunks.trailer = ""
+	if err := b.chunks.readTrailer(); err != nil {
+		return b.chunks.fail(err)
+	}
+	b.text += b.chunks.trailer
+	return nil
 }
 
 // end handles the end of the chunks.
@@ -564,7 +583,6 @@ func (b *answerBody) end(err error) {
 		return
 	}
 	b.err = io.EOF
-	b.text = b.chunks.trailer
 	k.release(k.reusable())
 	if k.res.Status != StatusPartialContent || b.chunks.originalFrom < 0 {
 		return

@@ -338,7 +338,7 @@ func (x *exchange) appendHead(b []byte, status int, reason string, hdr section, 
 		b = append(b, "Connection: close\r\n"...)
 	}
 	if x.hasBody && len(x.declared) > 0 {
-		b = append(b, "Trailer: "...)
+		b = append(b, "Allow: trailers\r\nTrailer: "...)
 		for i, name := range x.declared {
 			if i > 0 {
 				b = append(b, ", "...)
@@ -415,8 +415,10 @@ func (x *exchange) declareTrailer(names []string) bool {
 	return true
 }
 
-// trailerText is what follows the last chunk.
-func (x *exchange) trailerText() string {
+// trailerBlock is what follows the whole chunked body: a block of its own, which
+// is there whenever it was announced, and not the trailer section of the last
+// chunk, which belongs to the HTTP message.
+func (x *exchange) trailerBlock() string {
 	if len(x.declared) == 0 {
 		return ""
 	}
@@ -426,6 +428,7 @@ func (x *exchange) trailerText() string {
 			b.WriteString(fieldLine(name, v))
 		}
 	}
+	b.WriteString("\r\n")
 	return b.String()
 }
 
@@ -522,7 +525,7 @@ func (x *exchange) bodyFailed(err error) error {
 func (x *exchange) flush(last bool, lastExt string) error {
 	trailer := ""
 	if last {
-		trailer = x.trailerText()
+		trailer = x.trailerBlock()
 	}
 	b := x.out.chunk(last, lastExt, trailer)
 	if len(b) == 0 {

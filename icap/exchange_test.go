@@ -140,7 +140,7 @@ func TestTrailers(t *testing.T) {
 	})
 	addr := serveTest(t, &Server{Handler: muxOf(h)})
 	got := talk(t, addr, nullMsg("Allow: trailers\r\n"))
-	if !strings.Contains(got, "\r\nTrailer: X-Found, X-Other\r\n") || !strings.HasSuffix(got, "2\r\nhi\r\n0\r\nX-Found: yes  X-Evil: 1\r\n\r\n") {
+	if !strings.Contains(got, "\r\nAllow: trailers\r\nTrailer: X-Found, X-Other\r\n") || !strings.HasSuffix(got, "2\r\nhi\r\n0\r\n\r\nX-Found: yes  X-Evil: 1\r\n\r\n") {
 		t.Errorf("offered: %q", got)
 	}
 	if got := talk(t, addr, nullMsg("")); strings.Contains(got, "Trailer") || !strings.HasSuffix(got, "2\r\nhi\r\n0\r\n\r\n") {

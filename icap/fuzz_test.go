@@ -113,7 +113,7 @@ func FuzzChunks(f *testing.F) {
 			return
 		}
 		o.de += copy(o.space(), body)
-		wire := bytes.Clone(o.chunk(true, "\r\n", ch.trailer))
+		wire := bytes.Clone(o.chunk(true, "\r\n"+ch.trailer, ""))
 		again, rest, ch2, err := decode(wire, 0, readViews)
 		if err != nil || !bytes.Equal(again, body) || len(rest) != 0 || ch2.trailer != ch.trailer {
 			t.Fatalf("wrote %q, read %q %q %v", wire, again, rest, err)

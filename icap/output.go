@@ -64,7 +64,8 @@ func (o *output) space() []byte {
 	return o.b[o.de:max(end, o.de)]
 }
 
-// chunk returns all that is pending as wire bytes, with the last chunk if asked for.
+// chunk returns all that is pending as wire bytes; if last, with the last chunk
+// and the block that follows the body.
 func (o *output) chunk(last bool, lastExt, trailer string) []byte {
 	start, end := o.ds, o.de
 	if n := end - start; n > 0 {
@@ -82,8 +83,8 @@ func (o *output) chunk(last bool, lastExt, trailer string) []byte {
 	if last {
 		out = append(out, '0')
 		out = append(out, lastExt...)
-		out = append(out, trailer...)
 		out = append(out, '\r', '\n')
+		out = append(out, trailer...)
 	}
 	return out
 }

@@ -83,7 +83,8 @@ func (r *Request) Continue() error {
 	return r.x.sendContinue()
 }
 
-// Trailer returns the fields that followed the last chunk, after Body gave io.EOF.
+// Trailer returns the HTTP trailer fields that followed the last chunk, after
+// Body gave io.EOF.
 func (r *Request) Trailer() Header {
 	if r.x == nil {
 		return Header{}

@@ -62,8 +62,8 @@ func (w *ResponseWriter) Partial(h *Head, prefix io.Reader, originalFrom int64, 
 func (w *ResponseWriter) Error(status int, text string) error { return w.x.errorAnswer(status, text) }
 
 // DeclareTrailer announces trailer fields and reports whether they will be
-// sent: the client offered trailers. They follow the last chunk of an answer
-// with a body, with the values that Trailer holds by then.
+// sent: the client offered trailers. They follow the body of an answer that has
+// one, as a block of their own, with the values that Trailer holds by then.
 func (w *ResponseWriter) DeclareTrailer(names ...string) bool { return w.x.declareTrailer(names) }
 
 // Trailer returns the trailer fields, to be filled until the body ends. Fields
@@ -92,7 +92,8 @@ func (b *BodyWriter) Write(p []byte) (int, error) { return b.x.bodyWrite(p) }
 // Flush sends what Write gathered.
 func (b *BodyWriter) Flush() error { return b.x.bodyFlush() }
 
-// Close ends the body with the last chunk and the trailers that were declared.
+// Close ends the body with the last chunk, and sends the trailers that were
+// declared.
 func (b *BodyWriter) Close() error { return b.x.bodyClose() }
 
 // Abort cuts the connection without a last chunk, so that the client knows the
