@@ -181,7 +181,7 @@ func (jsonFormat) rawRange(raw []byte, from, to int) (int, int) {
 		pos += len(out) - 1
 		i += n
 	}
-	return start, i
+	return max(start, 0), i
 }
 
 // style implements fielder: characters of base64 that this string wrote as an escape stay so.

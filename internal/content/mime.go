@@ -118,7 +118,7 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
-	blob := &section{b: n.item.Blob, off: int64(e.body0), n: int64(e.body1 - e.body0)}
+	blob := newSection(n.item.Blob, int64(e.body0), int64(e.body1-e.body0))
 	raw := d.data[e.body0:e.body1]
 	switch p.transfer {
 	case "", "7bit", "8bit", "binary", "none":

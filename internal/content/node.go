@@ -7,6 +7,7 @@ import (
 	"icapd/internal/body"
 	"icapd/scan"
 	"io"
+	"runtime/debug"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -114,6 +115,16 @@ type walk struct {
 	t     *Tree
 	ctx   context.Context
 	yield func(*scan.Item) bool
+
+	yielding bool // the consumer has the item
+}
+
+// show hands an item to the consumer.
+func (w *walk) show(it *scan.Item) bool {
+	w.yielding = true
+	more := w.yield(it)
+	w.yielding = false
+	return more
 }
 
 // errStop ends the walk without a word: the consumer wants no more, or the limit has been reported.
@@ -137,7 +148,7 @@ func (t *Tree) walk(ctx context.Context, yield func(*scan.Item) bool) {
 		segment: "body", name: t.hints.Name, claimed: t.hints.ContentType, blob: blob, partial: partial,
 	})
 	t.entries = 1
-	if !yield(t.root.item) {
+	if !w.show(t.root.item) {
 		return
 	}
 	if err := w.open(t.root); err == nil || t.full {
@@ -222,8 +233,17 @@ func (t *Tree) doc(it *scan.Item, blob scan.Blob) (doc, error) {
 	return doc{data: data, claimed: it.Claimed, nesting: t.w.limits.Nesting}, err
 }
 
-// open looks into a node.
-func (w *walk) open(n *node) error {
+// open looks into a node. A panic of a parser is a Gap like any other failure of one; a panic of who consumes
+// the items is passed on.
+func (w *walk) open(n *node) (err error) {
+	defer func() {
+		if w.yielding {
+			return
+		}
+		if p := recover(); p != nil {
+			err = w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonPanic, Err: &scan.PanicError{Value: p, Stack: debug.Stack()}})
+		}
+	}()
 	if err := w.ctx.Err(); err != nil {
 		return w.fail(n.item.Path, err)
 	}
@@ -310,7 +330,7 @@ var errSkip = errors.New("content: child skipped")
 func (w *walk) child(n *node, c child) error {
 	k := w.t.newNode(n, c)
 	n.kids = append(n.kids, k)
-	if !w.yield(k.item) {
+	if !w.show(k.item) {
 		return errStop
 	}
 	return w.open(k)

@@ -8,6 +8,7 @@ import (
 	"icapd/internal/body"
 	"icapd/scan"
 	"io"
+	"runtime/debug"
 	"slices"
 )
 
@@ -93,11 +94,13 @@ func (r *rebuild) node(ctx context.Context, n *node) error {
 	}
 	it := n.item
 	if n.changed {
-		blob, err := r.t.renew(ctx, n)
+		err := guarded(func() (err error) {
+			n.blob, err = r.t.renew(ctx, n)
+			return err
+		})
 		if err != nil {
 			return r.wrap(n, err)
 		}
-		n.blob = blob
 		it = r.t.view(n)
 	}
 	rep, err := r.replace(ctx, it)
@@ -105,7 +108,17 @@ func (r *rebuild) node(ctx context.Context, n *node) error {
 		return err
 	}
 	r.changes = append(r.changes, rep.Changes...)
-	return r.wrap(n, r.apply(ctx, n, it, &rep))
+	return r.wrap(n, guarded(func() error { return r.apply(ctx, n, it, &rep) }))
+}
+
+// guarded makes a panic of a parser or writer an error.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &scan.PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return f()
 }
 
 // wrap says where a rebuild failed; errors of the context stay as they are.

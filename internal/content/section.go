@@ -12,6 +12,12 @@ type section struct {
 	off, n int64
 }
 
+// newSection returns n bytes of b from off on, or as many of them as there are.
+func newSection(b scan.Blob, off, n int64) *section {
+	off = min(max(off, 0), b.Size())
+	return &section{b: b, off: off, n: min(max(n, 0), b.Size()-off)}
+}
+
 // ReadAt implements io.ReaderAt.
 func (s *section) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {

@@ -76,7 +76,7 @@ func (w *walk) tarMember(n *node, r io.Reader, in *body.Counter, h *tar.Header, 
 		return w.unpack(n, c, corruptReader{r}, nil)
 	}
 	have := min(m.size, max(0, n.item.Blob.Size()-m.data))
-	c.blob, c.partial = &section{b: n.item.Blob, off: m.data, n: have}, have < m.size
+	c.blob, c.partial = newSection(n.item.Blob, m.data, have), have < m.size
 	return w.child(n, c)
 }
 

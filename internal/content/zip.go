@@ -91,7 +91,7 @@ func (w *walk) zipMember(n *node, e *zipEntry, c child, span scan.Span) error {
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
-	packed := &section{b: n.item.Blob, off: e.data, n: e.packed}
+	packed := newSection(n.item.Blob, e.data, e.packed)
 	if e.method == 0 {
 		if err := w.t.budget.Take(e.packed); err != nil {
 			return w.fail(n.item.Path+c.segment, err)
