@@ -21,8 +21,8 @@ import (
 const (
 	minEmbedded = 24
 	minReadable = 64
-	sureBase64  = 256
-	sureHex     = 512
+	sureBase64  = 160
+	sureHex     = 256
 )
 
 // coding is how a piece of text in a field encodes bytes, with what is needed to write it alike.
