@@ -3,6 +3,7 @@ package content
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -94,8 +95,8 @@ func matrixCase(t *testing.T, data, coding, path, payload string) {
 	if last.Path != path || string(contents(t, last.Blob)) != payload || last.Fields == nil || len(tree.Gaps()) > 0 {
 		t.Fatalf("%s %s: last item is %s (%s), gaps %v", coding, path, last.Path, last.Type, tree.Gaps())
 	}
-	// "changed" is long enough to be noticed as base64 again.
-	with := strings.Repeat("it was changed ", 8)
+	// The new content is long enough, and packs badly enough, to be noticed as base64 again.
+	with := fmt.Sprintf("it was changed: %x and %x", sha256.Sum256([]byte(data)), sha256.Sum256([]byte(path)))
 	res, err := tree.Rebuild(t.Context(), swap(path, with))
 	if err != nil || !res.Changed || len(res.Changes) != 1 {
 		t.Fatalf("%s %s: %v", coding, path, err)
