@@ -1,0 +1,397 @@
+package pdf
+
+import (
+	"bytes"
+	"strconv"
+
+	"icapd/cdr/kit"
+)
+
+// parser reads objects from bytes. It never reads outside of them, and nests no deeper than maxNesting.
+type parser struct {
+	data  []byte
+	pos   int
+	depth int
+	crypt *decrypter // of the indirect object in hand; nil for none
+}
+
+const maxNesting = 200
+
+// keyword is a token that is no object: obj, endobj, stream, R, xref …
+type keyword string
+
+// space skips white space and comments.
+func (p *parser) space() {
+	for p.pos < len(p.data) {
+		c := p.data[p.pos]
+		switch {
+		case isSpace(c):
+			p.pos++
+		case c == '%':
+			for p.pos < len(p.data) && p.data[p.pos] != '\n' && p.data[p.pos] != '\r' {
+				p.pos++
+			}
+		default:
+			return
+		}
+	}
+}
+
+// object reads one object, or a keyword. References are recognised: "12 0 R".
+func (p *parser) object() (object, error) {
+	p.space()
+	if p.pos >= len(p.data) {
+		return nil, kit.Corrupt("PDF ends where an object should be")
+	}
+	switch c := p.data[p.pos]; {
+	case c == '/':
+		return p.name(), nil
+	case c == '(':
+		return p.literal()
+	case c == '<':
+		if p.pos+1 < len(p.data) && p.data[p.pos+1] == '<' {
+			return p.dict()
+		}
+		return p.hex()
+	case c == '[':
+		return p.array()
+	case c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.':
+		return p.number()
+	case isRegular(c):
+		return p.word(), nil
+	default:
+		return nil, kit.Corrupt("PDF with a stray %q at byte %d", c, p.pos)
+	}
+}
+
+func (p *parser) name() name {
+	p.pos++
+	start := p.pos
+	escaped := false
+	for p.pos < len(p.data) && isRegular(p.data[p.pos]) {
+		escaped = escaped || p.data[p.pos] == '#'
+		p.pos++
+	}
+	raw := p.data[start:p.pos]
+	if !escaped {
+		return name(raw)
+	}
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == '#' && i+2 < len(raw) {
+			if hi, lo := hexDigit(raw[i+1]), hexDigit(raw[i+2]); hi >= 0 && lo >= 0 {
+				out = append(out, byte(hi<<4|lo))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, raw[i])
+	}
+	return name(out)
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// literal reads a string in parentheses (section 7.3.4.2).
+func (p *parser) literal() (object, error) {
+	p.pos++
+	out := []byte{}
+	for depth := 1; p.pos < len(p.data); p.pos++ {
+		switch c := p.data[p.pos]; c {
+		case '(':
+			depth++
+			out = append(out, c)
+		case ')':
+			if depth--; depth == 0 {
+				p.pos++
+				return p.decrypted(out)
+			}
+			out = append(out, c)
+		case '\\':
+			p.pos++
+			out = p.escape(out)
+		case '\r': // any line end is a line feed
+			if p.pos+1 < len(p.data) && p.data[p.pos+1] == '\n' {
+				p.pos++
+			}
+			out = append(out, '\n')
+		default:
+			out = append(out, c)
+		}
+	}
+	return nil, kit.Corrupt("PDF ends in a string")
+}
+
+// escape reads what follows a backslash and leaves pos on its last character.
+func (p *parser) escape(out []byte) []byte {
+	if p.pos >= len(p.data) {
+		return out
+	}
+	switch c := p.data[p.pos]; {
+	case c == 'n':
+		return append(out, '\n')
+	case c == 'r':
+		return append(out, '\r')
+	case c == 't':
+		return append(out, '\t')
+	case c == 'b':
+		return append(out, '\b')
+	case c == 'f':
+		return append(out, '\f')
+	case c == '\r':
+		if p.pos+1 < len(p.data) && p.data[p.pos+1] == '\n' {
+			p.pos++
+		}
+		return out
+	case c == '\n':
+		return out
+	case c >= '0' && c <= '7':
+		v := 0
+		for i := 0; i < 3 && p.pos < len(p.data) && p.data[p.pos] >= '0' && p.data[p.pos] <= '7'; i++ {
+			v = v<<3 | int(p.data[p.pos]-'0')
+			p.pos++
+		}
+		p.pos--
+		return append(out, byte(v))
+	default:
+		return append(out, c)
+	}
+}
+
+func (p *parser) hex() (object, error) {
+	p.pos++
+	out := []byte{}
+	half := -1
+	for ; p.pos < len(p.data); p.pos++ {
+		c := p.data[p.pos]
+		if c == '>' {
+			p.pos++
+			if half >= 0 {
+				out = append(out, byte(half<<4))
+			}
+			return p.decrypted(out)
+		}
+		d := hexDigit(c)
+		switch {
+		case d < 0: // white space, and what readers skip
+		case half < 0:
+			half = d
+		default:
+			out = append(out, byte(half<<4|d))
+			half = -1
+		}
+	}
+	return nil, kit.Corrupt("PDF ends in a string")
+}
+
+func (p *parser) decrypted(s []byte) (object, error) {
+	if p.crypt == nil {
+		return text(s), nil
+	}
+	return p.crypt.string(s)
+}
+
+func (p *parser) nest() error {
+	if p.depth++; p.depth > maxNesting {
+		return kit.Limit("depth", "more than %d PDF objects inside each other", maxNesting)
+	}
+	return nil
+}
+
+func (p *parser) array() (object, error) {
+	if err := p.nest(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	p.pos++
+	a := array{}
+	for {
+		p.space()
+		if p.pos >= len(p.data) {
+			return nil, kit.Corrupt("PDF ends in an array")
+		}
+		if p.data[p.pos] == ']' {
+			p.pos++
+			return a, nil
+		}
+		v, err := p.object()
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := v.(keyword); ok {
+			if k == "endobj" || k == "endstream" {
+				return nil, kit.Corrupt("PDF array without an end")
+			}
+			v = nil
+		}
+		a = append(a, v)
+	}
+}
+
+func (p *parser) dict() (object, error) {
+	if err := p.nest(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	p.pos += 2
+	d := newDict()
+	for {
+		p.space()
+		if p.pos >= len(p.data) {
+			return nil, kit.Corrupt("PDF ends in a dictionary")
+		}
+		if p.data[p.pos] == '>' {
+			if p.pos+1 < len(p.data) && p.data[p.pos+1] == '>' {
+				p.pos += 2
+				return d, nil
+			}
+			return nil, kit.Corrupt("PDF dictionary without an end")
+		}
+		if p.data[p.pos] != '/' {
+			if err := p.strayValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		key := p.name()
+		p.space()
+		if bytes.HasPrefix(p.data[p.pos:], []byte(">>")) { // a key without a value
+			d.set(key, nil)
+			continue
+		}
+		v, err := p.object()
+		if err != nil {
+			return nil, err
+		}
+		if k, ok := v.(keyword); ok {
+			if k == "endobj" || k == "stream" || k == "endstream" {
+				return nil, kit.Corrupt("PDF dictionary without an end")
+			}
+			v = nil
+		}
+		d.set(key, v)
+	}
+}
+
+// strayValue skips a value without a key, as readers do.
+func (p *parser) strayValue() error {
+	v, err := p.object()
+	if err != nil {
+		return err
+	}
+	if k, ok := v.(keyword); ok && (k == "endobj" || k == "stream" || k == "endstream") {
+		return kit.Corrupt("PDF dictionary without an end")
+	}
+	return nil
+}
+
+// number reads a number, or a reference that begins with one.
+func (p *parser) number() (object, error) {
+	start := p.pos
+	for p.pos < len(p.data) && isRegular(p.data[p.pos]) {
+		p.pos++
+	}
+	word := p.data[start:p.pos]
+	if n, ok := parseInt(word); ok {
+		if n >= 0 && n <= maxObjectNumber {
+			if r, ok := p.reference(int(n)); ok {
+				return r, nil
+			}
+		}
+		return integer(n), nil
+	}
+	return real{cleanReal(word)}, nil
+}
+
+// maxObjectNumber is far more than any file has; it keeps tables small that are indexed by number.
+const maxObjectNumber = 1 << 23
+
+// reference reads the "0 R" after an object number, and leaves pos alone if there is none.
+func (p *parser) reference(num int) (ref, bool) {
+	i := p.pos
+	for i < len(p.data) && isSpace(p.data[i]) {
+		i++
+	}
+	start := i
+	for i < len(p.data) && p.data[i] >= '0' && p.data[i] <= '9' && i-start < 6 {
+		i++
+	}
+	if i == start || i == p.pos {
+		return ref{}, false
+	}
+	gen, err := strconv.Atoi(string(p.data[start:i]))
+	if err != nil {
+		return ref{}, false
+	}
+	space := i
+	for i < len(p.data) && isSpace(p.data[i]) {
+		i++
+	}
+	if i == space || i >= len(p.data) || p.data[i] != 'R' || i+1 < len(p.data) && isRegular(p.data[i+1]) {
+		return ref{}, false
+	}
+	p.pos = i + 1
+	return ref{num, gen}, true
+}
+
+func parseInt(b []byte) (int64, bool) {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	return n, err == nil
+}
+
+// cleanReal returns a number in the grammar of section 7.3.3, whatever was written: readers take "--5", "1.2.3" and
+// "5-3" for some number, and each for another one.
+func cleanReal(b []byte) string {
+	if _, err := strconv.ParseFloat(string(b), 64); err == nil && bytes.IndexAny(b, "eExXiInN_pP") < 0 {
+		return string(b)
+	}
+	out := []byte{}
+	dot := false
+	for i, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			out = append(out, c)
+		case c == '.' && !dot:
+			dot = true
+			out = append(out, c)
+		case c == '-' && i == 0:
+			out = append(out, c)
+		case c == '-' || c == '+':
+			if i > 0 && len(out) > 0 && out[len(out)-1] != '-' {
+				i = len(b)
+			}
+		}
+		if i == len(b) {
+			break
+		}
+	}
+	if _, err := strconv.ParseFloat(string(out), 64); err != nil {
+		return "0"
+	}
+	return string(out)
+}
+
+func (p *parser) word() object {
+	start := p.pos
+	for p.pos < len(p.data) && isRegular(p.data[p.pos]) {
+		p.pos++
+	}
+	switch w := string(p.data[start:p.pos]); w {
+	case "true":
+		return boolean(true)
+	case "false":
+		return boolean(false)
+	case "null":
+		return nil
+	default:
+		return keyword(w)
+	}
+}
