@@ -204,11 +204,11 @@ type Profile struct {
 	Base string      `yaml:"base,omitempty"` // "" means default, and for default what is built in
 	Mode policy.Mode `yaml:"mode"`
 
-	Malware       policy.Action `yaml:"malware"`
-	Injection     policy.Action `yaml:"injection"`
-	ActiveContent policy.Action `yaml:"active_content"`
-	Hazard        policy.Action `yaml:"hazard"`
-	Schema        policy.Action `yaml:"schema"`
+	Malware       policy.Action  `yaml:"malware"`
+	Injection     policy.Action  `yaml:"injection"`
+	ActiveContent documentAction `yaml:"active_content"`
+	Hazard        policy.Action  `yaml:"hazard"`
+	Schema        policy.Action  `yaml:"schema"`
 
 	Unscannable policy.Action            `yaml:"unscannable"`
 	Encrypted   policy.Action            `yaml:"encrypted"`
@@ -279,7 +279,7 @@ func newService(method string) Service {
 
 func builtinProfile() *Profile {
 	return &Profile{
-		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: policy.ActionRewrite,
+		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
 		Hazard: policy.ActionRewrite, Schema: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
 		BlockPage: BlockPage{Status: 403},
@@ -314,7 +314,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 func (p *Profile) build(name string) *policy.Profile {
 	out := &policy.Profile{
 		Name: name, Mode: p.Mode,
-		Malware: p.Malware, Injection: p.Injection, ActiveContent: p.ActiveContent, Hazard: p.Hazard, Schema: p.Schema,
+		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge, BlockPage: policy.BlockPage(p.BlockPage),

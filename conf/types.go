@@ -118,6 +118,22 @@ func (r *reason) UnmarshalText(text []byte) error {
 	return fmt.Errorf("unknown reason (one of %s)", strings.Join(names, ", "))
 }
 
+// documentAction is a policy.Action that calls a rewrite what people call it for documents.
+type documentAction policy.Action
+
+// MarshalText implements encoding.TextMarshaler.
+func (a documentAction) MarshalText() ([]byte, error) {
+	if policy.Action(a) == policy.ActionRewrite {
+		return []byte("disarm"), nil
+	}
+	return policy.Action(a).MarshalText()
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *documentAction) UnmarshalText(text []byte) error {
+	return (*policy.Action)(a).UnmarshalText(text)
+}
+
 func (l *Listener) decode(d *decoder, key string, n *node) {
 	if n.shape == shapeScalar {
 		l.Address = n.text

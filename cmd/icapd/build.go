@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"icapd/av/clamd"
+	"icapd/av/guard"
 	"icapd/av/hashes"
 	"icapd/av/yara"
 	"icapd/cdr"
@@ -20,6 +21,7 @@ import (
 	"icapd/sanitize"
 	"icapd/scan"
 	"icapd/signatures"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -33,9 +35,10 @@ type parts struct {
 	closers  []func() error
 	notes    []string // what an operator should know and what is no error
 
+	cores     *guard.Pool
 	yara      *yara.Engine     // nil if off
+	hashes    *hashes.Engine   // nil if off
 	injection *sanitize.Engine // nil if off
-	cdr       *cdr.Engine
 
 	version string
 	changed func() // called when the answer of an engine's Version may have changed
@@ -80,7 +83,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 	if changed == nil {
 		changed = func() {}
 	}
-	p := &parts{config: c, version: version, changed: changed}
+	p := &parts{config: c, version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0))}
 	err := errors.Join(
 		p.addYara(&c.Engines.Yara),
 		p.addClamd(&c.Engines.Clamd),
@@ -97,6 +100,9 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 }
 
 func (p *parts) add(e scan.Engine) { p.engines = append(p.engines, e) }
+
+// compute adds an engine that does nothing but compute: all of them share the cores, in turns.
+func (p *parts) compute(e scan.Engine) { p.add(p.cores.Limit(e)) }
 
 func (p *parts) close() {
 	for _, c := range slices.Backward(p.closers) {
@@ -124,7 +130,7 @@ func (p *parts) addYara(c *conf.Yara) error {
 	for _, w := range e.Warnings() {
 		p.notes = append(p.notes, w.Error())
 	}
-	p.add(e)
+	p.compute(e)
 	p.closers = append(p.closers, e.Close)
 	return nil
 }
@@ -163,7 +169,8 @@ func (p *parts) addHashes(c *conf.Hashes) error {
 	if err != nil {
 		return err
 	}
-	p.add(e)
+	p.hashes = e
+	p.compute(e)
 	return nil
 }
 
@@ -200,14 +207,13 @@ func (p *parts) addInjection(c *conf.Injection) error {
 		return err
 	}
 	p.injection = e
-	p.add(e)
+	p.compute(e)
 	return nil
 }
 
 // addCDR adds the engine that reports what a disarm would remove.
 func (p *parts) addCDR() {
-	p.cdr = p.disarmer(policy.Disarm)
-	p.add(p.cdr)
+	p.compute(p.disarmer(policy.Disarm))
 }
 
 func (p *parts) disarmer(mode policy.CDRMode) *cdr.Engine {
@@ -289,13 +295,13 @@ func (p *parts) describe() string {
 }
 
 func (p *parts) detail(e scan.Engine) string {
-	switch e := e.(type) {
-	case *yara.Engine:
-		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
-	case *sanitize.Engine:
-		return fmt.Sprintf(" (%d rules)", len(e.Rules()))
-	case *hashes.Engine:
-		deny, allow := e.Count()
+	switch {
+	case p.yara != nil && e.Name() == p.yara.Name():
+		return fmt.Sprintf(" (%d rules)", len(p.yara.Rules()))
+	case p.injection != nil && e.Name() == p.injection.Name():
+		return fmt.Sprintf(" (%d rules)", len(p.injection.Rules()))
+	case p.hashes != nil && e.Name() == p.hashes.Name():
+		deny, allow := p.hashes.Count()
 		return fmt.Sprintf(" (%d bad, %d good)", deny, allow)
 	}
 	return ""
