@@ -15,7 +15,8 @@ func echo(w *icap.ResponseWriter, r *icap.Request) {
 	_, complete := r.Preview()
 	if !complete && !r.Allow204 {
 		// Once more than the preview was asked for, the body must go back, and it goes as it comes.
-		if r.HasPreview && r.Continue() != nil {
+		if err := more(r); err != nil {
+			_ = w.Error(icap.StatusOf(err), "")
 			return
 		}
 		_ = w.Unmodified(nil)
@@ -26,4 +27,12 @@ func echo(w *icap.ResponseWriter, r *icap.Request) {
 		return
 	}
 	_ = w.Unmodified(nil)
+}
+
+// more asks for what follows the preview, if there was one.
+func more(r *icap.Request) error {
+	if !r.HasPreview {
+		return nil
+	}
+	return r.Continue()
 }
