@@ -77,7 +77,7 @@ func streamOf(t testing.TB, typ, data string) string {
 		z.Name = "named.txt"
 		w = z
 	case typeZstd:
-		w, err = zstd.NewWriter(&b)
+		w, err = zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1))
 	case typeLz4:
 		w = lz4.NewWriter(&b)
 	case typeXz:

@@ -58,25 +58,24 @@ func wrappers() []wrapper {
 	}
 }
 
-// TestMatrix puts EICAR and an injection into every container, three deep, under every content coding, and
-// holds that they come out with their path, and that replacing them works through all layers.
+// TestMatrix puts EICAR and an injection into every pair of containers, and into as many triples, under every
+// content coding, and holds that they come out with their path, and that replacing them works through all layers.
 func TestMatrix(t *testing.T) {
 	ws := wrappers()
 	codings := []string{"", "gzip", "deflate", "br", "zstd", "gzip, br"}
 	cases := 0
 	for _, payload := range []string{eicar(), injected + strings.Repeat(" and some text around it", 4)} {
-		for _, a := range ws {
-			for _, b := range ws {
-				for k, c := range ws {
-					coding := codings[(k+cases)%len(codings)]
-					cases++
-					data := a.wrap(t, b.wrap(t, c.wrap(t, payload)))
-					matrixCase(t, data, coding, "body"+a.path+b.path+c.path, payload)
-				}
+		for i, a := range ws {
+			for j, b := range ws {
+				coding := codings[cases%len(codings)]
+				cases++
+				matrixCase(t, a.wrap(t, b.wrap(t, payload)), coding, "body"+a.path+b.path, payload)
+				c := ws[(i+2*j)%len(ws)]
+				matrixCase(t, a.wrap(t, b.wrap(t, c.wrap(t, payload))), coding, "body"+a.path+b.path+c.path, payload)
 			}
 		}
 	}
-	if cases != 2*len(ws)*len(ws)*len(ws) {
+	if cases != 2*len(ws)*len(ws) || cases < 200 {
 		t.Fatal(cases, "cases")
 	}
 }
