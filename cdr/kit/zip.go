@@ -1,0 +1,361 @@
+package kit
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Zip is an archive that a document is stored in (APPNOTE.TXT 6.3.10). It is read by its central directory, as office
+// programs do, and compared with its local headers: where the two disagree, another reader sees another document.
+type Zip struct {
+	Entries []*ZipEntry
+
+	// Hazards are the vectors of what makes this archive more than its entries: bytes in front, behind or between,
+	// entries that the directory does not list, headers that contradict it. They are gone when the archive is
+	// written anew.
+	Hazards []string
+
+	data []byte
+}
+
+// ZipEntry is one member.
+type ZipEntry struct {
+	Name   string // as in the central directory, backslashes turned
+	Method uint16 // 0 or 8
+	Size   int64  // unpacked
+	Dir    bool
+
+	raw    []byte // packed bytes
+	crc    uint32
+	time   uint32 // MS-DOS date and time, as they are
+	flags  uint16
+	start  int64 // of the local header
+	end    int64 // behind the data
+	local  []byte
+	offset int64
+}
+
+// The vectors of archives, as reports name them.
+const (
+	VectorZipTrailing = "archive-trailing-data"
+	VectorZipPrefix   = "archive-prefix-data"
+	VectorZipHidden   = "archive-hidden-entry"
+	VectorZipMismatch = "archive-header-mismatch"
+	VectorZipExtra    = "archive-comment"
+)
+
+const (
+	zipLocalSize   = 30
+	zipCentralSize = 46
+	zipEndSize     = 22
+)
+
+// OpenZip reads the directory of an archive. Duplicate names (by case), encrypted entries, entries that share bytes
+// and methods other than store and deflate are errors: office programs do not write them, and readers disagree about
+// what they mean.
+func OpenZip(job *Job, data []byte) (*Zip, error) {
+	z := &Zip{data: data}
+	end, err := z.findEnd()
+	if err != nil {
+		return nil, err
+	}
+	count := int(binary.LittleEndian.Uint16(data[end+10:]))
+	size, offset := int64(binary.LittleEndian.Uint32(data[end+12:])), int64(binary.LittleEndian.Uint32(data[end+16:]))
+	if offset == 1<<32-1 || count == 1<<16-1 {
+		return nil, Unsupported("a document in a ZIP64 archive")
+	}
+	base := int64(end) - size - offset // bytes in front of the archive move everything
+	if base < 0 || size > int64(end) {
+		return nil, Corrupt("the archive's directory is outside of the file")
+	}
+	if err := z.readDirectory(job, data[int64(end)-size:end], count, base); err != nil {
+		return nil, err
+	}
+	return z, z.layout(int64(end) - size)
+}
+
+// findEnd returns the place of the end record. Its comment, or what follows it, is a hazard.
+func (z *Zip) findEnd() (int, error) {
+	from := max(0, len(z.data)-zipEndSize-1<<16)
+	at := bytes.LastIndex(z.data[from:], []byte("PK\x05\x06"))
+	if at < 0 || from+at+zipEndSize > len(z.data) {
+		return 0, Corrupt("an archive without a directory")
+	}
+	at += from
+	if len(z.data) > at+zipEndSize {
+		vector := VectorZipTrailing
+		if int(binary.LittleEndian.Uint16(z.data[at+20:])) == len(z.data)-at-zipEndSize {
+			vector = VectorZipExtra
+		}
+		if len(bytes.Trim(z.data[at+zipEndSize:], "\x00")) > 0 {
+			z.Hazards = append(z.Hazards, vector)
+		}
+	}
+	return at, nil
+}
+
+func (z *Zip) readDirectory(job *Job, dir []byte, count int, base int64) error {
+	seen := map[string]bool{}
+	for range count {
+		if err := job.Entry(); err != nil {
+			return err
+		}
+		e, n, err := readCentral(dir)
+		if err != nil {
+			return err
+		}
+		dir = dir[n:]
+		if err := z.readLocal(e, base); err != nil {
+			return err
+		}
+		fold := strings.ToLower(e.Name)
+		if seen[fold] {
+			return Corrupt("two entries of the archive have the name %.80q", e.Name)
+		}
+		seen[fold] = true
+		z.Entries = append(z.Entries, e)
+	}
+	if len(dir) > 0 {
+		z.Hazards = append(z.Hazards, VectorZipHidden)
+	}
+	return nil
+}
+
+func readCentral(dir []byte) (*ZipEntry, int, error) {
+	if len(dir) < zipCentralSize || string(dir[:4]) != "PK\x01\x02" {
+		return nil, 0, Corrupt("the archive's directory is damaged")
+	}
+	le := binary.LittleEndian
+	nameLen, extraLen, commentLen := int(le.Uint16(dir[28:])), int(le.Uint16(dir[30:])), int(le.Uint16(dir[32:]))
+	n := zipCentralSize + nameLen + extraLen + commentLen
+	if n > len(dir) {
+		return nil, 0, Corrupt("the archive's directory is damaged")
+	}
+	e := &ZipEntry{
+		flags: le.Uint16(dir[8:]), Method: le.Uint16(dir[10:]), time: le.Uint32(dir[12:]), crc: le.Uint32(dir[16:]),
+		Size: int64(le.Uint32(dir[24:])), offset: int64(le.Uint32(dir[42:])),
+	}
+	packed := int64(le.Uint32(dir[20:]))
+	e.end = packed // until the local header is read
+	name := string(dir[zipCentralSize : zipCentralSize+nameLen])
+	if strings.IndexByte(name, 0) >= 0 || nameLen == 0 {
+		return nil, 0, Corrupt("an entry's name with a zero byte")
+	}
+	e.Name = strings.ReplaceAll(name, `\`, "/")
+	e.Dir = strings.HasSuffix(e.Name, "/")
+	switch {
+	case e.flags&1 != 0:
+		return nil, 0, Encrypted("entry %.80q of the archive", e.Name)
+	case e.Method != 0 && e.Method != 8:
+		return nil, 0, Unsupported("entry %.80q is packed by method %d", e.Name, e.Method)
+	case packed == 1<<32-1 || e.Size == 1<<32-1 || e.offset == 1<<32-1:
+		return nil, 0, Unsupported("a document in a ZIP64 archive")
+	}
+	return e, n, nil
+}
+
+// readLocal finds the data of an entry and compares its local header with the directory.
+func (z *Zip) readLocal(e *ZipEntry, base int64) error {
+	packed := e.end
+	e.start = base + e.offset
+	if e.start+zipLocalSize > int64(len(z.data)) || string(z.data[e.start:e.start+4]) != "PK\x03\x04" {
+		return Corrupt("entry %.80q has no data", e.Name)
+	}
+	le := binary.LittleEndian
+	h := z.data[e.start:]
+	nameLen, extraLen := int64(le.Uint16(h[26:])), int64(le.Uint16(h[28:]))
+	from := e.start + zipLocalSize + nameLen + extraLen
+	if from+packed > int64(len(z.data)) {
+		return Corrupt("entry %.80q is longer than the archive", e.Name)
+	}
+	e.raw = z.data[from : from+packed]
+	e.end = from + packed
+	streamed := le.Uint16(h[6:])&8 != 0 && le.Uint32(h[18:]) == 0
+	name := strings.ReplaceAll(string(h[zipLocalSize:zipLocalSize+nameLen]), `\`, "/")
+	if name != e.Name && utf8.ValidString(name) == utf8.ValidString(e.Name) || le.Uint16(h[8:]) != e.Method ||
+		!streamed && le.Uint16(h[6:])&8 == 0 && (int64(le.Uint32(h[18:])) != packed || int64(le.Uint32(h[22:])) != e.Size) {
+		z.Hazards = append(z.Hazards, VectorZipMismatch)
+	}
+	return nil
+}
+
+// layout looks at what is between the entries.
+func (z *Zip) layout(directory int64) error {
+	order := slices.Clone(z.Entries)
+	slices.SortFunc(order, func(a, b *ZipEntry) int { return cmp.Compare(a.start, b.start) })
+	pos := int64(0)
+	var before *ZipEntry
+	for _, e := range order {
+		if e.start < pos {
+			return Corrupt("entries of the archive share bytes")
+		}
+		z.gap(z.data[pos:e.start], before)
+		pos, before = e.end, e
+	}
+	if pos > directory {
+		return Corrupt("an entry and the archive's directory share bytes")
+	}
+	z.gap(z.data[pos:directory], before)
+	return nil
+}
+
+// gap judges the bytes behind an entry, or in front of the first one: its descriptor, padding, or something else.
+func (z *Zip) gap(b []byte, before *ZipEntry) {
+	if before != nil {
+		b = before.cutDescriptor(b)
+	}
+	switch {
+	case len(bytes.Trim(b, "\x00")) == 0:
+	case bytes.Contains(b, []byte("PK\x03\x04")):
+		z.Hazards = append(z.Hazards, VectorZipHidden)
+	case before == nil:
+		z.Hazards = append(z.Hazards, VectorZipPrefix)
+	default:
+		z.Hazards = append(z.Hazards, VectorZipTrailing)
+	}
+}
+
+// cutDescriptor takes the data descriptor from the front of what follows an entry: sum and sizes, with or without a
+// signature, in 32 or 64 bits.
+func (e *ZipEntry) cutDescriptor(b []byte) []byte {
+	if e.flags&8 == 0 {
+		return b
+	}
+	le := binary.LittleEndian
+	for _, signature := range []string{"PK\x07\x08", ""} {
+		d := le.AppendUint32([]byte(signature), e.crc)
+		narrow := le.AppendUint32(le.AppendUint32(bytes.Clone(d), uint32(len(e.raw))), uint32(e.Size)) //nolint:gosec // G115: OpenZip takes no archive of 4 GiB
+		wide := le.AppendUint64(le.AppendUint64(d, uint64(len(e.raw))), uint64(e.Size))                //nolint:gosec // G115: never negative
+		for _, form := range [][]byte{wide, narrow} {
+			if rest, ok := bytes.CutPrefix(b, form); ok {
+				return rest
+			}
+		}
+	}
+	return b
+}
+
+// Find returns the entry with this name, compared as office programs do: without regard to case and to a leading
+// slash; nil if there is none.
+func (z *Zip) Find(name string) *ZipEntry {
+	name = strings.TrimPrefix(name, "/")
+	for _, e := range z.Entries {
+		if strings.EqualFold(e.Name, name) {
+			return e
+		}
+	}
+	return nil
+}
+
+// Read unpacks an entry, within the job's limits, and checks its sum.
+func (e *ZipEntry) Read(job *Job) ([]byte, error) {
+	if err := job.Unpacked(int64(len(e.raw)), e.Size, false); err != nil {
+		return nil, err
+	}
+	out := e.raw
+	if e.Method == 8 {
+		r := flate.NewReader(bytes.NewReader(e.raw))
+		buf := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
+		_, err := io.Copy(buf, io.LimitReader(r, e.Size+1))
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) || int64(buf.Len()) != e.Size {
+			return nil, Corrupt("entry %.80q cannot be unpacked", e.Name)
+		}
+		out = buf.Bytes()
+	}
+	if int64(len(out)) != e.Size || crc32.ChecksumIEEE(out) != e.crc {
+		return nil, Corrupt("entry %.80q does not have its checksum", e.Name)
+	}
+	return out, job.Unpacked(int64(len(e.raw)), e.Size, true)
+}
+
+// ZipWriter writes an archive: kept entries as they are packed, new ones by deflate. It writes no extra fields, no
+// comments, and nothing between the entries.
+type ZipWriter struct {
+	out bytes.Buffer
+	dir bytes.Buffer
+	n   int
+}
+
+// Keep writes an entry without unpacking it.
+func (w *ZipWriter) Keep(e *ZipEntry) { w.entry(e.Name, e.Method, e.time, e.crc, e.Size, e.raw) }
+
+// Put writes an entry with new bytes. With store they are not packed, as the first entry of ODF must not be. The
+// time is that of like, if it is not nil.
+func (w *ZipWriter) Put(name string, data []byte, like *ZipEntry, store bool) error {
+	var time uint32 = 1<<21 | 1<<16 // 1 January 1980
+	if like != nil {
+		time = like.time
+	}
+	crc := crc32.ChecksumIEEE(data)
+	if store {
+		w.entry(name, 0, time, crc, int64(len(data)), data)
+		return nil
+	}
+	var packed bytes.Buffer
+	f, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	w.entry(name, 8, time, crc, int64(len(data)), packed.Bytes())
+	return nil
+}
+
+func (w *ZipWriter) entry(name string, method uint16, time, crc uint32, size int64, raw []byte) {
+	le := binary.LittleEndian
+	flags := uint16(0)
+	for i := range len(name) {
+		if name[i] >= 0x80 {
+			flags = 1 << 11 // UTF-8
+			break
+		}
+	}
+	common := le.AppendUint16(nil, 20)
+	common = le.AppendUint16(common, flags)
+	common = le.AppendUint16(common, method)
+	common = le.AppendUint32(common, time)
+	common = le.AppendUint32(common, crc)
+	common = le.AppendUint32(common, uint32(len(raw)))  //nolint:gosec // G115: OpenZip takes no archive of 4 GiB
+	common = le.AppendUint32(common, uint32(size))      //nolint:gosec // G115: likewise
+	common = le.AppendUint16(common, uint16(len(name))) //nolint:gosec // G115: names come from such fields
+	common = le.AppendUint16(common, 0)
+	at := uint32(w.out.Len()) //nolint:gosec // G115: see above
+	w.out.WriteString("PK\x03\x04")
+	w.out.Write(common)
+	w.out.WriteString(name)
+	w.out.Write(raw)
+	w.dir.WriteString("PK\x01\x02\x14\x00")
+	w.dir.Write(common)
+	w.dir.Write(make([]byte, 10)) // comment, disk, attributes
+	w.dir.Write(le.AppendUint32(nil, at))
+	w.dir.WriteString(name)
+	w.n++
+}
+
+// Bytes ends the archive and returns it. Nothing can be added after that, and it can be called once.
+func (w *ZipWriter) Bytes() []byte {
+	le := binary.LittleEndian
+	at, size := w.out.Len(), w.dir.Len()
+	w.out.Write(w.dir.Bytes())
+	end := append([]byte("PK\x05\x06"), 0, 0, 0, 0)
+	end = le.AppendUint16(end, uint16(w.n))  //nolint:gosec // G115: Limits.Entries is lower
+	end = le.AppendUint16(end, uint16(w.n))  //nolint:gosec // G115: likewise
+	end = le.AppendUint32(end, uint32(size)) //nolint:gosec // G115: see entry
+	end = le.AppendUint32(end, uint32(at))   //nolint:gosec // G115: see entry
+	w.out.Write(append(end, 0, 0))
+	return w.out.Bytes()
+}
