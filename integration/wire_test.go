@@ -163,6 +163,31 @@ func goroutines(t *testing.T, i *lab.Icapd) int {
 	return n
 }
 
+// TestBlockedHeadHasNoBody: the answer to a HEAD never has one, not even if it is a block page. Squid takes no HEAD
+// with a body, so this is shown on the wire.
+func TestBlockedHeadHasNoBody(t *testing.T) {
+	i := bareIcapd(t, "")
+	eicar := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(lab.EICAR()), lab.EICAR())
+	req := "HEAD http://api.test/ HTTP/1.1\r\nHost: api.test\r\nAccept: application/json\r\n\r\n"
+	for name, text := range map[string]string{
+		"request": fmt.Sprintf("REQMOD icap://localhost/reqmod ICAP/1.0\r\nHost: localhost\r\nConnection: close\r\n"+
+			"Encapsulated: req-hdr=0, req-body=%d\r\n\r\n%s%s", len(req), req, eicar),
+		"response": fmt.Sprintf("RESPMOD icap://localhost/respmod ICAP/1.0\r\nHost: localhost\r\nConnection: close\r\n"+
+			"Encapsulated: req-hdr=0, res-hdr=%d, res-body=%d\r\n\r\n%s%s%s", len(req), len(req)+len(wireRes), req, wireRes, eicar),
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, _ := provoke(t, i.Address, text)
+			head, http, _ := strings.Cut(answer, "\r\n\r\n")
+			if !strings.HasPrefix(head, "ICAP/1.0 200 ") || !strings.Contains(head, "null-body=") || !strings.HasPrefix(http, "HTTP/1.1 403 ") {
+				t.Errorf("%s", answer)
+			}
+			if _, body, _ := strings.Cut(http, "\r\n\r\n"); body != "" {
+				t.Errorf("after the head comes %q", body)
+			}
+		})
+	}
+}
+
 // TestDrain sends SIGTERM while a message is half sent: no new connection is taken, the message gets its answer,
 // idle connections are closed, and icapd ends with status 0.
 func TestDrain(t *testing.T) {

@@ -279,7 +279,7 @@ func arena(ctx context.Context, l *lab.Lab, f flags) ([]duel, error) {
 	}
 	for _, n := range []int{1, 8, 64} {
 		for _, b := range []*body{js, bin} {
-			duels = append(duels, duel{name: fmt.Sprintf("clamd engine, %s, %d conns", b.name, n), body: b, conns: n, peer: avscan, ours: onlyClamd, goal: 1.0})
+			duels = append(duels, duel{name: fmt.Sprintf("clamd engine, %s, %d conn.", b.name, n), body: b, conns: n, peer: avscan, ours: onlyClamd, goal: 1.0})
 		}
 	}
 	same := overICAP("icapd, the same body", builtin.Address, "respmod", builtin.Proc, true)

@@ -56,6 +56,6 @@ func newLibyara() (func(context.Context, []byte) error, error) {
 	}
 	return func(_ context.Context, data []byte) error {
 		var m libyara.MatchRules
-		return scanner.SetCallback(&m).SetTimeout(time.Minute).ScanMem(data)
+		return scanner.SetCallback(&m).SetFlags(libyara.ScanFlagsFastMode).SetTimeout(time.Minute).ScanMem(data)
 	}, nil
 }

@@ -143,13 +143,20 @@ func readResponse(br *bufio.Reader, method string, since func() time.Duration) (
 		}
 	}
 	f := &Fetched{Head: strings.TrimSuffix(head.String(), "\r\n\r\n")}
-	resp, err := http.ReadResponse(bufio.NewReader(io.MultiReader(&head, br)), &http.Request{Method: method})
+	whole := bufio.NewReader(io.MultiReader(&head, br))
+	resp, err := http.ReadResponse(whole, &http.Request{Method: method})
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, f.Head)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	f.Status, f.Header = resp.StatusCode, resp.Header
 	var body bytes.Buffer
+	if method == http.MethodHead {
+		// There must be nothing. If there is, the caller shall see it.
+		_, err := body.ReadFrom(whole)
+		f.Body = body.Bytes()
+		return f, err
+	}
 	first := make([]byte, 1)
 	if n, _ := io.ReadFull(resp.Body, first); n == 1 {
 		f.First = since()
