@@ -12,10 +12,10 @@ const minLiteral = 2
 // in which a literal ends have the highest numbers, so that the common case costs one comparison a byte.
 type automaton struct {
 	class    [256]uint8 // of a byte, upper case folded; 0 for bytes in no literal
-	next     []uint16   // state<<shift | class
-	shift    uint
-	firstOut uint16
-	out      [][]int32 // by state-firstOut: the literals that end there
+	next     []uint32   // by state + class; states are multiples of width
+	width    uint32
+	firstOut uint32
+	out      [][]int32 // by (state-firstOut)/width: the literals that end there
 	literals []literal
 }
 
@@ -33,7 +33,7 @@ type literalHit struct {
 	end     int
 }
 
-const hitDistance = 256
+const hitDistance = 128
 
 // newAutomaton builds the table from the rules' literals and the detectors' own triggers.
 func newAutomaton(rules []*Rule) *automaton {
@@ -85,9 +85,7 @@ func (a *automaton) build() {
 	for c := byte('A'); c <= 'Z'; c++ {
 		a.class[c] = a.class[c+'a'-'A']
 	}
-	for 1<<a.shift < classes {
-		a.shift++
-	}
+	a.width = uint32(classes) //nolint:gosec // at most 256
 	nodes := []node{{kids: map[uint8]int{}}}
 	for i, l := range a.literals {
 		s := 0
@@ -135,7 +133,7 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 	n := 0
 	for _, silent := range []bool{true, false} {
 		if !silent {
-			a.firstOut = uint16(n) //nolint:gosec // New's rule files are far too small for 65,536 states
+			a.firstOut = uint32(n) * a.width //nolint:gosec // rule files are bounded, and so are their states
 		}
 		for _, s := range order {
 			if (len(nodes[s].out) == 0) == silent {
@@ -144,20 +142,20 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 			}
 		}
 	}
-	a.next = make([]uint16, n<<a.shift)
-	a.out = make([][]int32, n-int(a.firstOut))
+	a.next = make([]uint32, n*classes)
+	silent := int(a.firstOut / a.width)
+	a.out = make([][]int32, n-silent)
 	for _, s := range order {
-		row := number[s] << a.shift
-		fail := number[nodes[s].fail] << a.shift
+		row, fail := number[s]*classes, number[nodes[s].fail]*classes
 		for c := range classes {
 			if k, ok := nodes[s].kids[uint8(c)]; ok { //nolint:gosec // classes <= 256
-				a.next[row|c] = uint16(number[k]) //nolint:gosec // see firstOut
+				a.next[row+c] = uint32(number[k] * classes) //nolint:gosec // see firstOut
 			} else if s != 0 {
-				a.next[row|c] = a.next[fail|c]
+				a.next[row+c] = a.next[fail+c]
 			}
 		}
 		if len(nodes[s].out) > 0 {
-			a.out[number[s]-int(a.firstOut)] = slices.Clone(nodes[s].out)
+			a.out[number[s]-silent] = slices.Clone(nodes[s].out)
 		}
 	}
 }
@@ -166,19 +164,19 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 // and leaves in w where rule literals end.
 func (a *automaton) run(data []byte, w *literalHits) (group, byteKind) {
 	var (
-		s      uint16
+		s      uint32
 		groups group
 		kinds  byteKind
 	)
 	w.reset(len(a.literals))
-	next, shift, first := a.next, a.shift, a.firstOut
+	next, first, class := a.next, a.firstOut, &a.class
 	for i, b := range data {
 		kinds |= kindOf[b]
-		s = next[int(s)<<shift|int(a.class[b])]
+		s = next[s+uint32(class[b])]
 		if s < first {
 			continue
 		}
-		for _, id := range a.out[s-first] {
+		for _, id := range a.out[(s-first)/a.width] {
 			l := &a.literals[id]
 			groups |= l.groups
 			if len(l.rules) > 0 {
@@ -211,4 +209,34 @@ func (w *literalHits) add(id int32, end int) {
 	}
 	w.last[id] = end
 	w.hits = append(w.hits, literalHit{literal: id, end: end})
+}
+
+// phrases is an automaton over strings of a detector's own.
+type phrases struct{ automaton }
+
+// newPhrases builds the automaton; texts are in lower case.
+func newPhrases(texts []string) *phrases {
+	p := &phrases{}
+	for _, t := range texts {
+		p.literals = append(p.literals, literal{text: t})
+	}
+	p.build()
+	return p
+}
+
+// each calls yield with the index and the place of every phrase in data, in order of their ends, until yield
+// returns false.
+func (p *phrases) each(data []byte, yield func(i, start, end int) bool) {
+	var s uint32
+	for at, b := range data {
+		s = p.next[s+uint32(p.class[b])]
+		if s < p.firstOut {
+			continue
+		}
+		for _, id := range p.out[(s-p.firstOut)/p.width] {
+			if !yield(int(id), at+1-len(p.literals[id].text), at+1) {
+				return
+			}
+		}
+	}
 }

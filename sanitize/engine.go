@@ -111,8 +111,8 @@ func checkSwitches(o Options, rules []*Rule) error {
 func versionOf(rules []*Rule, o Options) string {
 	lines := make([]string, 0, len(rules)+len(o.Off))
 	for _, r := range rules {
-		lines = append(lines, fmt.Sprintf("%q %q %q %q %q %q %q %q %q %q %q", r.ID, r.Class, r.Severity, r.Hint, r.Sign,
-			r.Literals, r.Pattern, r.Not, r.Types, r.Kinds, r.Spare))
+		lines = append(lines, fmt.Sprintf("%q %q %q %q %q %q %q %q %q %q %q %q", r.ID, r.Class, r.Severity, r.Hint, r.Sign,
+			r.Literals, fmt.Sprint(r.Head), r.Pattern, r.Not, r.Types, r.Kinds, r.Spare))
 	}
 	for _, s := range o.Off {
 		lines = append(lines, fmt.Sprintf("off %q", s))

@@ -60,6 +60,20 @@ func lookFormula(l *look) {
 	}
 }
 
+// formulaStart reports whether a value begins as a formula does.
+func formulaStart(s []byte) bool {
+	for i := 0; i < len(s) && i < 16; i++ {
+		switch s[i] {
+		case '=', '+', '@', '-', '%':
+			return i+3 < len(s)
+		case ' ', '\t', '\r', '\n', '"', ';', ',', 0:
+		default:
+			return false
+		}
+	}
+	return false
+}
+
 func first(s []byte) byte {
 	if len(s) == 0 {
 		return 0

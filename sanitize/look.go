@@ -8,8 +8,8 @@ import (
 
 const (
 	// windowBefore and windowAfter are how far from a literal's end an expression may look, in bytes.
-	windowBefore = 512
-	windowAfter  = 1024
+	windowBefore = 160
+	windowAfter  = 480
 
 	// expressionBudget bounds the bytes of one value's views that expressions are tried on: so much for any
 	// value, and as much again as the value is long.
@@ -78,7 +78,7 @@ func (l *look) all(value []byte, fc *FieldContext) {
 		l.view, l.low = value, value
 		lookNumber(l)
 	}
-	if groups == 0 && kinds&kindsOfInterest == 0 && !packed(value, kinds) {
+	if groups == 0 && kinds&kindsOfInterest == 0 && !formulaStart(value) && !packed(value, kinds) {
 		return
 	}
 	l.budget = expressionBudget + len(value)
@@ -106,8 +106,8 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 		}
 		for i := range layers {
 			y := &layers[i]
-			if kinds&y.wants == 0 {
-				continue
+			if kinds&y.wants == 0 || y.name == "form" && kinds&kindUnpackable == 0 {
+				continue // + is a digit of base64
 			}
 			out, ok := y.decode(l.buffers[which][:0], current)
 			l.buffers[which] = out[:0]
@@ -139,16 +139,25 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
+	if formulaStart(view) {
+		l.groups, groups = l.groups|groupFormula, groups|groupFormula
+	}
 	for i := range detectors {
 		d := &detectors[i]
-		if groups&d.group != 0 || kinds&d.kinds != 0 {
-			if l.low == nil {
-				l.lowered = lower(l.lowered[:0], view)
-				l.low = l.lowered
-			}
+		if d.wants(groups, kinds) {
+			l.lowercase()
 			d.look(l)
 		}
 	}
+}
+
+// lowercase returns the view in lower case, made once.
+func (l *look) lowercase() []byte {
+	if l.low == nil {
+		l.lowered = lower(l.lowered[:0], l.view)
+		l.low = l.lowered
+	}
+	return l.low
 }
 
 // lower appends src in ASCII lower case.
@@ -167,11 +176,14 @@ func (l *look) expressions() {
 	for _, h := range l.literals.hits {
 		for _, i := range l.engine.filter.literals[h.literal].rules {
 			r := l.engine.rules[i]
-			if l.has(r) || !l.applies(r) {
+			if l.has(r) || !l.applies(r) || r.Head > 0 && h.end > r.Head {
 				continue
 			}
 			start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
 			window := l.view[start:end]
+			if r.folded {
+				window = l.lowercase()[start:end]
+			}
 			at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
 			if r.pattern != nil {
 				if l.budget -= len(window); l.budget < 0 {

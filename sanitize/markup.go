@@ -39,11 +39,15 @@ func lookMarkup(l *look) {
 		i += j
 		i = l.tag(i)
 	}
-	if l.contains("javascript:") || l.contains("vbscript:") || l.contains("data:") || l.contains("script") {
+	if l.groups&groupScheme != 0 || bytes.IndexByte(s, ':') >= 0 && (l.contains("script") || l.kinds&kindControl != 0 || l.contains("ript")) {
 		l.schemes()
 	}
-	l.attributeBreakout()
-	l.styles()
+	if l.groups&groupHandler != 0 || len(s) < 512 && l.contains("=") {
+		l.attributeBreakout()
+	}
+	if l.groups&groupStyle != 0 {
+		l.styles()
+	}
 	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.isXSS() {
 		l.sign(signMarkupFingerprint, 0, len(s))
 	}

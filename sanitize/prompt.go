@@ -6,21 +6,25 @@ import "bytes"
 // instructions, markup of conversations and tool calls, orders in hidden places. Single phrases prove nothing, so
 // what is said is weighed: who is addressed, what it is told to do, to what, and where that stands.
 func lookPrompt(l *look) {
-	l.roleMarkup()
 	if len(l.low) < minPrompt {
 		return
 	}
 	p := promptReading{s: l.low}
 	p.read()
-	hidden := l.hiddenText()
-	switch {
-	case p.override >= 0:
-		l.sign(signPromptOverride, p.override, min(len(l.low), p.override+80))
-	case p.score() >= promptThreshold:
+	for _, m := range []struct {
+		at   int
+		sign sign
+	}{{p.role, signPromptRole}, {p.tool, signPromptTool}, {p.override, signPromptOverride}} {
+		if m.at >= 0 {
+			l.sign(m.sign, m.at, min(len(l.low), m.at+80))
+		}
+	}
+	score := p.score()
+	if p.override < 0 && score >= promptThreshold {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
 	}
-	if hidden && (p.override >= 0 || p.score() >= promptThreshold-2) {
-		l.sign(signPromptHidden, max(0, p.first), min(len(l.low), max(0, p.first)+80))
+	if (p.override >= 0 || score >= promptThreshold-2) && l.hiddenText() {
+		l.sign(signPromptHidden, p.first, min(len(l.low), p.first+80))
 	}
 	if i := leakingLink(l.low); i >= 0 {
 		l.sign(signPromptExfiltration, i, min(len(l.low), i+80))
@@ -42,34 +46,26 @@ var roleMarkers = []string{
 // toolMarkers are what models write to call tools.
 var toolMarkers = []string{"<tool_call", "<function_call", "<invoke name=", "<function=", "\"tool_calls\":", "\"function_call\":", "<tool_use", "<antml", "<|python_tag|>", "<tool>", "<function_results>", "<tool_response>", "<tool_result", "action input:", "```tool_code", "{\"tool\":", "{\"action\":"}
 
-// roleMarkup looks for the delimiters themselves.
-func (l *look) roleMarkup() {
-	for _, m := range roleMarkers {
-		i := bytes.Index(l.low, []byte(m))
-		if i < 0 {
-			continue
-		}
-		if (m == "<system>" || m == "</system>" || m == "<assistant>" || m == "\nassistant:" || m == "\nhuman:" || m == "<bos>" || m == "[inst]" || m == "[/inst]") && !l.speaksToModel() {
-			continue
-		}
-		l.sign(signPromptRole, i, min(len(l.low), i+60))
-		break
-	}
-	for _, m := range toolMarkers {
-		if i := bytes.Index(l.low, []byte(m)); i >= 0 {
-			if (m == "<tool>" || m == "action input:" || m == "{\"tool\":" || m == "{\"action\":") && !(l.contains("\"arguments\"") || l.contains("\"parameters\"") || l.contains("thought:") || l.contains("action_input")) {
-				continue
-			}
-			l.sign(signPromptTool, i, min(len(l.low), i+60))
-			break
-		}
-	}
+// commonMarkers are markers that also stand in other text; they count beside words to a model.
+var commonMarkers = map[string]bool{
+	"<system>": true, "</system>": true, "<assistant>": true, "\nassistant:": true, "\nhuman:": true, "<bos>": true, "[inst]": true, "[/inst]": true,
+	"<tool>": true, "action input:": true, "{\"tool\":": true, "{\"action\":": true,
 }
 
 // speaksToModel reports whether the text has a word of those that models are addressed with.
-func (l *look) speaksToModel() bool {
-	for _, w := range []string{"you are", "ignore", "instruction", "prompt", "you must", "respond", "reply", "[inst]", "assistant", "reveal", "answer"} {
-		if l.contains(w) {
+func speaksToModel(s []byte) bool {
+	for _, w := range []string{"you are", "ignore", "instruction", "prompt", "you must", "respond", "reply", "assistant", "reveal", "answer", "[/inst]"} {
+		if bytes.Contains(s, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasArguments reports whether a call of a tool goes on as one.
+func hasArguments(s []byte) bool {
+	for _, w := range []string{"\"arguments\"", "\"parameters\"", "thought:", "action_input"} {
+		if bytes.Contains(s, []byte(w)) {
 			return true
 		}
 	}
@@ -98,14 +94,21 @@ type promptReading struct {
 	override int // where an order to drop instructions stands, -1 for none
 	first    int
 
-	addressed, ordered, object, leak, urgent, persona int
+	role, tool int // where a marker stands, -1 for none
+	weights    [partPersona + 1]int
 }
 
+// score weighs who is addressed, what is ordered, about what. Orders without an addressee or an object of a model's
+// world are orders to people.
 func (p *promptReading) score() int {
-	if p.addressed+p.persona == 0 && p.object == 0 {
+	if p.weights[partAddress]+p.weights[partPersona]+p.weights[partObject] == 0 {
 		return 0
 	}
-	return p.addressed + p.ordered + p.object + p.leak + p.urgent + p.persona
+	sum := 0
+	for _, w := range p.weights {
+		sum += w
+	}
+	return sum
 }
 
 // wordList is words or phrases with what they weigh.
@@ -139,49 +142,97 @@ var (
 	}
 )
 
-// read weighs the text.
-func (p *promptReading) read() {
-	p.override, p.first = p.findOverride(), -1
-	for _, part := range []struct {
-		list wordList
-		to   *int
-		most int
-	}{{addresses, &p.addressed, 5}, {orders, &p.ordered, 5}, {objects, &p.object, 4}, {leaks, &p.leak, 4}, {urgencies, &p.urgent, 3}, {personas, &p.persona, 6}} {
-		for _, w := range part.list {
-			if i := bytes.Index(p.s, []byte(w.text)); i >= 0 {
-				*part.to = min(*part.to+w.weight, part.most)
-				if p.first < 0 || i < p.first {
-					p.first = i
-				}
-			}
+// promptPart says which of a reading's weights a phrase adds to.
+type promptPart uint8
+
+const (
+	partAddress promptPart = iota
+	partOrder
+	partObject
+	partLeak
+	partUrgency
+	partPersona
+	partVerb // of an order to drop instructions
+	partRole
+	partTool
+)
+
+// promptPhrase is what a phrase of promptSet means.
+type promptPhrase struct {
+	part   promptPart
+	weight int
+}
+
+// promptSet finds all phrases in one pass; promptMeaning says what they mean.
+var promptSet, promptMeaning = func() (*phrases, []promptPhrase) {
+	var (
+		texts   []string
+		meaning []promptPhrase
+	)
+	for part, list := range map[promptPart]wordList{
+		partAddress: addresses, partOrder: orders, partObject: objects, partLeak: leaks, partUrgency: urgencies, partPersona: personas,
+	} {
+		for _, w := range list {
+			texts, meaning = append(texts, w.text), append(meaning, promptPhrase{part, w.weight})
 		}
 	}
+	for part, list := range map[promptPart][]string{partVerb: overrideVerbs, partRole: roleMarkers, partTool: toolMarkers} {
+		for _, text := range list {
+			texts, meaning = append(texts, text), append(meaning, promptPhrase{part: part})
+		}
+	}
+	return newPhrases(texts), meaning
+}()
+
+// most is how much a part can weigh, however many of its phrases occur.
+var most = [...]int{partAddress: 5, partOrder: 5, partObject: 4, partLeak: 4, partUrgency: 3, partPersona: 6}
+
+// read weighs the text.
+func (p *promptReading) read() {
+	p.override, p.first, p.role, p.tool = -1, -1, -1, -1
+	var seen [1024]bool
+	promptSet.each(p.s, func(i, start, end int) bool {
+		m := promptMeaning[i]
+		switch m.part {
+		case partVerb:
+			if p.override < 0 && p.orders(start, end) {
+				p.override = start
+			}
+			return true
+		case partRole:
+			if p.role < 0 && (!commonMarkers[promptSet.literals[i].text] || speaksToModel(p.s)) {
+				p.role = start
+			}
+			return true
+		case partTool:
+			if p.tool < 0 && (!commonMarkers[promptSet.literals[i].text] || hasArguments(p.s)) {
+				p.tool = start
+			}
+			return true
+		}
+		if seen[i] {
+			return true
+		}
+		seen[i] = true
+		p.weights[m.part] = min(p.weights[m.part]+m.weight, most[m.part])
+		if p.first < 0 || start < p.first {
+			p.first = start
+		}
+		return true
+	})
 	p.first = max(p.first, 0)
+}
+
+// orders reports whether the verb between start and end orders to drop what was said before.
+func (p *promptReading) orders(start, end int) bool {
+	if start > 0 && isLetter(p.s[start-1]) || end < len(p.s) && isLetter(p.s[end]) {
+		return false
+	}
+	return p.imperative(start) && p.droppedObject(end)
 }
 
 // overrideReach is how far the object may stand from the verb, in bytes.
 const overrideReach = 60
-
-// findOverride finds an order to drop instructions: a verb at the start of a clause, the object right behind it.
-func (p *promptReading) findOverride() int {
-	for _, verb := range overrideVerbs {
-		for from := 0; ; {
-			i := bytes.Index(p.s[from:], []byte(verb))
-			if i < 0 {
-				break
-			}
-			i += from
-			from = i + len(verb)
-			if i > 0 && isLetter(p.s[i-1]) || from < len(p.s) && isLetter(p.s[from]) {
-				continue
-			}
-			if p.imperative(i) && p.droppedObject(from) {
-				return i
-			}
-		}
-	}
-	return -1
-}
 
 // imperative reports whether the verb at i gives an order: it begins a clause, or follows words with which orders
 // begin. "You can ignore", "will be ignored", "to ignore" describe.

@@ -6,38 +6,37 @@ import "bytes"
 // ways around filters. In source code all of it is at home, so rules spare that context.
 func lookScript(l *look) {
 	s := l.low
-	for _, f := range scriptCalls {
-		for from := 0; ; {
-			i := bytes.Index(s[from:], []byte(f.name))
-			if i < 0 {
-				break
-			}
-			i += from
-			from = i + len(f.name)
-			if f.word && i > 0 && isWord(s[i-1]) {
-				continue
-			}
-			if end, ok := callAt(s, from); ok && (!f.argument || scriptArgument(s, end)) {
-				l.sign(f.sign, i, min(len(s), end+40))
-				break
-			}
+	scriptSet.each(s, func(i, start, end int) bool {
+		if i >= len(scriptCalls) {
+			l.sign(signScriptObject, start, min(len(s), end+30))
+			return true
 		}
-	}
-	for _, f := range []string{"function('", "function(\"", "function(`", "function`"} {
-		if i := bytes.Index(s, []byte(f)); i >= 0 {
-			l.sign(signScriptEval, i, min(len(s), i+40))
+		f := &scriptCalls[i]
+		if f.word && start > 0 && isWord(s[start-1]) {
+			return true
 		}
-	}
-	for _, f := range scriptObjects {
-		if i := bytes.Index(s, []byte(f)); i >= 0 {
-			l.sign(signScriptObject, i, min(len(s), i+40))
-			break
+		if last := f.name[len(f.name)-1]; !isLetter(last) {
+			l.sign(f.sign, start, min(len(s), end+40))
+		} else if after, ok := callAt(s, end); ok && (!f.argument || scriptArgument(s, after)) {
+			l.sign(f.sign, start, min(len(s), after+40))
 		}
-	}
-	if i := symbolRun(s); i >= 0 {
-		l.sign(signScriptSymbols, i, min(len(s), i+48))
+		return true
+	})
+	if l.kinds&kindSQL != 0 {
+		if i := symbolRun(s); i >= 0 {
+			l.sign(signScriptSymbols, i, min(len(s), i+48))
+		}
 	}
 }
+
+// scriptSet finds scriptCalls and, behind them, scriptObjects in one pass.
+var scriptSet = func() *phrases {
+	var texts []string
+	for _, f := range scriptCalls {
+		texts = append(texts, f.name)
+	}
+	return newPhrases(append(texts, scriptObjects...))
+}()
 
 // scriptCall is a function that attacks call.
 type scriptCall struct {
@@ -63,6 +62,10 @@ var scriptCalls = []scriptCall{
 	{"insertadjacenthtml", false, false, signScriptEval},
 	{"unescape", true, true, signScriptEval},
 	{"atob", true, true, signScriptEval},
+	{"function('", true, false, signScriptEval},
+	{"function(\"", true, false, signScriptEval},
+	{"function(`", true, false, signScriptEval},
+	{"function`", true, false, signScriptEval},
 	{"navigator.sendbeacon", false, false, signScriptEval},
 }
 

@@ -6,6 +6,9 @@ import "bytes"
 // substitutions; also with the quoting taken off that shells ignore inside words.
 func lookShell(l *look) {
 	l.shell(l.low)
+	if l.kinds&(kindQuote|kindBackslash|kindDollar|kindSeparator) == 0 && bytes.IndexByte(l.low, '^') < 0 {
+		return
+	}
 	plain, changed := unquoteShell(l.plain[:0], l.low)
 	l.plain = plain[:0]
 	if !changed {

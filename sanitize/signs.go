@@ -10,12 +10,16 @@ type group uint32
 const (
 	groupLiteral group = 1 << iota // rules with literals
 	groupSQL
-	groupMarkup
+	groupLogic
+	groupHandler
+	groupStyle
+	groupScheme
 	groupScript
 	groupShell
 	groupTemplate
 	groupPath
 	groupURL
+	groupHost
 	groupPrompt
 	groupFormula
 )
@@ -37,14 +41,13 @@ const (
 	kindDollar     // $
 	kindCompare    // = < > |
 	kindSeparator  // ; | & and the grave accent
-	kindBrace      // {
-	kindLead       // = + - @ |, with which formulas begin
+	kindSQL        // ; # ( ) + * , =
 	kindUnpackable // outside the alphabets of base64 and hex
 )
 
 // kindsOfInterest are those that call a decoder or a detector by themselves.
 const kindsOfInterest = kindQuote | kindTag | kindPercent | kindAmpersand | kindBackslash | kindHigh | kindControl |
-	kindBreak | kindPlus | kindDollar | kindCompare | kindSeparator | kindBrace
+	kindBreak | kindPlus | kindDollar | kindCompare | kindSeparator
 
 var kindOf = func() (k [256]byteKind) {
 	for i := range k {
@@ -60,8 +63,8 @@ var kindOf = func() (k [256]byteKind) {
 	}
 	for kind, bytes := range map[byteKind]string{
 		kindQuote: `'"`, kindTag: "<", kindPercent: "%", kindAmpersand: "&", kindBackslash: `\`, kindBreak: "\r\n",
-		kindPlus: "+", kindDollar: "$", kindCompare: "=<>|", kindSeparator: ";|&`", kindBrace: "{",
-		kindLead: "=@|",
+		kindPlus: "+", kindDollar: "$", kindCompare: "=<>|", kindSeparator: ";|&`",
+		kindSQL: ";#()+*=|",
 	} {
 		for _, b := range []byte(bytes) {
 			k[b] |= kind
@@ -76,40 +79,61 @@ var triggers = []struct {
 	words string
 }{
 	{groupSQL, "select union insert~ update~ delete~ drop~ create~ alter~ exec declare waitfor sleep( benchmark( having~ " +
-		"order~by group~by -- /* xp_ sp_ dbms_ utl_ pg_ information_schema truncate~ shutdown load_file"},
-	{groupMarkup, "javascript vbscript livescript data: script: onerror onload onmouse onfocus onclick onpointer onanimation ontransition ontoggle onblur " +
-		"onkey onchange oninput onsubmit onscroll onresize ondrag oncopy oncut onpaste onbegin onend onhash onpage onmessage onwheel onauxclick " +
-		"onstart onfinish onbounce onshow onplay oncanplay ontouch onsearch onselect onunload onbefore onafter onreadystate onpropertychange onevent oninvalid onreset onratechange onseek onvolume ontime onpop onstorage onoffline ononline onunhandled onactivate ondeactivate " +
-		"expression( -moz-binding behavior: @import -o-link url("},
-	{groupShell, "$@ $* nohup~ $( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {,"},
-	{groupTemplate, "{{ {% ${ #{ *{ @{ ~{ %{ <% [[ [= @( <# [# #set #evaluate #foreach #include #parse"},
+		"order~by group~by -- /* xp_ sp_ dbms_ utl_ pg_ information_schema truncate~ shutdown load_file sleep~( limit~ rlike regexp " +
+		"@@ char( chr( concat( version() substr database() user() extractvalue updatexml waitfor~ into~outfile ascii( json_ cast( convert( case~when"},
+	{groupLogic, "or~ and~ xor~ || && or( and( or' and' or\" and\" or+ and+ or- or! and! or@ or. like~ between~ null div~ mod~"},
+	{groupHandler, "onerror onload onmouse onfocus onclick onpointer onanimation ontransition ontoggle onblur ondblclick oncontext " +
+		"onkey onchange oninput onsubmit onscroll onresize ondrag ondrop oncopy oncut onpaste onbegin onend onhash onpage onmessage onwheel onauxclick " +
+		"onstart onfinish onbounce onshow onplay oncanplay ontouch onsearch onselect onunload onbefore onafter onreadystate onpropertychange onevent oninvalid " +
+		"onreset onratechange onseek onvolume ontime onpop onstorage onoffline ononline onunhandled onactivate ondeactivate onabort onclose oncue onduration " +
+		"onemptied onended onloaded onpause onprogress onstalled onsuspend onwaiting ongesture onmove onrepeat onrow oncell oncontrol ondata ondataset onerrorupdate onfilter onhelp onlayout onlose onmedia onmouse onrotate onstop onsync ontrack onundo onredo onurlflip onoutofsync onfullscreen onslotchange onsecurity onweb onformdata onreverse onresume onscrollend onsnapchanged oncommand onbeforetoggle"},
+	{groupStyle, "expression( -moz-binding behavior: behaviour: @import -o-link url(javascript url(data:text"},
+	{groupScheme, "javascript vbscript livescript data: script:"},
+	{groupScript, "alert confirm( prompt( eval settimeout setinterval execscript fromcharcode document. document[ window[ window.name self[ top[ parent[ frames[ " +
+		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location.hash location= location.re innerhtml outerhtml []. [][ __proto__[ \\u0061 reflect. activexobject ![] +[] []+ " +
+		"(alert) (confirm) (prompt) prompt\x60 prompt? confirm\x60 confirm? prompt. confirm. =alert =eval (eval) function(' function(\" function\x60 prompt) confirm) prompt'] confirm'] prompt~( confirm~( document?. prompt\" confirm\" prompt/* confirm/* prompt\\ confirm\\"},
+	{groupShell, "$( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {, $@ $* nohup~"},
+	{groupTemplate, "{{ {% ${ #{ *{ @{ ~{ %{ <% [[ [= @( <# [# #set #evaluate #foreach #include #parse {php $!{ {# {$ {7 {1 {2 {3 {4 {5 {6 {8 {9 {' {\" {( {system {self {math {fetch {_"},
+	{groupPath, "../ ..\\ ..; ..% .?/ ?./ .?% ?.% ??/ ??% /./ .\\ %2e %%32 ..2f %c0 %c1 %e0%80 %f0%80 %f8%80 %fc%80 %252e %u2215 %u2216 %uefc8 %uf025 %uff0e 0x2e 0x2f 0x5c etc/ etc\\ boot.ini win.ini :\\ /proc /var/ /root/ /usr/ /home/ /opt/ web-inf .ht ~/.ssh .ssh/ windows/ windows\\ winnt \\windows ../ .env .git/ wp-config web.config inetpub meta-inf /boot \\boot c:/ &#46 \\x2e .^/ .\x01 .\x00 ~/. /cgi-bin/ /apache /private/ /volumes/ /library/web /bin/ /dev/ /logs/ /run/"},
+	{groupURL, ":/"},
+	{groupHost, "169.254 metadata.google 100.100.100 fd00:ec2 .nip.io .xip.io .sslip.io .1u.ms localtest.me .lvh.me .r3dir.me rbndr.us jar: netdoc: php: url:f url:h localh.st 127-0-0-1 ip6-localhost .vcap.me burpcollaborator instance-data view-source: rancher-metadata " +
+		"http:1 http:0 http:2 https:1 https:0 .lacolhost.com .rebind.network .ip6.name .localdomain.pw bugbounty.dod"},
+	{groupPrompt, "]( ignore disregard forget override overrule bypass discard neglect pay~no~attention not~follow n't~follow stop~following not~obey n't~obey no~longer~follow not~adhere ignora ignoriere ignorez oublie vergiss olvida missachte esquece dimentica " +
+		"instruction prompt guideline directive your~rules your~programming your~training " +
+		"ai~assistant language~model ~llm ai~model ai~agent dear~ai chatgpt chatbot an~ai note~to~ai the~assistant attention~a hey~assistant assistant: dear~assistant ai~system ai~reading ai~reviewer automated~agent virtual~assistant summariz your~response your~reply your~answer your~next your~final your~output you~are~now act~as pretend roleplay role-play you~will~act you~are~a~ you~are~dan in~character imagine~you new~role the~role~of developer~mode been~freed no~longer " +
+		"conversation~history chat~history this~conversation environment~variables api~key credentials developer~mode jailbreak dan~mode do~anything~now unrestricted restrictions guardrails content~policy content~filter tell~the~user " +
+		"<|im <|sys <|user <|ass <|end <|eot <|start <|begin <|fim <|channel <|message <|tool <|prompter <|human [inst] [/inst] <<sys <</sys <start_of <end_of <bos> </s><s> [available_tools] [tool_calls] [system ###~ <system </system </user_input </untrusted </document_content </tool <function <</function <<human human: begin~system end~of~system <assistant> [end~of [admin~ [developer~m <tool <invoke tool_calls function_call <antml tool_code action~input"},
 	{groupFormula, "hyperlink( importxml( importhtml( importdata( importfeed( importrange( image( webservice( filterxml( rtd( dde register( cmd| |'"},
-	{groupPath, "../ ..\\ ..; ..% ./ .\\ %2e %%32 ..2f .? ?. ??% %c0 %252e %u 0x2e 0x2f /etc etc/ \\etc boot.ini win.ini :\\ /proc /var/ /root /usr/ /home/ /opt/ web-inf .ht ~/.ssh windows winnt \\windows"},
-	{groupURL, ":/ http:1 http:0 169.254 metadata 100.100.100 fd00:ec2 .nip.io .xip.io .sslip.io .1u.ms localtest.me .lvh.me .r3dir.me rbndr.us jar: netdoc: php: url: localh.st 127-0-0-1 ip6-localhost .vcap.me burpcollaborator instance-data view-source:"},
-	{groupPrompt, "]( ignore disregard forget override instruction prompt assistant system: <|im [inst] <<sys>> tool_call function_call language~model chatbot chatgpt you~are pretend act~as reply response reveal ignora vergiss oublie bypass <system <tool <invoke </document jailbreak you~must do~not ai~ llm"},
-	{groupScript, "alert confirm prompt eval settimeout setinterval function execscript fromcharcode document. document[ window[ window. self[ top[ parent[ frames[ " +
-		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location innerhtml outerhtml []. [][ __proto__ \\u0061 reflect. activexobject ![] +[] []+ (alert) (confirm) =alert =eval (eval)"},
 }
 
-// detector looks at views that hold one of its words or kinds of bytes.
+// detector looks at views that hold its words or kinds of bytes.
 type detector struct {
-	group group
-	kinds byteKind
+	wants func(groups group, kinds byteKind) bool
 	look  func(*look)
 }
 
+// byGroup calls for one of the groups, or one of the kinds.
+func by(groups group, kinds byteKind) func(group, byteKind) bool {
+	return func(g group, k byteKind) bool { return g&groups != 0 || k&kinds != 0 }
+}
+
 var detectors = []detector{
-	{groupSQL, kindQuote | kindCompare, lookSQL},
-	{groupMarkup, kindTag, lookMarkup},
-	{groupScript, 0, lookScript},
-	{groupShell, kindSeparator | kindBreak | kindTag, lookShell},
-	{groupTemplate, kindBrace, lookTemplate},
-	{groupPath, 0, lookPath},
-	{groupURL, 0, lookURL},
-	{0, kindHigh | kindControl, lookText},
-	{groupFormula, kindLead, lookFormula},
-	{0, kindBreak, lookLines},
-	{groupPrompt, 0, lookPrompt},
+	{wantSQL, lookSQL},
+	{by(groupHandler|groupStyle|groupScheme, kindTag), lookMarkup},
+	{by(groupScript, 0), lookScript},
+	{by(groupShell, kindSeparator|kindBreak|kindTag), lookShell},
+	{by(groupTemplate, 0), lookTemplate},
+	{by(groupPath, 0), lookPath},
+	{by(groupURL|groupHost, 0), lookURL},
+	{by(0, kindHigh|kindControl), lookText},
+	{by(groupFormula, 0), lookFormula},
+	{by(0, kindBreak), lookLines},
+	{by(groupPrompt, 0), lookPrompt},
+}
+
+// wantSQL asks for a word of SQL, or for a quote or comparison with something that could make it one.
+func wantSQL(g group, k byteKind) bool {
+	return g&groupSQL != 0 || k&kindQuote != 0 && (g&groupLogic != 0 || k&kindSQL != 0) || k&kindCompare != 0 && g&groupLogic != 0
 }
 
 // The signs.

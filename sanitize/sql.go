@@ -9,10 +9,11 @@ import (
 
 // sqlReading is one reading of a view as SQL.
 type sqlReading struct {
-	l      *look
-	low    []byte
-	t      []sqlToken
-	quoted bool // the view begins inside a string that its first token closes
+	l        *look
+	low      []byte
+	t        []sqlToken
+	evidence bool // signs that text has not
+	quoted   bool // the view begins inside a string that its first token closes
 }
 
 // lookSQL reads the view as SQL in the three places where it may land: bare, and between either quotes.
@@ -20,6 +21,12 @@ func lookSQL(l *look) {
 	l.tokens = lexSQL(l.tokens[:0], l.low, 0)
 	r := sqlReading{l: l, low: l.low, t: l.tokens}
 	r.read()
+	for i := range r.t {
+		switch r.t[i].kind {
+		case sqlSemi, sqlComment, sqlCompare, sqlLogic, sqlOpen, sqlOp, sqlLeft:
+			r.evidence = true
+		}
+	}
 	for _, quote := range []byte{'\'', '"'} {
 		if bytes.IndexByte(l.low, quote) < 0 {
 			continue
@@ -32,7 +39,9 @@ func lookSQL(l *look) {
 		r.read()
 		r.breakout()
 	}
-	l.lookFingerprint()
+	if r.evidence || l.groups&(groupSQL|groupLogic) != 0 {
+		l.lookFingerprint()
+	}
 }
 
 // kind returns the kind of token i, sqlOther beyond the end.
@@ -126,7 +135,7 @@ func (r *sqlReading) keyword(i int) {
 		r.meta(i)
 	case r.is(i, "waitfor") && (r.is(i+1, "delay") || r.is(i+1, "time")) && (r.kind(i+2) == sqlString || r.kind(i+2) == sqlOpen || r.kind(i+2) == sqlVar):
 		r.sign(signSQLTime, i, i+2)
-	case r.is(i, "into") && (r.is(i+1, "outfile") || r.is(i+1, "dumpfile")):
+	case r.is(i, "into") && (r.is(i+1, "outfile") || r.is(i+1, "dumpfile")) && (r.kind(i+2) == sqlString || r.kind(i+2) == sqlOpen || r.kind(i+2) == sqlNumber || r.call(i+2)):
 		r.sign(signSQLFile, i, i+3)
 	case r.is(i, "procedure") && r.is(i+1, "analyse"):
 		r.sign(signSQLFunction, i, i+2)

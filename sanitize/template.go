@@ -6,6 +6,9 @@ import "bytes"
 func lookTemplate(l *look) {
 	s := l.low
 	for i := 0; i+1 < len(s); i++ {
+		if !delimiterByte[s[i]] {
+			continue
+		}
 		open := -1
 		for k := range delimiters {
 			d := &delimiters[k]
@@ -71,6 +74,14 @@ var delimiters = []delimiter{
 	{open: "#parse", close: ")", dollar: true},
 	{open: "{", close: "}", dollar: true},
 }
+
+// delimiterByte are the bytes with which delimiters begin.
+var delimiterByte = func() (t [256]bool) {
+	for i := range delimiters {
+		t[delimiters[i].open[0]] = true
+	}
+	return t
+}()
 
 // templateObjects are names by which an expression leaves the template: the object models of Python, Java, PHP,
 // Ruby, JavaScript and .NET, and the objects that engines hand to templates.

@@ -36,14 +36,14 @@ type textReading struct {
 	hiddenAt        int
 	rtl             bool // letters of a script that runs right to left occur
 	wordStart       int
-	scripts         scriptSet
+	scripts         alphabets
 }
 
-// scriptSet is the alphabets of a word.
-type scriptSet uint8
+// alphabets is the alphabets of a word.
+type alphabets uint8
 
 const (
-	scriptLatin     scriptSet = 1 << iota
+	scriptLatin     alphabets = 1 << iota
 	scriptLookalike           // of lookalikes
 	scriptOther
 )

@@ -23,6 +23,9 @@ func lookURL(l *look) {
 		l.url(start, colon)
 		i = colon + 2
 	}
+	if l.groups&groupHost == 0 {
+		return
+	}
 	for _, p := range []string{"metadata.google.internal", "instance-data/", "rancher-metadata", "169.254.169.254", "100.100.100.200", "fd00:ec2::254", "169.254.170.2"} {
 		if i := bytes.Index(s, []byte(p)); i >= 0 && (len(s) < 256 || i > 1 && s[i-1] == '/') {
 			l.sign(signURLMetadata, i, i+len(p))
@@ -61,10 +64,14 @@ var dangerousSchemes = map[string]bool{
 func (l *look) url(start, colon int) {
 	s := l.low
 	scheme := string(s[start:colon])
+	if ordinaryURL(s[colon:], scheme) {
+		l.urlHosts++
+		return
+	}
 	rest := s[colon+1:]
 	double := bytes.HasPrefix(rest, []byte("//"))
 	end := min(len(s), colon+64)
-	if dangerousSchemes[scheme] && l.schemeCounts(scheme, start, rest) {
+	if scheme != "https" && scheme != "http" && dangerousSchemes[scheme] && l.schemeCounts(scheme, start, rest) {
 		l.sign(signURLScheme, start, end)
 	}
 	if !double && !strings.HasPrefix(scheme, "http") {
@@ -95,6 +102,24 @@ func (l *look) url(start, colon int) {
 	case hostInternal:
 		l.sign(signURLInternal, start, end)
 	}
+}
+
+// ordinaryURL reports, at little cost, whether a URL is one like most: http, a host of letters, a public suffix.
+func ordinaryURL(rest []byte, scheme string) bool {
+	if scheme != "https" && scheme != "http" || len(rest) < 8 || !isLetter(rest[3]) {
+		return false
+	}
+	for i := 3; i < len(rest) && i < 80; i++ {
+		switch c := rest[i]; {
+		case isLetter(c), isDigit(c), c == '.', c == '-':
+			continue
+		case c == '/':
+			return i > 7 && (bytes.HasSuffix(rest[:i], []byte(".com")) || bytes.HasSuffix(rest[:i], []byte(".org")) || bytes.HasSuffix(rest[:i], []byte(".net")) || bytes.HasSuffix(rest[:i], []byte(".io")) || bytes.HasSuffix(rest[:i], []byte(".gov"))) &&
+				!bytes.HasSuffix(rest[:i], []byte("p.io"))
+		}
+		return false
+	}
+	return false
 }
 
 // schemeCounts tells URLs that reach from mentions.
