@@ -105,6 +105,13 @@ func (p *parts) inspectAs(ctx context.Context, m *scan.Message, sel policy.Selec
 			Decision: policy.Decision{Action: policy.Allow, Verdict: scan.Verdict{Looked: true}},
 		}
 	default:
+		if rule, skip := sel.Profile.NeedsNoLook(m, spool.Size()); skip {
+			res.Result = &service.Result{
+				API: sel.API, Profile: sel.Profile, Type: "application/octet-stream",
+				Decision: policy.Decision{Action: policy.Allow, Rule: rule},
+			}
+			break
+		}
 		res.Result = p.pipeline.Inspect(ctx, service.Subject{
 			Message: m, Body: spool, Hints: content.Hints{ContentType: m.Type, Name: filepath.Base(name)},
 		}, sel)
