@@ -47,7 +47,8 @@ var aLongTimeAgo = time.Unix(1, 0)
 // write it; the reaper and Shutdown reach it through phase and kicks.
 type conn struct {
 	st    *serverState
-	nc    net.Conn
+	nc    net.Conn // as accepted; closing it ends everything
+	io    net.Conn // what is read and written; differs from nc after Prepare
 	src   source
 	phase atomic.Int32
 	// Deadlines in the server's coarse milliseconds, 0 for none.
@@ -68,37 +69,60 @@ type handshaker interface {
 	HandshakeContext(ctx context.Context) error
 }
 
+// Preparer is a connection that has to do something before it carries ICAP,
+// such as to read a PROXY protocol header or to check who is there. The server
+// calls Prepare on the goroutine of the connection, with HandshakeTimeout. What
+// it returns is then read and written, and shaken hands with if it is a
+// *tls.Conn; RemoteAddr, LocalAddr and Close are those of the Preparer.
+type Preparer interface {
+	net.Conn
+	Prepare(ctx context.Context) (net.Conn, error)
+}
+
 // start runs a new connection.
 func (c *conn) start() {
-	if hs, ok := c.nc.(handshaker); ok {
-		if !c.handshake(hs) {
-			c.finish()
-			return
-		}
+	p, prepare := c.nc.(Preparer)
+	hs, shake := c.nc.(handshaker)
+	if !prepare && !shake {
 		c.becomeIdle(phParked)
-		go c.wait() // without the stack that the handshake grew
+		c.wait()
+		return
+	}
+	if err := c.handshake(p, hs); err != nil {
+		c.report(EventHandshake, err)
+		c.finish()
 		return
 	}
 	c.becomeIdle(phParked)
-	c.wait()
+	go c.wait() // without the stack that the handshake grew
 }
 
-func (c *conn) handshake(hs handshaker) bool {
+func (c *conn) handshake(p Preparer, hs handshaker) error {
 	ctx := c.st.ctx
 	if d := c.st.handshakeTimeout; d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	if err := hs.HandshakeContext(ctx); err != nil {
-		c.report(EventHandshake, err)
-		return false
+	if p != nil {
+		inner, err := p.Prepare(ctx)
+		if err != nil {
+			return err
+		}
+		c.io = inner
+		c.src.init(inner)
+		hs, _ = inner.(handshaker)
 	}
-	if t, ok := c.nc.(*tls.Conn); ok {
+	if hs != nil {
+		if err := hs.HandshakeContext(ctx); err != nil {
+			return err
+		}
+	}
+	if t, ok := c.io.(*tls.Conn); ok {
 		state := t.ConnectionState()
 		c.tls = &state
 	}
-	return true
+	return nil
 }
 
 func (c *conn) becomeIdle(p phase) {
@@ -170,7 +194,7 @@ func (c *conn) readTimedOut() error {
 	why := c.kicked
 	c.kicked = kickNone
 	late := why == kickLate && c.kickFor == c.src.last
-	err := c.nc.SetReadDeadline(time.Time{})
+	err := c.io.SetReadDeadline(time.Time{})
 	c.kmu.Unlock()
 	p := c.phase.Load()
 	switch {
@@ -197,7 +221,7 @@ func (c *conn) kick(why kick, by int64) {
 		return
 	}
 	c.kicked, c.kickFor = why, by
-	_ = c.nc.SetReadDeadline(aLongTimeAgo)
+	_ = c.io.SetReadDeadline(aLongTimeAgo)
 }
 
 // check is called by the reaper.
@@ -208,7 +232,7 @@ func (c *conn) check(now int64) {
 		c.kick(kickPark, 0)
 	}
 	if by := c.writeBy.Load(); by != 0 && now >= by {
-		_ = c.nc.SetWriteDeadline(aLongTimeAgo)
+		_ = c.io.SetWriteDeadline(aLongTimeAgo)
 	}
 }
 
@@ -226,6 +250,9 @@ func (c *conn) cut() { _ = c.nc.Close() }
 
 func (c *conn) finish() {
 	c.phase.Store(phClosed)
+	if c.io != c.nc {
+		_ = c.io.Close() // TLS says goodbye
+	}
 	_ = c.nc.Close()
 	c.src.drop()
 	c.st.forget(c)
@@ -238,7 +265,7 @@ func (c *conn) write(p []byte) error {
 	if c.st.writeMS > 0 {
 		c.writeBy.Store(c.st.clock.Load() + c.st.writeMS)
 	}
-	n, err := c.nc.Write(p)
+	n, err := c.io.Write(p)
 	c.writeBy.Store(0)
 	c.bytesOut += int64(n)
 	return err
@@ -423,7 +450,7 @@ const (
 // data would make the kernel reset the connection, and the reset can overtake
 // the answer.
 func (c *conn) linger() {
-	half, ok := c.nc.(interface{ CloseWrite() error })
+	half, ok := c.io.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}

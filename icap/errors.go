@@ -104,6 +104,7 @@ const (
 	StatusNoModifications     = 204
 	StatusPartialContent      = 206
 	StatusBadRequest          = 400
+	StatusForbidden           = 403
 	StatusServiceNotFound     = 404
 	StatusMethodNotAllowed    = 405
 	StatusRequestTimeout      = 408
@@ -129,7 +130,7 @@ func StatusText(status int) string {
 		return "Partial Content"
 	case StatusBadRequest:
 		return "Bad Request"
-	case 403:
+	case StatusForbidden:
 		return "Forbidden"
 	case StatusServiceNotFound:
 		return "ICAP Service Not Found"

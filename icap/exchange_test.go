@@ -209,14 +209,16 @@ func TestHandlerMistakes(t *testing.T) {
 	addr := serveTest(t, &Server{Handler: muxOf(h), ErrorLog: ev.add})
 	cut := "\r\n\r\n" + resHead + "4\r\nhalf\r\n"
 	for query, want := range map[string]func(string) bool{
-		"panic":            func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") && strings.Contains(s, "close") },
-		"nothing":          func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
-		"panicking+body":   func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
-		"forgotten":        func(s string) bool { return strings.HasSuffix(s, cut) },
-		"abort":            func(s string) bool { return strings.HasSuffix(s, resHead) },
-		"twice":            func(s string) bool { return s == answer4 },
-		"broken+body":      func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
-		"broken+long+body": func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 200 ") && !strings.HasSuffix(s, "0\r\n\r\n") },
+		"panic":          func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") && strings.Contains(s, "close") },
+		"nothing":        func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
+		"panicking+body": func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
+		"forgotten":      func(s string) bool { return strings.HasSuffix(s, cut) },
+		"abort":          func(s string) bool { return strings.HasSuffix(s, resHead) },
+		"twice":          func(s string) bool { return s == answer4 },
+		"broken+body":    func(s string) bool { return strings.HasPrefix(s, "ICAP/1.0 500 ") },
+		"broken+long+body": func(s string) bool {
+			return strings.HasPrefix(s, "ICAP/1.0 200 ") && !strings.HasSuffix(s, "0\r\n\r\n")
+		},
 		"inject": func(s string) bool {
 			return strings.HasPrefix(s, "ICAP/1.0 599 bad  thing\r\n") && strings.Count(s, "\r\n\r\n") == 1 && strings.Count(s, "\r\nEncapsulated") == 1
 		},

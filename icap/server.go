@@ -107,9 +107,8 @@ type Stats struct {
 
 // Serve accepts connections on l until Shutdown or Close, and then returns
 // ErrServerClosed; any other return is the listener's error. It may run on
-// several listeners at once. A connection that implements
-// interface{ HandshakeContext(context.Context) error }, such as *tls.Conn, is
-// shaken hands with on its own goroutine.
+// several listeners at once. A *tls.Conn, or a [Preparer], is shaken hands with
+// on the goroutine of the connection.
 func (s *Server) Serve(l net.Listener) error {
 	s.state.start(s)
 	return s.state.serve(l)

@@ -39,7 +39,7 @@ func (e *events) count(kind EventKind) int {
 }
 
 // serveTest runs s on a loopback port until the test ends.
-func serveTest(t testing.TB, s *Server) string {
+func serveTest(t *testing.T, s *Server) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -70,7 +70,7 @@ func muxOf(h Handler) *ServeMux {
 	return mux
 }
 
-func dial(t testing.TB, addr string) *net.TCPConn {
+func dial(t *testing.T, addr string) *net.TCPConn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -82,7 +82,7 @@ func dial(t testing.TB, addr string) *net.TCPConn {
 }
 
 // talk sends everything, half-closes, and returns all that comes back.
-func talk(t testing.TB, addr, send string) string {
+func talk(t *testing.T, addr, send string) string {
 	t.Helper()
 	c := dial(t, addr)
 	go func() {
@@ -97,7 +97,7 @@ func talk(t testing.TB, addr, send string) string {
 }
 
 // expect reads exactly the text from c.
-func expect(t testing.TB, c net.Conn, want string) {
+func expect(t *testing.T, c net.Conn, want string) {
 	t.Helper()
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(c, got)
@@ -107,7 +107,7 @@ func expect(t testing.TB, c net.Conn, want string) {
 }
 
 // silent checks that nothing is sent for a while.
-func silent(t testing.TB, c net.Conn) {
+func silent(t *testing.T, c net.Conn) {
 	t.Helper()
 	c.SetReadDeadline(time.Now().Add(60 * time.Millisecond))
 	var b [256]byte
@@ -295,6 +295,18 @@ func TestMethodNotAllowed(t *testing.T) {
 	}
 }
 
+func TestPermit(t *testing.T) {
+	mux := NewServeMux()
+	mux.Handle("/svc", &Service{Name: "x", Methods: []string{MethodRespmod}, Handler: unread, Permit: func(r *Request) bool { return r.Query == "yes" && r.RemoteIP() == "127.0.0.1" }})
+	addr := serveTest(t, &Server{Handler: mux})
+	if got := talk(t, addr, nullMsg("Allow: 204\r\n")); !strings.HasPrefix(got, "ICAP/1.0 403 ") {
+		t.Errorf("got %q", got)
+	}
+	if got := talk(t, addr, strings.Replace(nullMsg("Allow: 204\r\n"), "/svc", "/svc?yes", 1)); !strings.HasPrefix(got, "ICAP/1.0 204 ") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestOptions(t *testing.T) {
 	mux := NewServeMux()
 	mux.Handle("/svc", &Service{
@@ -352,7 +364,7 @@ func modes(size int) []mode {
 
 // sendMode sends body in the way of m and returns the final answer. It fails
 // if 100 comes when it should not, or does not come when it is due.
-func sendMode(t testing.TB, c net.Conn, m mode, body string) string {
+func sendMode(t *testing.T, c net.Conn, m mode, body string) string {
 	t.Helper()
 	write := func(s string) {
 		for len(s) > 0 {
@@ -391,7 +403,7 @@ func sendMode(t testing.TB, c net.Conn, m mode, body string) string {
 }
 
 // readAnswer reads one ICAP message whose framing it understands, raw.
-func readAnswer(t testing.TB, c net.Conn) string {
+func readAnswer(t *testing.T, c net.Conn) string {
 	t.Helper()
 	var got bytes.Buffer
 	var b [1]byte
@@ -422,7 +434,7 @@ func readAnswer(t testing.TB, c net.Conn) string {
 }
 
 // dechunk returns the body of a 200 answer.
-func dechunk(t testing.TB, answer string) string {
+func dechunk(t *testing.T, answer string) string {
 	t.Helper()
 	m := regexp.MustCompile(`-body=(\d+)`).FindStringSubmatch(answer)
 	_, rest, ok := strings.Cut(answer, "\r\n\r\n")

@@ -80,11 +80,11 @@ func (st *serverState) start(s *Server) {
 		st.srv = s
 		shortest := parkAfter
 		ms := func(d, def time.Duration) int64 {
-			d = withDefault(d, def)
-			if d > 0 {
-				shortest = min(shortest, d)
+			if d = withDefault(d, def); d <= 0 {
+				return 0
 			}
-			return d.Milliseconds()
+			shortest = min(shortest, d)
+			return max(d.Milliseconds(), 1)
 		}
 		st.idleMS = ms(s.IdleTimeout, defaultIdleTimeout)
 		st.headMS = ms(s.HeadTimeout, defaultHeadTimeout)
@@ -93,6 +93,13 @@ func (st *serverState) start(s *Server) {
 		st.drainMS = ms(s.DrainTimeout, defaultDrainTimeout)
 		st.parkMS = parkAfter.Milliseconds()
 		st.tick = max(shortest/4, 2*time.Millisecond)
+		// The clock is up to a tick old when a deadline is derived from it: no
+		// time-out comes early.
+		for _, limit := range []*int64{&st.idleMS, &st.headMS, &st.bodyMS, &st.writeMS, &st.drainMS} {
+			if *limit > 0 {
+				*limit += st.tick.Milliseconds() + 1
+			}
+		}
 		st.handshakeTimeout = withDefault(s.HandshakeTimeout, defaultHandshakeTimeout)
 		st.queueTimeout = withDefault(s.QueueTimeout, defaultQueueTimeout)
 		st.maxHead = limitOr(s.MaxHeadBytes, defaultMaxHead)
@@ -247,7 +254,7 @@ func (st *serverState) evictIdle() bool {
 
 // open registers a connection; nil means that the server has ended.
 func (st *serverState) open(nc net.Conn, done chan struct{}) *conn {
-	c := &conn{st: st, nc: nc, done: done}
+	c := &conn{st: st, nc: nc, io: nc, done: done}
 	c.src.init(nc)
 	c.src.dl, c.src.clock, c.src.arbiter = &c.readBy, &st.clock, c
 	st.mu.Lock()

@@ -61,12 +61,19 @@ type Service struct {
 	Include []string
 	// OptionsHeader is added to the OPTIONS answer.
 	OptionsHeader Header
+	// Permit decides who may use the service, for instance by RemoteAddr; others
+	// are answered with 403. Nil permits all.
+	Permit func(r *Request) bool
 }
 
 // ServeICAP answers OPTIONS, refuses other methods with 405, and calls Handler.
 func (s *Service) ServeICAP(w *ResponseWriter, r *Request) {
 	w.x.istag = s.istag()
 	w.x.no206 = !s.Allow206
+	if s.Permit != nil && !s.Permit(r) {
+		_ = w.Error(StatusForbidden, "")
+		return
+	}
 	if r.Method == MethodOptions {
 		s.serveOptions(w, r)
 		return
