@@ -193,10 +193,10 @@ func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord
 	return err
 }
 
-// eager is the profile with rewriting in force where it only reports.
+// eager is the profile with rewriting in force where it only reports, and nothing skipped.
 func eager(p *policy.Profile) *policy.Profile {
 	out := *p
-	out.Mode = policy.Enforce
+	out.Mode, out.Skip = policy.Enforce, nil
 	if out.ActiveContent == policy.ActionReport {
 		out.ActiveContent = policy.ActionRewrite
 	}
