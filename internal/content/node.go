@@ -147,6 +147,7 @@ func (t *Tree) walk(ctx context.Context, yield func(*scan.Item) bool) {
 	t.root = t.newNode(nil, child{
 		segment: "body", name: t.hints.Name, claimed: t.hints.ContentType, blob: blob, partial: partial,
 	})
+	t.deceit(t.root)
 	t.entries = 1
 	if !w.show(t.root.item) {
 		return
@@ -329,6 +330,7 @@ var errSkip = errors.New("content: child skipped")
 // child takes a child in: it becomes an item, is yielded and looked into. The format must have called enter.
 func (w *walk) child(n *node, c child) error {
 	k := w.t.newNode(n, c)
+	w.t.deceit(k)
 	n.kids = append(n.kids, k)
 	if !w.show(k.item) {
 		return errStop

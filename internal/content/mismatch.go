@@ -1,0 +1,182 @@
+package content
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+
+	"icapd/scan"
+)
+
+// family groups media types that stand in for each other without anybody being deceived.
+type family uint8
+
+const (
+	famUnknown family = iota
+	famText           // text that nothing runs
+	famJSON
+	famMarkup // HTML and XML
+	famScript
+	famImage
+	famMedia // audio, video, fonts
+	famPDF
+	famOffice
+	famArchive
+	famProgram
+)
+
+// families by media type; see familyOf for whole trees of them.
+var families = map[string]family{
+	typeJSON: famJSON, typeNDJSON: famJSON, "text/json": famJSON,
+	typeXML: famMarkup, "application/xml": famMarkup, typeHTML: famMarkup, "image/svg+xml": famMarkup,
+	"application/javascript": famScript, "text/javascript": famScript, "application/x-javascript": famScript, "application/x-sh": famScript,
+	"text/x-php": famScript, "text/x-python": famScript, "text/x-perl": famScript, "text/x-shellscript": famScript,
+	typePDF: famPDF, "application/x-pdf": famPDF,
+	"application/msword": famOffice, "application/vnd.ms-excel": famOffice, "application/vnd.ms-powerpoint": famOffice, typeOLE: famOffice, "text/rtf": famOffice,
+	"application/rtf": famOffice, "application/vnd.ms-outlook": famOffice, "application/onenote": famOffice,
+	typeZip: famArchive, typeGzip: famArchive, "application/x-gzip": famArchive, typeBzip2: famArchive, typeXz: famArchive, typeZstd: famArchive, typeLz4: famArchive,
+	type7z: famArchive, typeRar: famArchive, "application/vnd.rar": famArchive, typeCab: famArchive, typeTar: famArchive, typeCpio: famArchive, typeAr: famArchive,
+	"application/x-iso9660-image": famArchive, "application/x-zip-compressed": famArchive,
+	typePE: famProgram, "application/x-elf": famProgram, "application/x-mach-binary": famProgram, "application/x-java-applet": famProgram, "application/wasm": famProgram,
+	"application/java-archive": famProgram, "application/x-ms-shortcut": famProgram, "application/vnd.ms-htmlhelp": famProgram, "application/x-executable": famProgram,
+	"application/x-sharedlib": famProgram, "application/x-object": famProgram, "application/x-msdownload": famProgram, "application/vnd.android.package-archive": famProgram,
+}
+
+// extensions are the families of file names.
+var extensions = map[family][]string{
+	famText:    {".txt", ".csv", ".tsv", ".log", ".md", ".yaml", ".yml", ".ini"},
+	famJSON:    {".json", ".ndjson", ".jsonl"},
+	famMarkup:  {".xml", ".html", ".htm", ".svg", ".xhtml"},
+	famScript:  {".js", ".vbs", ".ps1", ".sh", ".bat", ".cmd", ".wsf", ".hta", ".php", ".py"},
+	famImage:   {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ico"},
+	famMedia:   {".mp3", ".mp4", ".wav", ".avi", ".mov", ".ogg", ".webm", ".woff", ".woff2", ".ttf"},
+	famPDF:     {".pdf"},
+	famOffice:  {".doc", ".xls", ".ppt", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".rtf", ".msg"},
+	famArchive: {".zip", ".gz", ".tar", ".7z", ".rar", ".bz2", ".xz"},
+	famProgram: {".exe", ".dll", ".scr", ".com", ".msi", ".jar", ".apk", ".lnk", ".elf", ".so"},
+}
+
+func familyOf(typ string) family {
+	if f, ok := families[typ]; ok {
+		return f
+	}
+	switch {
+	case strings.HasSuffix(typ, "+json"):
+		return famJSON
+	case strings.HasSuffix(typ, "+xml"):
+		return famMarkup
+	case strings.HasPrefix(typ, "text/"):
+		return famText
+	case strings.HasPrefix(typ, "image/"):
+		return famImage
+	case strings.HasPrefix(typ, "audio/"), strings.HasPrefix(typ, "video/"), strings.HasPrefix(typ, "font/"):
+		return famMedia
+	case strings.Contains(typ, "officedocument"), strings.Contains(typ, "opendocument"):
+		return famOffice
+	}
+	return famUnknown
+}
+
+func familyOfName(name string) family {
+	ext := strings.ToLower(path.Ext(name))
+	if ext == "" {
+		return famUnknown
+	}
+	for f, list := range extensions {
+		if slices.Contains(list, ext) {
+			return f
+		}
+	}
+	return famUnknown
+}
+
+// mismatch says how bad it is that something claimed to be of one family is of another; SeverityUnknown means
+// not at all.
+func mismatch(claimed, seen family) scan.Severity {
+	textual := seen == famText || seen == famJSON || seen == famMarkup || seen == famScript
+	switch {
+	case claimed == famUnknown || seen == famUnknown || claimed == seen:
+		return scan.SeverityUnknown
+	case claimed <= famScript && textual:
+		if claimed == famJSON && seen == famMarkup {
+			return scan.Low // an error page in the place of data
+		}
+		return scan.SeverityUnknown
+	case claimed == famOffice && seen == famArchive, claimed == famArchive && (seen == famOffice || seen == famProgram), claimed == famProgram && seen == famArchive:
+		return scan.SeverityUnknown // most are archives
+	case seen == famProgram:
+		return scan.High
+	case claimed == famImage || claimed == famMedia || claimed == famPDF:
+		if seen == famText {
+			return scan.Low
+		}
+		return scan.Medium
+	}
+	return scan.Low
+}
+
+// deceit reports what an item does to pass for something else.
+func (t *Tree) deceit(n *node) {
+	it := n.item
+	if it.Blob.Size() == 0 {
+		return
+	}
+	seen := familyOf(it.Type)
+	claimed, by := familyOf(claimedType(it.Claimed)), "claimed to be "+segment(claimedType(it.Claimed))[1:]
+	if claimed == famUnknown || claimed == famText {
+		if f := familyOfName(it.Name); f != famUnknown {
+			claimed, by = f, "named "+segment(it.Name)[1:]
+		}
+	}
+	if sev := mismatch(claimed, seen); sev != scan.SeverityUnknown {
+		t.hazard(n, hazard{rule: "type-mismatch", detail: by + ", but the bytes are " + it.Type, severity: sev}, "")
+	}
+	if f := familyOfName(it.Name); f == famProgram || f == famScript {
+		if inner := familyOfName(strings.TrimSuffix(it.Name, path.Ext(it.Name))); inner != famUnknown && inner != f && inner != famScript && inner != famArchive {
+			t.hazard(n, hazard{rule: "double-extension", detail: "a program with the name of a document: " + segment(it.Name)[1:], severity: scan.Medium}, "")
+		}
+	}
+	if what := polyglot(n, seen); what != "" {
+		t.hazard(n, hazard{rule: "polyglot", detail: it.Type + " that is also " + what, severity: scan.Medium}, "")
+	}
+}
+
+// polyglot says what else a binary is. An archive at its end is opened too.
+func polyglot(n *node, seen family) string {
+	if n.f != nil || seen == famText || seen == famUnknown {
+		return ""
+	}
+	if zipTail(n.item.Blob) {
+		n.f = zipFormat{}
+		if seen == famProgram {
+			return "" // installers are built so
+		}
+		return "a zip archive"
+	}
+	head := n.head()
+	switch i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); {
+	case i > 0 && seen != famProgram:
+		return "a PDF document"
+	case seen == famImage && (hasScript(head) || hasScript(readAt(n.item.Blob, max(0, n.item.Blob.Size()-1024), 1024))):
+		return "a script or a page"
+	case bytes.HasPrefix(head, []byte("GIF89a=")), bytes.HasPrefix(head, []byte("GIF89a/*")):
+		return "a script"
+	}
+	return ""
+}
+
+func hasScript(p []byte) bool {
+	low := bytes.ToLower(p)
+	return bytes.Contains(low, []byte("<script")) || bytes.Contains(low, []byte("<?php")) || bytes.Contains(low, []byte("<iframe"))
+}
+
+// zipTail reports whether a blob ends in a zip archive that can be read.
+func zipTail(b scan.Blob) bool {
+	d := &zipDir{}
+	if b.Size() < 100 || d.findEnd(b) != nil {
+		return false
+	}
+	d, err := readZipDir(b, 1)
+	return err == nil && len(d.entries) > 0 && d.entries[0].data > 0
+}
