@@ -32,10 +32,9 @@ func (fc *FieldContext) fieldPath() string {
 // Hit is a rule's match in a value.
 type Hit struct {
 	Rule     *Rule
-	Severity scan.Severity // the rule's, or lower where the context speaks against it
+	Severity scan.Severity // the rule's
 	Via      []string      // layers that were taken off before the match could be seen, outermost first
 	Excerpt  string        // a short printable piece of the match, as seen under those layers
-	Spared   bool          // the severity was lowered for the context
 }
 
 func (h *Hit) detail(kind scan.FieldKind) string {

@@ -176,7 +176,7 @@ func (l *look) expressions() {
 	for _, h := range l.literals.hits {
 		for _, i := range l.engine.filter.literals[h.literal].rules {
 			r := l.engine.rules[i]
-			if l.has(r) || !l.applies(r) || r.Head > 0 && h.end > r.Head {
+			if l.has(r) || r.Head > 0 && h.end > r.Head || !l.applies(r) {
 				continue
 			}
 			start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
@@ -211,10 +211,10 @@ func (l *look) named(dst []Hit, name []byte) []Hit {
 
 // has reports whether the rule hit already.
 func (l *look) has(r *Rule) bool {
-	return slices.ContainsFunc(l.hits, func(h Hit) bool { return h.Rule == r && !h.Spared })
+	return slices.ContainsFunc(l.hits, func(h Hit) bool { return h.Rule == r })
 }
 
-// applies reports whether the rule is meant for the field in hand.
+// applies reports whether the rule is meant for the field in hand, and for text of its kind.
 func (l *look) applies(r *Rule) bool {
 	kind := l.fc.Kind
 	if kind == scan.KindUnknown {
@@ -223,13 +223,13 @@ func (l *look) applies(r *Rule) bool {
 	if r.kinds != 0 && r.kinds&(1<<kind) == 0 {
 		return false
 	}
-	return len(r.Types) == 0 || slices.Contains(r.Types, l.fc.Type)
+	return (len(r.Types) == 0 || slices.Contains(r.Types, l.fc.Type)) && (r.spare == 0 || r.spare&l.context() == 0)
 }
 
 // sign takes what a detector saw at a place of the view.
 func (l *look) sign(s sign, start, end int) {
 	for _, r := range l.engine.bySign[s] {
-		if l.applies(r) {
+		if !l.has(r) && l.applies(r) {
 			l.hit(r, start, end)
 		}
 	}
@@ -239,17 +239,7 @@ func (l *look) hit(r *Rule, start, end int) {
 	if l.engine.switchedOff(r, l.fc) {
 		return
 	}
-	h := Hit{Rule: r, Severity: r.severity, Via: l.via, Excerpt: excerpt(l.view, start, end)}
-	if r.spare != 0 && r.spare&l.context() != 0 {
-		h.Severity, h.Spared = min(h.Severity, scan.Low), true
-	}
-	if i := slices.IndexFunc(l.hits, func(o Hit) bool { return o.Rule == r }); i >= 0 {
-		if l.hits[i].Spared && !h.Spared {
-			l.hits[i] = h
-		}
-		return
-	}
-	l.hits = append(l.hits, h)
+	l.hits = append(l.hits, Hit{Rule: r, Severity: r.severity, Via: l.via, Excerpt: excerpt(l.view, start, end)})
 }
 
 // context says, once a view, what kind of text the view is.

@@ -51,7 +51,8 @@ type Rule struct {
 	Types []string `yaml:"types"`
 	Kinds []string `yaml:"kinds"`
 
-	// Spare names contexts in which the finding is lowered to severity low: code, markdown, prose, html.
+	// Spare names kinds of text in which the rule does not count, because what it looks for is at home there:
+	// code, markdown, prose, html.
 	Spare []string `yaml:"spare"`
 
 	Match   []string `yaml:"match"`   // examples that the rule must match

@@ -40,7 +40,7 @@ func (e *Engine) hits(r *Rule, text string) bool {
 		fc.Kind = kindNames[r.Kinds[0]]
 	}
 	return slices.ContainsFunc(e.inspectAll([]byte(text), fc), func(h Hit) bool {
-		return h.Rule == r && !h.Spared
+		return h.Rule == r
 	})
 }
 
