@@ -28,6 +28,25 @@ const (
 	needRefresh           // http-equiv or charset
 )
 
+// closers end an element of the page that the value would land in, if the value did not open it.
+var closers = map[string]bool{
+	"title": true, "textarea": true, "style": true, "script": true, "noscript": true, "template": true, "xmp": true, "body": true, "html": true, "head": true,
+	"form": true, "select": true, "svg": true, "math": true, "iframe": true, "stylesheet": true, "plaintext": true, "frameset": true, "object": true,
+}
+
+// pageTags ask for input, or switch the parser to rules under which filters see something else than browsers do.
+var pageTags = map[string]bool{
+	"form": true, "input": true, "textarea": true, "button": true, "select": true, "keygen": true, "xmp": true, "noscript": true, "plaintext": true, "math": true,
+	"svg": true, "image": true, "circle": true, "path": true, "rect": true, "feimage": true, "use": true, "mask": true, "marquee": true, "stylesheet": true, "command": true, "mglyph": true,
+	"desc": true, "noembed": true, "noframes": true, "annotation-xml": true, "malignmark": true, "maction": true, "video": true, "audio": true, "isindex": true, "spacer": true,
+}
+
+// wholeDrawing reports whether the value is an SVG image and nothing else.
+func (l *look) wholeDrawing() bool {
+	s := bytes.TrimSpace(l.low)
+	return (bytes.HasPrefix(s, []byte("<svg")) || bytes.HasPrefix(s, []byte("<?xml"))) && bytes.HasSuffix(s, []byte("</svg>")) && bytes.Count(s, []byte("<")) > 3
+}
+
 // lookMarkup reads the view as HTML does, tolerant of everything, and looks for tags that act.
 func lookMarkup(l *look) {
 	s := l.low
@@ -47,6 +66,9 @@ func lookMarkup(l *look) {
 	}
 	if l.groups&groupStyle != 0 {
 		l.styles()
+	}
+	if i := bytes.Index(s, []byte("-->")); i > 0 && (bytes.IndexByte([]byte("\"'`"), s[i-1]) >= 0 || bytes.Contains(s[i:], []byte("]]>"))) {
+		l.sign(signMarkupBreakout, i, min(len(s), i+40))
 	}
 	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.isXSS() {
 		l.sign(signMarkupFingerprint, 0, len(s))
@@ -139,7 +161,11 @@ func (l *look) attributes(i int) tagSummary {
 		i++
 		t.attributes++
 		after := endOfValue(s, i)
-		t.note(s[start:end], bytes.Trim(s[i:after], " \"'`"))
+		value := s[i:after]
+		if len(bytes.TrimSpace(value)) < 2 { // a quote that is not closed
+			value = s[i:min(len(s), i+200)]
+		}
+		t.note(s[start:end], bytes.Trim(value, " \"'`"))
 		i = after
 	}
 	t.terminated = i < len(s) && s[i] == '>'
@@ -167,7 +193,8 @@ func (t *tagSummary) note(name, value []byte) {
 	case "width", "height", "frameborder", "allowfullscreen":
 		t.framed = true
 	case "style":
-		t.oddStyle = t.oddStyle || bytes.ContainsAny(value, "\\[]{}") || bytes.Contains(value, []byte("/*"))
+		t.oddStyle = t.oddStyle || bytes.ContainsAny(value, "\\[]{}") || bytes.Contains(value, []byte("/*")) || bytes.Contains(value, []byte("binding")) ||
+			bytes.Contains(value, []byte("url(")) && (bytes.Contains(value, []byte(".svg")) || bytes.Contains(value, []byte(".xml")) || bytes.Contains(value, []byte(".htc")) || bytes.Contains(value, []byte("url(%")))
 	case "src", "href", "data", "action", "code", "classid", "codebase", "handler":
 		t.source = true
 		away := bytes.HasPrefix(value, []byte("http://")) || bytes.HasPrefix(value, []byte("https://")) || bytes.HasPrefix(value, []byte("//"))
@@ -224,8 +251,10 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		l.sign(signMarkupScript, i, end)
 	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):
 		l.sign(signMarkupScript, i, end)
-	case closed && name == "script":
-		l.sign(signMarkupScript, i, end)
+	case closed && closers[name] && !l.contains("<"+name):
+		l.sign(signMarkupBreakout, i, end)
+	case !closed && pageTags[name] && !l.wholeDrawing():
+		l.sign(signMarkupForeign, i, end)
 	}
 	switch activeTags[name] {
 	case needAttribute:
@@ -293,7 +322,7 @@ func (l *look) schemes() {
 			}
 		}
 		switch scheme := string(name[n:]); {
-		case hasSuffix(scheme, "javascript"), hasSuffix(scheme, "vbscript"), hasSuffix(scheme, "livescript"):
+		case hasSuffix(scheme, "javascript"), hasSuffix(scheme, "vbscript"), hasSuffix(scheme, "livescript"), scheme == "mocha":
 			if l.scriptURL(j, i) {
 				l.sign(signMarkupScheme, max(0, j+1), min(len(s), i+40))
 			}
@@ -368,11 +397,17 @@ func (l *look) handlerValue(i, value int) bool {
 	if bytes.ContainsAny(rest, "(`") || bytes.Contains(rest, []byte("javascript")) || bytes.Contains(rest, []byte("location")) {
 		return true
 	}
+	if i == 0 && value < len(s) && (s[value] == '\'' || s[value] == '"') && len(s) < 128 {
+		return true
+	}
 	return i > 1 && (s[i-1] == ' ' || s[i-1] == '/' || s[i-1] == '"' || s[i-1] == '\'') && (s[0] == '"' || s[0] == '\'' || s[0] == '<' || s[0] == '>') && len(s) < 128
 }
 
 // styles looks for styles that run or load something.
 func (l *look) styles() {
+	if i := bytes.Index(l.low, []byte("ession(")); i > 0 && bytes.Contains(l.low[:i], []byte("/*")) && bytes.Contains(l.low[:i], []byte("exp")) {
+		l.sign(signMarkupStyle, max(0, i-16), i+7)
+	}
 	for _, bad := range []string{"expression(", "-moz-binding", "behavior:", "behaviour:", "@import", "-o-link", "url(javascript", "url(data:text"} {
 		i := bytes.Index(l.low, []byte(bad))
 		if i < 0 {

@@ -73,6 +73,7 @@ var scriptObjects = []string{
 	"document.cookie", "document[", "window[", "self[", "top[", "parent[", "frames[", "globalthis[", "this[", "document.domain",
 	"location.hash", "location='javascript", "location=\"javascript", "location=`javascript", "window.name", "innerhtml=", "innerhtml =",
 	"outerhtml=", "[].constructor", "[][\"filter\"]", "[]['filter']", "constructor['constructor", "constructor[\"constructor", "__proto__[", "\\u0061lert", "onerror=alert", "onerror=eval", "document?.", "location.replace(name", "location=name",
+	"createelement(", "appendchild(", "getelementsbytagname(", "getelementbyid(", "with(document", "window.open(", "navigator.vibrate(", "/.source+", "$(\"", "$('", "document.forms", "document.body", "window.location=", "window.location.href=", "document.location", "self.location", "top.location", "parent.location",
 	"[].map.call", "(alert)", "(confirm)", "(prompt)", "=alert;", "=eval;", "=eval,", "=alert,", "=alert)", "reflect.apply", "reflect.construct", "new activexobject", "activexobject(",
 }
 
@@ -111,6 +112,8 @@ func scriptArgument(s []byte, i int) bool {
 	}
 	rest := s[i:min(len(s), i+64)]
 	switch c := rest[0]; {
+	case c == ',':
+		return true
 	case c == ')' || c == '`':
 		return i+1 >= len(s) || s[i+1] != ' ' || bytes.ContainsAny(s[i:min(len(s), i+8)], "/;'\"<")
 	case isDigit(c), c == '\'', c == '"', c == '/', c == '[', c == '!', c == '+', c == '-', c == '~', c == '`', c == '&', c == '\\', c == '$' && len(rest) > 1 && rest[1] == '{', c == '(':

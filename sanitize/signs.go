@@ -87,9 +87,9 @@ var triggers = []struct {
 		"onstart onfinish onbounce onshow onplay oncanplay ontouch onsearch onselect onunload onbefore onafter onreadystate onpropertychange onevent oninvalid " +
 		"onreset onratechange onseek onvolume ontime onpop onstorage onoffline ononline onunhandled onactivate ondeactivate onabort onclose oncue onduration " +
 		"onemptied onended onloaded onpause onprogress onstalled onsuspend onwaiting ongesture onmove onrepeat onrow oncell oncontrol ondata ondataset onerrorupdate onfilter onhelp onlayout onlose onmedia onmouse onrotate onstop onsync ontrack onundo onredo onurlflip onoutofsync onfullscreen onslotchange onsecurity onweb onformdata onreverse onresume onscrollend onsnapchanged oncommand onbeforetoggle"},
-	{groupStyle, "expression( -moz-binding behavior: behaviour: @import -o-link url(javascript url(data:text"},
-	{groupScheme, "javascript vbscript livescript data: script:"},
-	{groupScript, "alert confirm( prompt( eval settimeout setinterval execscript fromcharcode document. document[ window[ window.name self[ top[ parent[ frames[ " +
+	{groupStyle, "expression( ession( -moz-binding behavior: behaviour: @import -o-link url(javascript url(data:text"},
+	{groupScheme, "mocha: javascript vbscript livescript data: script:"},
+	{groupScript, "createelement( appendchild( getelement with( window.open( navigator. .source+ $(\" $(' alert confirm( prompt( eval settimeout setinterval execscript fromcharcode document. document[ window[ window.name self[ top[ parent[ frames[ " +
 		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location.hash location= location.re innerhtml outerhtml []. [][ __proto__[ \\u0061 reflect. activexobject ![] +[] []+ " +
 		"(alert) (confirm) (prompt) prompt\x60 prompt? confirm\x60 confirm? prompt. confirm. =alert =eval (eval) function(' function(\" function\x60 prompt) confirm) prompt'] confirm'] prompt~( confirm~( document?. prompt\" confirm\" prompt/* confirm/* prompt\\ confirm\\"},
 	{groupShell, "$( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {, $@ $* nohup~"},
@@ -156,6 +156,8 @@ const (
 	signSQLStatement
 	signMarkupHandler
 	signMarkupScript
+	signMarkupBreakout
+	signMarkupForeign
 	signMarkupAttribute
 	signMarkupActive
 	signMarkupDangling
@@ -232,6 +234,8 @@ var signNames = []string{
 	signSQLStatement:       "sql.statement",
 	signMarkupHandler:      "markup.handler",
 	signMarkupAttribute:    "markup.attribute",
+	signMarkupBreakout:     "markup.breakout",
+	signMarkupForeign:      "markup.foreign",
 	signMarkupScript:       "markup.script",
 	signMarkupActive:       "markup.active",
 	signMarkupDangling:     "markup.dangling",

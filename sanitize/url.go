@@ -78,6 +78,10 @@ func (l *look) url(start, colon int) {
 		return
 	}
 	host := hostOf(rest)
+	if strings.Count(host, "%") > 1 && strings.Contains(host, "%2e") || strings.Contains(host, "%6") && strings.Count(host, "%") > 2 {
+		l.sign(signURLDisguised, start, end) // no client writes a host in escapes
+		return
+	}
 	if strings.Contains(host, "\xE2\x92") || strings.Contains(host, "\xE2\x93") || strings.Contains(host, "\xEF\xBC") || strings.Contains(host, "\xEF\xBD") {
 		l.sign(signURLDisguised, start, end) // letters in circles and full-width ones, which clients fold
 		return
@@ -145,7 +149,10 @@ func (l *look) opaque() {
 // hostOf returns the host of what follows a scheme's colon, as lenient clients read it: the last @ wins.
 func hostOf(rest []byte) string {
 	rest = bytes.TrimLeft(rest[:min(len(rest), 300)], `/\`)
-	end := bytes.IndexAny(rest, "/?#\\ \t\r\n\"'<>,;|)}`")
+	if bytes.IndexByte(rest, '\t') >= 0 {
+		rest = bytes.ReplaceAll(rest, []byte("\t"), nil) // browsers drop it
+	}
+	end := bytes.IndexAny(rest, "/?#\\ \r\n\"'<>,;|)}`")
 	if end < 0 {
 		end = len(rest)
 	}
