@@ -114,13 +114,23 @@ type Item struct {
 // SHA256 returns the digest of the item's bytes. It is computed once, by the first caller.
 func (it *Item) SHA256() ([sha256.Size]byte, error) {
 	d := &it.digest
-	d.once.Do(func() {
-		h := sha256.New()
-		if _, d.err = io.Copy(h, io.NewSectionReader(it.Blob, 0, it.Blob.Size())); d.err == nil {
-			h.Sum(d.sum[:0])
-		}
-	})
+	d.once.Do(func() { d.sum, d.err = digestOf(it.Blob) })
 	return d.sum, d.err
+}
+
+func digestOf(b Blob) (sum [sha256.Size]byte, err error) {
+	if data, err := b.Bytes(); err == nil {
+		return sha256.Sum256(data), nil
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, io.NewSectionReader(b, 0, b.Size()))
+	if err == nil && n < b.Size() {
+		err = io.ErrUnexpectedEOF // a digest of a part would be the digest of something else
+	}
+	if err == nil {
+		h.Sum(sum[:0])
+	}
+	return sum, err
 }
 
 // FieldSource walks the fields of an item in order of appearance and stops early when yield returns false.
