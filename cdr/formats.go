@@ -4,6 +4,7 @@ import (
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
+	"icapd/cdr/odf"
 	"icapd/cdr/rtf"
 	"icapd/cdr/text"
 	"slices"
@@ -14,6 +15,7 @@ func Formats() []kit.Format {
 	return slices.Concat(
 		image.Formats(),
 		markup.Formats(),
+		odf.Formats(),
 		text.Formats(),
 		[]kit.Format{rtf.Format{}},
 	)

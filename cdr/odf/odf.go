@@ -1,0 +1,328 @@
+// Package odf makes OpenDocument files (ODF 1.3, as packages and as flat XML) safe. Parts are written anew only where
+// something had to go; all others are copied as they are packed.
+package odf
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
+)
+
+// Formats returns all formats of this room.
+func Formats() []kit.Format { return []kit.Format{Package{}, Flat{}} }
+
+const prefix = "application/vnd.oasis.opendocument."
+
+// Package is the kit.Format for ODF in a zip archive.
+type Package struct{}
+
+// Types implements kit.Format.
+func (Package) Types() []string {
+	var types []string
+	for _, kind := range []string{"text", "spreadsheet", "presentation", "graphics", "chart", "formula", "image", "text-master", "text-web", "database"} {
+		types = append(types, prefix+kind, prefix+kind+"-template")
+	}
+	return append(types, "application/vnd.sun.xml.calc", "application/vnd.sun.xml.writer", "application/vnd.sun.xml.impress", "application/vnd.sun.xml.draw")
+}
+
+// Disarm implements kit.Handler.
+func (Package) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	if strings.HasSuffix(doc.Type, ".database") { // a front for a database: it is all connection
+		return kit.Result{}, kit.Unsupported("an OpenDocument database")
+	}
+	z, err := kit.OpenZip(job, doc.Data)
+	if err != nil {
+		return kit.Result{}, err
+	}
+	p := packageWalk{ctx: ctx, job: job, zip: z, parts: map[*kit.ZipEntry]part{}}
+	if err := p.read(); err != nil {
+		return kit.Result{}, err
+	}
+	for _, hazard := range z.Hazards {
+		p.changed = true
+		job.Removed(hazard, "archive", kit.ActionRemoved, "")
+	}
+	if !p.changed {
+		return kit.Result{}, nil
+	}
+	out, err := p.write()
+	return kit.Result{Data: out}, err
+}
+
+// part is what becomes of an entry.
+type part struct {
+	drop bool
+	data []byte // new bytes, nil if unchanged
+}
+
+type packageWalk struct {
+	ctx     context.Context
+	job     *kit.Job
+	zip     *kit.Zip
+	parts   map[*kit.ZipEntry]part
+	changed bool
+	signed  bool
+}
+
+// The vectors of ODF, as reports name them.
+const (
+	vectorBasic     = "basic-macro"
+	vectorScript    = "script"
+	vectorJava      = "java"
+	vectorMenu      = "scripted-menu"
+	vectorOLE       = "ole-object"
+	vectorEvent     = "event-listener"
+	vectorApplet    = "applet"
+	vectorPlugin    = "plugin"
+	vectorFrame     = "floating-frame"
+	vectorDDE       = "dde-link"
+	vectorSection   = "linked-section"
+	vectorTable     = "linked-table"
+	vectorDatabase  = "database-link"
+	vectorTemplate  = "linked-template"
+	vectorImage     = "external-image"
+	vectorObject    = "external-object"
+	vectorLink      = "link-scheme"
+	vectorForm      = "form-action"
+	vectorFormula   = "formula"
+	vectorXForms    = "xforms"
+	vectorUnknown   = "unknown-part"
+	vectorEntity    = "document-type"
+	vectorPI        = "processing-instruction"
+	vectorBase      = "base-address"
+	vectorSignature = "signature"
+	vectorThumbnail = "thumbnail"
+	vectorMetadata  = "metadata"
+	vectorExternal  = "external-fetch"
+)
+
+func (p *packageWalk) read() error {
+	for _, e := range p.zip.Entries {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.entry(e); err != nil {
+			return err
+		}
+	}
+	if p.changed && p.signed {
+		if p.job.Switches.Signed == kit.ChoiceBlock {
+			return kit.Blocked("a signed document whose signature would break")
+		}
+		p.job.Warn("signature-invalidated")
+		for _, e := range p.zip.Entries {
+			if isSignature(strings.ToLower(e.Name)) {
+				p.drop(e, vectorSignature)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *packageWalk) drop(e *kit.ZipEntry, vector string) {
+	p.parts[e] = part{drop: true}
+	p.changed = true
+	p.job.Removed(vector, e.Name, kit.ActionRemoved, "")
+}
+
+func isSignature(name string) bool {
+	return strings.HasPrefix(name, "meta-inf/") && strings.Contains(name, "signature")
+}
+
+// entry decides about one entry by its name, and by its content where the name does not say.
+func (p *packageWalk) entry(e *kit.ZipEntry) error {
+	name := strings.ToLower(e.Name)
+	switch {
+	case e.Dir || name == "mimetype":
+		return nil
+	case strings.HasPrefix(name, "basic/"):
+		p.drop(e, vectorBasic)
+		return nil
+	case strings.HasPrefix(name, "scripts/"), strings.HasPrefix(name, "dialogs/"):
+		p.drop(e, vectorScript)
+		return nil
+	case strings.HasSuffix(name, ".class"), strings.HasSuffix(name, ".jar"):
+		p.drop(e, vectorJava)
+		return nil
+	case isSignature(name):
+		p.signed = true
+		return nil
+	case strings.HasPrefix(name, "thumbnails/") && p.job.Switches.StripMetadata:
+		p.drop(e, vectorThumbnail)
+		return nil
+	}
+	data, err := e.Read(p.job)
+	if err != nil {
+		return err
+	}
+	switch {
+	case name == "meta-inf/manifest.xml":
+		return p.manifest(data)
+	case strings.HasPrefix(name, "configurations2/"):
+		if len(data) > 0 && (bytes.Contains(data, []byte("vnd.sun.star.script")) || bytes.Contains(bytes.ToLower(data), []byte("macro:")) || bytes.Contains(data, []byte("service:"))) {
+			p.drop(e, vectorMenu)
+		}
+		return nil
+	case strings.HasSuffix(name, ".xml"):
+		return p.xml(e, data)
+	}
+	return p.binary(e, name, data)
+}
+
+// manifest refuses what cannot be read without a key.
+func (p *packageWalk) manifest(data []byte) error {
+	if bytes.Contains(data, []byte("encryption-data")) {
+		return kit.Encrypted("OpenDocument needs a password")
+	}
+	return nil
+}
+
+func (p *packageWalk) xml(e *kit.ZipEntry, data []byte) error {
+	out, err := cleanXML(p.ctx, p.job, data, e.Name, nil)
+	if err != nil {
+		return err
+	}
+	if out != nil {
+		p.parts[e] = part{data: out}
+		p.changed = true
+	}
+	return nil
+}
+
+// binary decides about pictures, fonts, media and embedded objects.
+func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
+	dir := name
+	if i := strings.IndexByte(name, '/'); i >= 0 {
+		dir = name[:i]
+	}
+	switch {
+	case len(data) == 0:
+		return nil
+	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")) && dir != "objectreplacements":
+		p.drop(e, vectorOLE)
+		return nil
+	case dir == "pictures" || dir == "objectreplacements" || dir == "thumbnails" || dir == "media" || dir == "fonts":
+		return p.picture(e, data)
+	case name == "manifest.rdf", name == "layout-cache", strings.HasSuffix(name, "/manifest.rdf"), strings.HasSuffix(name, "/layout-cache"):
+		return nil
+	case strings.HasPrefix(dir, "object") && !strings.Contains(name, "/"):
+		p.drop(e, vectorOLE)
+		return nil
+	case path.Dir(name) != "." && strings.HasPrefix(dir, "object"): // parts of an embedded OpenDocument
+		return p.picture(e, data)
+	}
+	p.drop(e, vectorUnknown)
+	return nil
+}
+
+// picture hands a picture to its own handler. What has none is kept if it is of a kind that only shows or sounds.
+func (p *packageWalk) picture(e *kit.ZipEntry, data []byte) error {
+	kind := kit.Sniff(data)
+	r, err := p.job.Recurse(p.ctx, kit.Document{Data: data, Type: kind, Name: path.Base(e.Name), Path: e.Name})
+	var gap *scan.Gap
+	switch {
+	case errors.As(err, &gap) && gap.Reason == scan.ReasonUnsupported && passive(kind, data):
+		return nil
+	case errors.As(err, &gap) && (gap.Reason == scan.ReasonUnsupported || gap.Reason == scan.ReasonCorrupt):
+		p.drop(e, vectorUnknown)
+		return nil
+	case err != nil:
+		return err
+	case r.Changed():
+		p.parts[e] = part{data: r.Data}
+		p.changed = true
+	}
+	return nil
+}
+
+// passive reports whether bytes are a metafile, a font, sound or film.
+func passive(kind string, data []byte) bool {
+	major, _, _ := strings.Cut(kind, "/")
+	switch major {
+	case "image", "font", "audio", "video":
+		return true
+	}
+	for _, magic := range []string{"VCLMTF", "\xd7\xcd\xc6\x9a", "\x01\x00\x09\x00\x00\x03", "\x02\x00\x09\x00\x00\x03"} { // StarView and Windows metafiles
+		if bytes.HasPrefix(data, []byte(magic)) {
+			return true
+		}
+	}
+	return len(data) > 44 && string(data[40:44]) == " EMF"
+}
+
+// write builds the archive: the type first and not packed, so that readers find it, then the parts in their order,
+// and a manifest that names what is there.
+func (p *packageWalk) write() ([]byte, error) {
+	var w kit.ZipWriter
+	if m := p.zip.Find("mimetype"); m != nil {
+		data, err := m.Read(p.job)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.Put("mimetype", data, m, true); err != nil {
+			return nil, err
+		}
+	}
+	dropped := map[string]bool{}
+	for e, what := range p.parts {
+		if what.drop {
+			dropped[e.Name] = true
+		}
+	}
+	for _, e := range p.zip.Entries {
+		what := p.parts[e]
+		switch {
+		case what.drop || strings.EqualFold(e.Name, "mimetype"):
+		case strings.EqualFold(e.Name, "META-INF/manifest.xml"):
+			if err := p.writeManifest(&w, e, dropped); err != nil {
+				return nil, err
+			}
+		case what.data != nil:
+			if err := w.Put(e.Name, what.data, e, false); err != nil {
+				return nil, err
+			}
+		default:
+			w.Keep(e)
+		}
+	}
+	return w.Bytes(), nil
+}
+
+func (p *packageWalk) writeManifest(w *kit.ZipWriter, e *kit.ZipEntry, dropped map[string]bool) error {
+	data, err := e.Read(p.job)
+	if err != nil {
+		return err
+	}
+	out, err := cleanXML(p.ctx, p.job, data, e.Name, dropped)
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		w.Keep(e)
+		return nil
+	}
+	return w.Put(e.Name, out, e, false)
+}
+
+// Flat is the kit.Format for ODF in one XML file.
+type Flat struct{}
+
+// Types implements kit.Format.
+func (Flat) Types() []string {
+	var types []string
+	for _, kind := range []string{"text", "spreadsheet", "presentation", "graphics"} {
+		types = append(types, prefix+kind+"-flat-xml")
+	}
+	return types
+}
+
+// Disarm implements kit.Handler.
+func (Flat) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	out, err := cleanXML(ctx, job, doc.Data, "", nil)
+	return kit.Result{Data: out}, err
+}

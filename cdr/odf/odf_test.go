@@ -1,0 +1,244 @@
+package odf
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"icapd/cdr/image"
+	"icapd/cdr/kit"
+	"icapd/cdr/markup"
+)
+
+const canary = "canary7f1e55"
+
+const content = `<?xml version="1.0" encoding="UTF-8"?>
+<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:t" xmlns:draw="urn:d" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:form="urn:f" xmlns:table="urn:ta" xmlns:script="urn:s" xmlns:presentation="urn:p" xmlns:xforms="http://www.w3.org/2002/xforms"><office:body><office:text><text:p>before</text:p>%CONTENT%<text:p>after</text:p></office:text></office:body></office:document-content>`
+
+// odt builds a small document; extra are further entries, name and content in turn.
+func odt(tb testing.TB, inBody string, extra ...string) []byte {
+	tb.Helper()
+	entries := append([]string{
+		"mimetype", "application/vnd.oasis.opendocument.text",
+		"content.xml", strings.Replace(content, "%CONTENT%", inBody, 1),
+		"meta.xml", `<office:document-meta xmlns:office="urn:o"><office:meta/></office:document-meta>`,
+	}, extra...)
+	manifest := `<manifest:manifest xmlns:manifest="urn:m">`
+	for i := 0; i < len(entries); i += 2 {
+		manifest += `<manifest:file-entry manifest:full-path="` + entries[i] + `" manifest:media-type=""/>`
+	}
+	if len(extra) == 0 || extra[0] != "META-INF/manifest.xml" {
+		entries = append(entries, "META-INF/manifest.xml", manifest+"</manifest:manifest>")
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := 0; i < len(entries); i += 2 {
+		method := zip.Deflate
+		if i == 0 {
+			method = zip.Store
+		}
+		f, err := w.CreateHeader(&zip.FileHeader{Name: entries[i], Method: method})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := io.WriteString(f, entries[i+1]); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func run(tb testing.TB, f kit.Handler, data []byte) ([]byte, *kit.Job, error) {
+	tb.Helper()
+	handlers := map[string]kit.Handler{}
+	for _, f := range append(image.Formats(), markup.Formats()...) {
+		for _, t := range f.Types() {
+			handlers[t] = f
+		}
+	}
+	job := kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, func(d *kit.Document) kit.Handler {
+		if h, ok := handlers[d.Type]; ok {
+			return h
+		}
+		return nil
+	})
+	r, err := f.Disarm(tb.Context(), job, kit.Document{Data: data, Type: Package{}.Types()[0]})
+	return r.Data, job, err
+}
+
+func unzip(t *testing.T, data []byte) map[string]string {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, f := range r.File {
+		c, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[f.Name] = string(b)
+	}
+	return files
+}
+
+// survives looks for the canary in every form.
+func survives(files map[string]string) string {
+	wide := utf16.Encode([]rune(canary))
+	var le []byte
+	for _, u := range wide {
+		le = binary.LittleEndian.AppendUint16(le, u)
+	}
+	for name, text := range files {
+		for _, form := range []string{canary, string(le), hex.EncodeToString([]byte(canary)), base64.StdEncoding.EncodeToString([]byte(canary))[:14]} {
+			if strings.Contains(text, form) || strings.Contains(name, form) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+func TestCleanStaysAsItIs(t *testing.T) {
+	data := odt(t, `<text:a xlink:href="https://a.test/">x</text:a><text:a xlink:href="#here">y</text:a><draw:frame><draw:image xlink:href="Pictures/1.svg"/></draw:frame>`,
+		"Pictures/1.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>", "Configurations2/accelerator/current.xml", "", "Thumbnails/thumbnail.png", "", "manifest.rdf", "<rdf/>")
+	if out, job, err := run(t, Package{}, data); err != nil || out != nil {
+		t.Fatalf("%v %v", err, job.Removals())
+	}
+}
+
+func TestCanaries(t *testing.T) {
+	const cfb = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+	for name, tt := range map[string]struct {
+		body  string
+		extra []string
+	}{
+		"basic":             {"", []string{"Basic/Standard/Module1.xml", "<script:module>CANARY</script:module>", "Basic/script-lc.xml", "CANARY"}},
+		"python":            {"", []string{"Scripts/python/CANARY.py", "CANARY"}},
+		"dialog":            {"", []string{"Dialogs/Standard/d.xml", "CANARY"}},
+		"java":              {"", []string{"applet/x.class", "CANARY"}},
+		"menu":              {"", []string{"Configurations2/menubar/menubar.xml", "<m h='vnd.sun.star.script:CANARY'/>"}},
+		"ole object":        {"<draw:frame><draw:object-ole xlink:href='./Object 1'/><draw:image xlink:href='./ObjectReplacements/Object 1'/></draw:frame>", []string{"Object 1", cfb + "CANARY"}},
+		"hidden binary":     {"", []string{"CANARY.bin", "MZ\x90CANARY"}},
+		"unknown part":      {"", []string{"stuff/x.txt", "CANARY"}},
+		"event":             {"<office:event-listeners><script:event-listener script:language='ooo:script' xlink:href='vnd.sun.star.script:CANARY'/></office:event-listeners>", nil},
+		"event, other name": {"<x:event-listener xmlns:x='urn:s' xlink:href='CANARY'/>", nil},
+		"script":            {"<office:scripts><office:script>CANARY</office:script></office:scripts>", nil},
+		"text script":       {"<text:script script:language='x'>CANARY</text:script>", nil},
+		"applet":            {"<draw:applet xlink:href='CANARY'/>", nil},
+		"plugin":            {"<draw:plugin xlink:href='http://CANARY'/>", nil},
+		"floating frame":    {"<draw:floating-frame xlink:href='CANARY'/>", nil},
+		"dde":               {"<text:dde-connection-decl office:dde-application='CANARY'/>", nil},
+		"section":           {"<text:section><text:section-source xlink:href='file:///CANARY'/></text:section>", nil},
+		"table":             {"<table:table-source xlink:href='CANARY'/>", nil},
+		"cell range":        {"<table:cell-range-source xlink:href='CANARY'/>", nil},
+		"database":          {"<table:database-source-sql table:sql-statement='CANARY'/>", nil},
+		"external image":    {"<draw:frame><draw:image xlink:href='http://CANARY/x.png'/></draw:frame>", nil},
+		"image on a share":  {`<draw:frame><draw:image xlink:href='\\CANARY\x.png'/></draw:frame>`, nil},
+		"external object":   {"<draw:object xlink:href='file:///CANARY'/>", nil},
+		"macro link":        {"<text:a xlink:href='vnd.sun.star.script:CANARY'>x</text:a>", nil},
+		"js link":           {"<text:a xlink:href='java&#115;cript:CANARY'>x</text:a>", nil},
+		"file link":         {"<text:a xlink:href='file:///CANARY'>x</text:a>", nil},
+		"form":              {"<form:form xlink:href='http://CANARY' form:target-frame='CANARY'/>", nil},
+		"button":            {"<form:button form:button-type='url' xlink:href='http://CANARY'/>", nil},
+		"formula":           {`<table:table-cell table:formula="of:=WEBSERVICE(&quot;http://CANARY&quot;)"/>`, nil},
+		"xforms":            {"<q:model xmlns:q='http://www.w3.org/2002/xforms' id='CANARY'/>", nil},
+		"template":          {"", []string{"styles.xml", "<meta:template xmlns:meta='m' xmlns:xlink='x' xlink:href='http://CANARY'/>"}},
+		"stylesheet":        {"<?xml-stylesheet href='CANARY'?>", nil},
+		"base":              {"<text:p xml:base='http://CANARY'/>", nil},
+		"active svg":        {"", []string{"Pictures/a.svg", "<svg xmlns='http://www.w3.org/2000/svg'><script>CANARY</script></svg>"}},
+		"embedded document": {"<draw:object xlink:href='./Object 2'/>", []string{"Object 2/content.xml", "<a><event-listener>CANARY</event-listener></a>"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			extra := make([]string, len(tt.extra))
+			for i := range extra {
+				extra[i] = strings.ReplaceAll(tt.extra[i], "CANARY", canary)
+			}
+			out, job, err := run(t, Package{}, odt(t, strings.ReplaceAll(tt.body, "CANARY", canary), extra...))
+			if err != nil || out == nil || len(job.Removals()) == 0 {
+				t.Fatalf("%d bytes, %v, %v", len(out), err, job.Removals())
+			}
+			files := unzip(t, out)
+			if where := survives(files); where != "" {
+				t.Errorf("the canary survives in %s:\n%s", where, files[where])
+			}
+			if c := files["content.xml"]; !strings.Contains(c, "before") || !strings.Contains(c, "after") {
+				t.Errorf("text is gone:\n%s", c)
+			}
+			if !bytes.HasPrefix(out[30:], []byte("mimetypeapplication/vnd.oasis")) {
+				t.Error("the type is not the first thing in the file")
+			}
+			if again, job, err := run(t, Package{}, out); err != nil || again != nil {
+				t.Errorf("a second pass: %v %v", err, job.Removals())
+			}
+		})
+	}
+}
+
+func TestHazardsAreWrittenAway(t *testing.T) {
+	out, _, err := run(t, Package{}, append(odt(t, ""), canary...))
+	if err != nil || out == nil || bytes.Contains(out, []byte(canary)) {
+		t.Fatalf("%d bytes, %v", len(out), err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, data := range map[string][]byte{
+		"encrypted":       odt(t, "", "META-INF/manifest.xml", "<m><file-entry><encryption-data/></file-entry></m>"),
+		"two of one name": odt(t, "", "CONTENT.XML", "<a/>"),
+		"entities":        odt(t, "", "styles.xml", `<!DOCTYPE a [<!ENTITY x "y">]><a/>`),
+		"broken":          odt(t, "<open>"),
+		"no zip":          []byte("PK"),
+	} {
+		if out, _, err := run(t, Package{}, data); err == nil || out != nil {
+			t.Errorf("%s passed", name)
+		}
+	}
+}
+
+func TestSigned(t *testing.T) {
+	signature := []string{"META-INF/documentsignatures.xml", "<s/>"}
+	if out, _, err := run(t, Package{}, odt(t, "", signature...)); err != nil || out != nil {
+		t.Errorf("a signed document with nothing to remove was changed: %v", err)
+	}
+	out, job, err := run(t, Package{}, odt(t, "<draw:plugin/>", signature...))
+	if err != nil || len(job.Warnings()) != 1 || unzip(t, out)["META-INF/documentsignatures.xml"] != "" {
+		t.Errorf("%v %v", err, job.Warnings())
+	}
+}
+
+func TestFlat(t *testing.T) {
+	picture := base64.StdEncoding.EncodeToString([]byte("<svg xmlns='http://www.w3.org/2000/svg'><script>" + canary + "</script></svg>"))
+	doc := strings.Replace(content, "%CONTENT%", "<office:scripts>"+canary+"</office:scripts><draw:image><office:binary-data>"+picture+"</office:binary-data></draw:image>", 1)
+	out, job, err := run(t, Flat{}, []byte(doc))
+	if err != nil || survives(map[string]string{"": string(out)}) != "" || len(job.Removals()) != 2 || bytes.Contains(out, []byte(picture[:70])) {
+		t.Fatalf("%v %v\n%s", err, job.Removals(), out)
+	}
+}
+
+func FuzzXML(f *testing.F) {
+	f.Add([]byte(strings.Replace(content, "%CONTENT%", "<draw:plugin/><text:a xlink:href='file:///x'/>", 1)))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		out, _, err := run(t, Flat{}, doc)
+		if err != nil || out == nil {
+			return
+		}
+		if again, _, err := run(t, Flat{}, out); err != nil || again != nil {
+			t.Fatalf("a second pass of %q made %q: %v", out, again, err)
+		}
+	})
+}

@@ -1,0 +1,340 @@
+package odf
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// gone are elements that go with all that is inside of them, by their local names: prefixes are the writer's choice.
+var gone = map[string]string{
+	"scripts": vectorScript, "event-listeners": vectorEvent, "event-listener": vectorEvent, "applet": vectorApplet,
+	"plugin": vectorPlugin, "floating-frame": vectorFrame, "object-ole": vectorOLE, "dde-connection-decl": vectorDDE,
+	"dde-connection-decls": vectorDDE, "dde-connection": vectorDDE, "dde-source": vectorDDE, "dde-link": vectorDDE,
+	"dde-links": vectorDDE, "section-source": vectorSection, "table-source": vectorTable, "cell-range-source": vectorTable,
+	"database-source-sql": vectorDatabase, "database-source-table": vectorDatabase, "database-source-query": vectorDatabase,
+	"source-service": vectorDatabase, "library-embedded": vectorBasic, "libraries": vectorBasic, "module": vectorBasic,
+	"source-code": vectorBasic,
+}
+
+// unwrapped are elements that go while the text inside of them stays.
+var unwrapped = map[string]string{"database-display": vectorDatabase}
+
+// cleaner copies the tokens of one part.
+type cleaner struct {
+	job     *kit.Job
+	ctx     context.Context
+	data    []byte
+	out     []byte
+	part    string
+	dropped map[string]bool // entries that are no longer there; for the manifest
+	changed bool
+	skip    int             // depth of the element that is left out, 0 if none is
+	open    []bool          // of each open element: its tags were left out
+	binary  *bytes.Buffer   // base64 of a flat document's picture, nil outside of one
+	binAt   int             // where it begins in the output
+	xforms  map[string]bool // prefixes that were ever bound to XForms
+}
+
+// cleanXML returns a part without what is active in it, nil if there is nothing.
+func cleanXML(ctx context.Context, job *kit.Job, data []byte, part string, dropped map[string]bool) ([]byte, error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil
+	}
+	text, _, err := kit.XMLToUTF8(data)
+	if err != nil {
+		return nil, err
+	}
+	c := cleaner{job: job, ctx: ctx, data: text, part: part, dropped: dropped, out: make([]byte, 0, len(text)), xforms: map[string]bool{}}
+	if err := c.run(); err != nil {
+		return nil, err
+	}
+	if !c.changed {
+		return nil, nil
+	}
+	return c.out, nil
+}
+
+func (c *cleaner) run() error {
+	x := kit.NewXML(c.data, c.job.Limits.XMLDepth)
+	for n := 0; ; n++ {
+		if n%1024 == 0 && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		t, err := x.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			c.out = append(c.out, c.data[:t.Start]...) // the byte order mark
+		}
+		if err := c.token(&t, x.Depth()); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *cleaner) remove(vector, where, action string) {
+	c.changed = true
+	c.job.Removed(vector, strings.TrimPrefix(c.part+" ", " ")+where, action, "")
+}
+
+func (c *cleaner) token(t *kit.XMLToken, depth int) error {
+	if c.skip > 0 {
+		if t.Kind == kit.XMLEnd && depth < c.skip {
+			c.skip = 0
+		}
+		return nil
+	}
+	raw := c.data[t.Start:t.End]
+	switch t.Kind {
+	case kit.XMLDoctype:
+		if bytes.Contains(raw, []byte("[")) {
+			return kit.Unsupported("an OpenDocument part with a document type of its own")
+		}
+		c.remove(vectorEntity, "document type", kit.ActionRemoved)
+	case kit.XMLPI:
+		if string(t.Name) == "xml" {
+			c.out = append(c.out, raw...)
+			return nil
+		}
+		c.remove(vectorPI, "<?"+string(t.Name), kit.ActionRemoved)
+	case kit.XMLStart, kit.XMLEmpty:
+		c.tag(t, depth)
+	case kit.XMLEnd:
+		return c.end(t, raw)
+	case kit.XMLText, kit.XMLCDATA, kit.XMLComment:
+		if c.binary != nil && t.Kind == kit.XMLText {
+			c.binary.Write(raw)
+		}
+		c.out = append(c.out, raw...)
+	}
+	return nil
+}
+
+func (c *cleaner) end(t *kit.XMLToken, raw []byte) error {
+	last := len(c.open) - 1
+	if last < 0 {
+		return kit.Corrupt("XML element is not open")
+	}
+	left := c.open[last]
+	c.open = c.open[:last]
+	if c.binary != nil && t.Local() == "binary-data" {
+		if err := c.endBinary(); err != nil {
+			return err
+		}
+	}
+	if !left {
+		c.out = append(c.out, raw...)
+	}
+	return nil
+}
+
+func (c *cleaner) tag(t *kit.XMLToken, depth int) {
+	name := t.Local()
+	for a := range t.Attrs {
+		if p, ok := bytes.CutPrefix(a.Name, []byte("xmlns:")); ok && bytes.Contains(a.Raw, []byte("xforms")) {
+			c.xforms[string(p)] = true
+		}
+	}
+	switch vector := c.elementVector(t, name); {
+	case vector == "":
+	case unwrapped[name] != "":
+		c.remove(vector, "<"+name+">", kit.ActionNeutralised)
+		if t.Kind == kit.XMLStart {
+			c.open = append(c.open, true)
+		}
+		return
+	default:
+		c.remove(vector, "<"+name+">", kit.ActionRemoved)
+		if t.Kind == kit.XMLStart {
+			c.skip = depth
+		}
+		return
+	}
+	if t.Kind == kit.XMLStart {
+		c.open = append(c.open, false)
+	}
+	from := t.Start
+	for a := range t.Attrs {
+		vector, value, keep := c.attribute(t, name, &a)
+		if vector == "" {
+			continue
+		}
+		c.out = append(c.out, c.data[from:a.Start]...)
+		if keep {
+			c.out = append(c.out, ' ')
+			c.out = append(c.out, a.Name...)
+			c.out = append(c.out, `="`...)
+			var b bytes.Buffer
+			_ = xml.EscapeText(&b, []byte(value)) // a bytes.Buffer does not fail
+			c.out = append(append(c.out, b.Bytes()...), '"')
+		}
+		from = a.End
+		c.remove(vector, "<"+name+"> "+string(a.Name), kit.ActionNeutralised)
+	}
+	c.out = append(c.out, c.data[from:t.End]...)
+	if name == "binary-data" && t.Kind == kit.XMLStart {
+		c.binary, c.binAt = &bytes.Buffer{}, len(c.out)
+	}
+}
+
+// elementVector says why an element must go, "" if it stays.
+func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
+	if v := gone[name]; v != "" {
+		return v
+	}
+	if v := unwrapped[name]; v != "" {
+		return v
+	}
+	switch name {
+	case "script": // text:script and office:script; the language of a form's script is an attribute
+		return vectorScript
+	case "model", "instance", "submission", "bind", "action":
+		if p, _, ok := strings.Cut(string(t.Name), ":"); ok && c.xforms[p] {
+			return vectorXForms
+		}
+	case "template":
+		if href, ok := hrefOf(t); ok && href != "" {
+			return vectorTemplate
+		}
+	case "file-entry":
+		for a := range t.Attrs {
+			if a.Local() == "full-path" && c.dropped[a.Value()] {
+				return "manifest-entry"
+			}
+		}
+	case "image", "object":
+		return externalVector(t, name)
+	}
+	return ""
+}
+
+// externalVector finds pictures and objects that are not in the document. The frame around them keeps its place.
+func externalVector(t *kit.XMLToken, name string) string {
+	href, ok := hrefOf(t)
+	if !ok || !outside(href) {
+		return ""
+	}
+	if name == "image" {
+		return vectorImage
+	}
+	return vectorObject
+}
+
+func hrefOf(t *kit.XMLToken) (string, bool) {
+	for a := range t.Attrs {
+		if a.Local() == "href" {
+			return strings.TrimSpace(a.Value()), true
+		}
+	}
+	return "", false
+}
+
+// outside reports whether a reference leads out of the package.
+func outside(href string) bool {
+	if href == "" || strings.HasPrefix(href, "#") {
+		return false
+	}
+	if scheme, rest, ok := strings.Cut(href, ":"); ok && !strings.ContainsAny(scheme, "/#?") {
+		return !strings.EqualFold(scheme, "vnd.sun.star.package") && !strings.EqualFold(scheme, "vnd.sun.star.graphicobject") || rest == ""
+	}
+	clean := strings.TrimPrefix(href, "./")
+	return strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, `\`) || strings.HasPrefix(clean, "../") && !inParent.MatchString(clean)
+}
+
+// inParent matches references of an embedded object to pictures of the document around it.
+var inParent = regexp.MustCompile(`^\.\./(?:Pictures|ObjectReplacements|Object [0-9]+)(?:/[^/]+)?$`)
+
+var (
+	scriptScheme = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:vnd\.sun\.star\.(?:script|expand)|macro|script|service|slot|javascript|vbscript)\s*:`)
+	webScheme    = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:https?|ftp|file|smb|ms-[a-z-]+|data)\s*:`)
+	bareScheme   = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:[a-z]:[\\/]|\\\\|//)`)
+
+	dangerFormula = regexp.MustCompile(`(?i)\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
+)
+
+// attribute says why an attribute must change, "" if it need not; keep says that value takes the place of the old.
+func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (vector, value string, keep bool) {
+	switch name := a.Local(); name {
+	case "href", "src":
+		return c.href(t, element, a.Value())
+	case "base":
+		if string(a.Name) == "xml:base" {
+			return vectorBase, "", false
+		}
+	case "formula", "condition", "expression":
+		if dangerFormula.MatchString(a.Value()) {
+			return vectorFormula, "", false
+		}
+	case "button-type":
+		if v := a.Value(); v != "push" && v != "" {
+			return vectorForm, "push", true
+		}
+	case "target-frame":
+		if element == "form" || element == "button" {
+			return vectorForm, "", false
+		}
+	case "command", "datasource", "database-name", "connection-resource":
+		if element == "form" && a.Value() != "" {
+			return vectorDatabase, "", true
+		}
+	}
+	return "", "", false
+}
+
+func (c *cleaner) href(t *kit.XMLToken, element, target string) (vector, value string, keep bool) {
+	switch {
+	case scriptScheme.MatchString(target):
+		return vectorLink, "#", true
+	case element == "form" || element == "button" && bytes.HasPrefix(t.Name, []byte("form")):
+		if target != "" && target != "#" {
+			return vectorForm, "#", true
+		}
+	case element == "a":
+		if !kit.SafeLink(target) && !strings.HasPrefix(target, ".uno:") {
+			return vectorLink, "#", true
+		}
+	case webScheme.MatchString(target) || bareScheme.MatchString(target):
+		return vectorExternal, "#", true
+	}
+	return "", "", false
+}
+
+// endBinary hands a picture of a flat document to its handler.
+func (c *cleaner) endBinary() error {
+	text := c.binary.Bytes()
+	c.binary = nil
+	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(data, bytes.Join(bytes.Fields(text), nil))
+	if err != nil {
+		return kit.Corrupt("binary data: %w", err)
+	}
+	data = data[:n]
+	if n == 0 {
+		return nil
+	}
+	kind := kit.Sniff(data)
+	r, err := c.job.Recurse(c.ctx, kit.Document{Data: data, Type: kind, Path: "binary-data"})
+	switch {
+	case err != nil && passive(kind, data) && !bytes.Contains(data, []byte("MZ\x90")):
+		return nil
+	case err != nil:
+		c.out = c.out[:c.binAt]
+		c.remove(vectorUnknown, "binary-data", kit.ActionRemoved)
+	case r.Changed():
+		c.changed = true
+		c.out = append(c.out[:c.binAt], base64.StdEncoding.EncodeToString(r.Data)...)
+	}
+	return nil
+}
