@@ -102,6 +102,15 @@ const (
 )
 
 func (p *packageWalk) read() error {
+	if m := p.zip.Find("META-INF/manifest.xml"); m != nil { // first, because encrypted parts look like broken ones
+		data, err := m.Read(p.job)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(data, []byte("encryption-data")) {
+			return kit.Encrypted("OpenDocument needs a password")
+		}
+	}
 	for _, e := range p.zip.Entries {
 		if err := p.ctx.Err(); err != nil {
 			return err
@@ -156,13 +165,14 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 		p.drop(e, vectorThumbnail)
 		return nil
 	}
+	if name == "meta-inf/manifest.xml" {
+		return nil
+	}
 	data, err := e.Read(p.job)
 	if err != nil {
 		return err
 	}
 	switch {
-	case name == "meta-inf/manifest.xml":
-		return p.manifest(data)
 	case strings.HasPrefix(name, "configurations2/"):
 		if len(data) > 0 && (bytes.Contains(data, []byte("vnd.sun.star.script")) || bytes.Contains(bytes.ToLower(data), []byte("macro:")) || bytes.Contains(data, []byte("service:"))) {
 			p.drop(e, vectorMenu)
@@ -172,14 +182,6 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 		return p.xml(e, data)
 	}
 	return p.binary(e, name, data)
-}
-
-// manifest refuses what cannot be read without a key.
-func (p *packageWalk) manifest(data []byte) error {
-	if bytes.Contains(data, []byte("encryption-data")) {
-		return kit.Encrypted("OpenDocument needs a password")
-	}
-	return nil
 }
 
 func (p *packageWalk) xml(e *kit.ZipEntry, data []byte) error {

@@ -15,7 +15,7 @@ import (
 
 // gone are elements that go with all that is inside of them, by their local names: prefixes are the writer's choice.
 var gone = map[string]string{
-	"scripts": vectorScript, "event-listeners": vectorEvent, "event-listener": vectorEvent, "applet": vectorApplet,
+	"event-listeners": vectorEvent, "event-listener": vectorEvent, "applet": vectorApplet,
 	"plugin": vectorPlugin, "floating-frame": vectorFrame, "object-ole": vectorOLE, "dde-connection-decl": vectorDDE,
 	"dde-connection-decls": vectorDDE, "dde-connection": vectorDDE, "dde-source": vectorDDE, "dde-link": vectorDDE,
 	"dde-links": vectorDDE, "section-source": vectorSection, "table-source": vectorTable, "cell-range-source": vectorTable,
@@ -198,6 +198,10 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 		return v
 	}
 	switch name {
+	case "scripts": // every document has one, and almost always it is empty
+		if t.Kind == kit.XMLStart && !bytes.HasPrefix(bytes.TrimLeft(c.data[t.End:], " \t\r\n"), []byte("</")) {
+			return vectorScript
+		}
 	case "script": // text:script and office:script; the language of a form's script is an attribute
 		return vectorScript
 	case "model", "instance", "submission", "bind", "action":
@@ -282,7 +286,7 @@ func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (ve
 			return vectorForm, "push", true
 		}
 	case "target-frame":
-		if element == "form" || element == "button" {
+		if (element == "form" || element == "button") && a.Value() != "" {
 			return vectorForm, "", false
 		}
 	case "command", "datasource", "database-name", "connection-resource":
