@@ -2,12 +2,13 @@ package icap
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func echoMux() *ServeMux {
@@ -19,62 +20,34 @@ func echoMux() *ServeMux {
 	return mux
 }
 
-func benchServer(b *testing.B) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := &Server{Handler: echoMux()}
-	done := make(chan struct{})
-	go func() { defer close(done); s.Serve(l) }()
-	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		s.Shutdown(ctx)
-		<-done
-	})
-	return l.Addr().String()
-}
-
-// bareServer is the floor: it reads as many bytes and answers a constant.
-func bareServer(b *testing.B, size int, answer []byte) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				buf := make([]byte, 64<<10)
-				for {
-					for got := 0; got < size; {
-						n, err := c.Read(buf)
-						if err != nil {
-							return
-						}
-						got += n
-					}
-					if _, err := c.Write(answer); err != nil {
+// bareLoop is the floor: it reads as many bytes and answers a constant.
+func bareLoop(l net.Listener, size int) {
+	answer := []byte(strings.Replace(answer4, "T1", "echo-1", 1))
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			buf := make([]byte, 64<<10)
+			for {
+				for got := 0; got < size; {
+					n, err := c.Read(buf)
+					if err != nil {
 						return
 					}
+					got += n
 				}
-			}()
-		}
-	}()
-	b.Cleanup(func() { l.Close(); <-done })
-	return l.Addr().String()
+				if _, err := c.Write(answer); err != nil {
+					return
+				}
+			}
+		}()
+	}
 }
 
-func respmod(path, extra string, body int, chunk int) []byte {
+func respmod(path, extra string, body, chunk int) []byte {
 	reqHdr := "GET http://api.test/items HTTP/1.1\r\nHost: api.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n\r\n"
 	resHdr := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\nServer: bench\r\n\r\n", body)
 	var w bytes.Buffer
@@ -89,34 +62,45 @@ func respmod(path, extra string, body int, chunk int) []byte {
 	return w.Bytes()
 }
 
-// drive sends msg and reads answers that end in tail.
-func drive(b *testing.B, addr string, msg []byte, tail string) {
+// drive sends msg over a number of connections, reads answers that end in tail,
+// and reports the server's own processor time for a message.
+func drive(b *testing.B, kind string, conns int, msg []byte, tail string) {
 	b.Helper()
+	addr, pid := startChild(b, kind)
 	b.SetBytes(int64(len(msg)))
-	b.ReportAllocs()
-	b.SetParallelism(2)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var wg sync.WaitGroup
+	user, system := cpu(b, pid)
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			b.Error(err)
-			return
-		}
-		defer c.Close()
-		buf := make([]byte, 64<<10)
-		for pb.Next() {
-			if len(msg) > 128<<10 {
-				go c.Write(msg)
-			} else if _, err := c.Write(msg); err != nil {
+	for range conns {
+		wg.Go(func() {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
 				b.Error(err)
 				return
 			}
-			if err := readToTail(c, buf, tail); err != nil {
-				b.Error(err)
-				return
+			defer c.Close()
+			buf := make([]byte, 64<<10)
+			for left.Add(-1) >= 0 {
+				if len(msg) > 128<<10 && tail == tail200 {
+					go c.Write(msg)
+				} else if _, err := c.Write(msg); err != nil {
+					b.Error(err)
+					return
+				}
+				if err := readToTail(c, buf, tail); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-		}
-	})
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	user2, system2 := cpu(b, pid)
+	b.ReportMetric(float64((user2-user).Microseconds())/float64(b.N), "user-µs/op")
+	b.ReportMetric(float64((user2-user+system2-system).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 func readToTail(c net.Conn, buf []byte, tail string) error {
@@ -142,12 +126,48 @@ const (
 func BenchmarkServer(b *testing.B) {
 	for _, size := range []int{1 << 10, 16 << 10, 1 << 20} {
 		full := respmod("/echo", "Allow: 204\r\n", size, 4096)
-		b.Run(fmt.Sprintf("full204/%d", size), func(b *testing.B) { drive(b, benchServer(b), full, tail204) })
-		b.Run(fmt.Sprintf("bare/%d", size), func(b *testing.B) {
-			drive(b, bareServer(b, len(full), []byte("ICAP/1.0 204 No Modifications Needed\r\nISTag: \"echo-1\"\r\nEncapsulated: null-body=0\r\n\r\n")), full, tail204)
+		for _, conns := range []int{4, 64} {
+			b.Run(fmt.Sprintf("full204/%d/%d", size, conns), func(b *testing.B) { drive(b, "icap", conns, full, tail204) })
+			b.Run(fmt.Sprintf("bare/%d/%d", size, conns), func(b *testing.B) { drive(b, strconv.Itoa(len(full)), conns, full, tail204) })
+		}
+		b.Run(fmt.Sprintf("echo200/%d/4", size), func(b *testing.B) {
+			drive(b, "icap", 4, respmod("/echo", "", size, 4096), tail200)
 		})
-		b.Run(fmt.Sprintf("echo200/%d", size), func(b *testing.B) { drive(b, benchServer(b), respmod("/echo", "", size, 4096), tail200) })
 	}
-	early := respmod("/echo?early", "Allow: 204\r\nPreview: 1024\r\n", 1024, 4096)
-	b.Run("preview204", func(b *testing.B) { drive(b, benchServer(b), early, tail204) })
+	b.Run("early204/16384/4", func(b *testing.B) {
+		early := respmod("/echo?early", "Allow: 204\r\nPreview: 1024\r\n", 1024, 4096)
+		drive(b, "icap", 4, early, tail204)
+	})
+}
+
+// BenchmarkPreview204 shows what one exchange costs without a network.
+func BenchmarkPreview204(b *testing.B) {
+	message := respmod("/echo?early", "Allow: 204\r\nPreview: 1024\r\nX-Client-IP: 192.0.2.1\r\nDate: Mon, 03 Feb 2025 10:00:00 GMT\r\n", 1024, 4096)
+	c := &loopConn{msg: message, left: b.N}
+	b.ReportAllocs()
+	(&Server{Handler: echoMux()}).ServeConn(c)
+}
+
+// loopConn repeats a message.
+type loopConn struct {
+	memConn
+	msg  []byte
+	left int
+}
+
+func (c *loopConn) Read(p []byte) (int, error) {
+	if len(c.in) == 0 && c.left > 0 {
+		c.left--
+		c.in = c.msg
+	}
+	return c.memConn.Read(p)
+}
+
+func (c *loopConn) Write(p []byte) (int, error) { return len(p), nil }
+
+// TestAllocations holds the price of a 204 in preview.
+func TestAllocations(t *testing.T) {
+	if r := testing.Benchmark(BenchmarkPreview204); r.AllocsPerOp() > 5 {
+		t.Errorf("%d allocations for a 204 in preview", r.AllocsPerOp())
+	}
 }

@@ -116,7 +116,7 @@ func (c *chunkLine) extension(name, value string) *Error {
 
 func tokenLen(s []byte) int {
 	for i, b := range s {
-		if !isToken(b) {
+		if !tokenTable[b] {
 			return i
 		}
 	}

@@ -432,7 +432,7 @@ func (c *conn) refuseRequest(err error) bool {
 	}
 	c.st.protocolErrors.Add(1)
 	c.report(EventProtocol, err)
-	x := &exchange{c: c, istag: c.st.istag(), closeAfter: true}
+	x := &exchange{c: c, closeAfter: true}
 	x.w.x = x
 	_ = x.errorAnswer(StatusOf(err), "")
 	c.st.account(c, x.status)
@@ -481,7 +481,7 @@ func (c *conn) readRequest() (*exchange, error) {
 		return nil, perr
 	}
 	c.src.advance(n)
-	x := &exchange{c: c, istag: c.st.istag(), clientEnds: head.close}
+	x := &exchange{c: c, clientEnds: head.close}
 	x.w.x = x
 	if head.hasEnc && head.enc.bodyAt > 0 {
 		if err := c.readBlock(x, &head.enc); err != nil {

@@ -329,6 +329,9 @@ func (x *exchange) commit(b []byte) error {
 func (x *exchange) appendHead(b []byte, status int, reason string, hdr section, headLen int, body section) []byte {
 	x.status = status
 	x.closeAfter = x.closeAfter || x.clientEnds || x.truncated.Load() || x.c.st.draining.Load()
+	if x.istag == "" {
+		x.istag = x.c.st.istag()
+	}
 	b = appendStatusLine(b, status, reason)
 	b = append(b, "ISTag: \""...)
 	b = append(b, x.istag...)

@@ -317,12 +317,13 @@ func TestTimeouts(t *testing.T) {
 			}
 		})
 	}
+	steady := serveTest(t, &Server{Handler: muxOf(readAll), BodyTimeout: 400 * time.Millisecond})
 	t.Run("slow but steady", func(t *testing.T) {
 		t.Parallel()
-		c := dial(t, addr)
+		c := dial(t, steady)
 		io.WriteString(c, msg("Allow: 204\r\n", ""))
-		for range 8 {
-			time.Sleep(30 * time.Millisecond)
+		for range 8 { // longer than the time-out altogether
+			time.Sleep(70 * time.Millisecond)
 			io.WriteString(c, "1\r\nx\r\n")
 		}
 		io.WriteString(c, "0\r\n\r\n")

@@ -41,11 +41,12 @@ func (h *Head) parse(raw string) *Error {
 	}
 	end := len(raw) - 2
 	// A blank line before the end is CRLF or LF straight after an LF.
-	if i := strings.Index(raw[:end], "\n\r\n"); i >= 0 {
-		return ErrEncapsulatedHead
-	}
-	if i := strings.Index(raw[:end], "\n\n"); i >= 0 {
-		return ErrEncapsulatedHead
+	for at := first + 1; at < end; {
+		if raw[at] == '\n' || (raw[at] == '\r' && raw[at+1] == '\n') {
+			return ErrEncapsulatedHead
+		}
+		i := strings.IndexByte(raw[at:], '\n')
+		at += i + 1 // there is one: raw ends in LF
 	}
 	if strings.IndexByte(raw, 0) >= 0 {
 		return ErrEncapsulatedHead

@@ -86,7 +86,7 @@ func (h *requestHead) parseRequestLine(line string) *Error {
 		return refine(ErrHeadSyntax, "request line is not METHOD URI VERSION")
 	}
 	for i := range len(method) {
-		if !isToken(method[i]) {
+		if !tokenTable[method[i]] {
 			return refine(ErrHeadSyntax, "method is not a token")
 		}
 	}
@@ -154,16 +154,23 @@ func (h *requestHead) parseURI() *Error {
 }
 
 func (h *requestHead) parseFields(lenient bool) *Error {
+	if strings.IndexByte(h.fields, 0) >= 0 {
+		return refine(ErrHeadSyntax, "NUL in the head")
+	}
 	for rest := h.fields; rest != ""; {
 		var line string
 		line, rest = nextLine(rest)
-		if !lenient && bareLF(line) {
-			return refine(ErrHeadSyntax, "line without CRLF")
+		colon := fieldColon(line)
+		// Almost every line has its one CR at its end and is neither folded nor
+		// bare; the others are looked at more closely.
+		if colon < 0 || strings.IndexByte(line, '\r') != len(line)-2 {
+			if !lenient && bareLF(line) {
+				return refine(ErrHeadSyntax, "line without CRLF")
+			}
+			if !validField(line, false) {
+				return refine(ErrHeadSyntax, "malformed header field")
+			}
 		}
-		if !validField(line, false) {
-			return refine(ErrHeadSyntax, "malformed header field")
-		}
-		colon := strings.IndexByte(line, ':')
 		if err := h.field(line[:colon], line[colon+1:]); err != nil {
 			return err
 		}
@@ -177,19 +184,37 @@ func (h *requestHead) parseFields(lenient bool) *Error {
 	return nil
 }
 
+// fieldColon returns the length of the name that a field line starts with, or -1.
+func fieldColon(line string) int {
+	colon := 0
+	for colon < len(line) && tokenTable[line[colon]] {
+		colon++
+	}
+	if colon == 0 || colon == len(line) || line[colon] != ':' {
+		return -1
+	}
+	return colon
+}
+
 // field takes note of the fields that the protocol itself needs.
 func (h *requestHead) field(name, value string) *Error {
-	switch {
-	case sameFold(name, "Host"):
-		h.host = true
-	case sameFold(name, "Allow"):
-		h.parseAllow(trimValue(value))
-	case sameFold(name, "Preview"):
-		return h.parsePreview(trimValue(value))
-	case sameFold(name, "Connection"):
-		h.close = h.close || listHas(trimValue(value), "close")
-	case sameFold(name, "Encapsulated"):
-		return h.parseEncapsulated(trimValue(value))
+	switch len(name) {
+	case len("Host"):
+		h.host = h.host || equalFold(name, "Host")
+	case len("Allow"):
+		if equalFold(name, "Allow") {
+			h.parseAllow(trimValue(value))
+		}
+	case len("Preview"):
+		if equalFold(name, "Preview") {
+			return h.parsePreview(trimValue(value))
+		}
+	case len("Connection"):
+		h.close = h.close || equalFold(name, "Connection") && listHas(trimValue(value), "close")
+	case len("Encapsulated"):
+		if equalFold(name, "Encapsulated") {
+			return h.parseEncapsulated(trimValue(value))
+		}
 	}
 	return nil
 }
@@ -200,11 +225,8 @@ func validField(line string, cont bool) bool {
 	if cont && (line[0] == ' ' || line[0] == '\t') {
 		return strings.IndexByte(line, 0) < 0
 	}
-	colon := 0
-	for colon < len(line) && tokenTable[line[colon]] {
-		colon++
-	}
-	if colon == 0 || colon == len(line) || line[colon] != ':' {
+	colon := fieldColon(line)
+	if colon < 0 {
 		return false
 	}
 	value := line[colon+1:]

@@ -3,10 +3,12 @@ package icap
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -94,12 +96,18 @@ func (s *Service) istag() string {
 	return normalISTag(tag)
 }
 
+var tagTable = func() (t [256]bool) {
+	for c := range t {
+		b := byte(c)
+		t[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~+/=:", b) >= 0
+	}
+	return t
+}()
+
 func normalISTag(tag string) string {
 	ok := tag != "" && len(tag) <= MaxISTag
 	for i := 0; ok && i < len(tag); i++ {
-		c := tag[i]
-		ok = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-			strings.IndexByte("-._~+/=:", c) >= 0
+		ok = tagTable[tag[i]]
 	}
 	if ok {
 		return tag
@@ -161,8 +169,8 @@ const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 // unknown path is answered with 404. The zero value is ready for use; Handle
 // may be called while it serves.
 type ServeMux struct {
-	mu       sync.RWMutex
-	services map[string]*Service
+	mu       sync.Mutex // held by Handle
+	services atomic.Pointer[map[string]*Service]
 }
 
 // NewServeMux returns an empty ServeMux.
@@ -175,17 +183,20 @@ func (m *ServeMux) Handle(path string, s *Service) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.services == nil {
-		m.services = make(map[string]*Service)
+	next := map[string]*Service{path: s}
+	if old := m.services.Load(); old != nil {
+		next = maps.Clone(*old)
+		next[path] = s
 	}
-	m.services[path] = s
+	m.services.Store(&next)
 }
 
 // Service returns the service bound to path, or nil.
 func (m *ServeMux) Service(path string) *Service {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.services[path]
+	if services := m.services.Load(); services != nil {
+		return (*services)[path]
+	}
+	return nil
 }
 
 // ServeICAP hands the request to its service.
