@@ -209,6 +209,7 @@ type Profile struct {
 	ActiveContent documentAction `yaml:"active_content"`
 	Hazard        policy.Action  `yaml:"hazard"`
 	Schema        policy.Action  `yaml:"schema"`
+	Pages         policy.Action  `yaml:"pages"`
 
 	Unscannable policy.Action            `yaml:"unscannable"`
 	Encrypted   policy.Action            `yaml:"encrypted"`
@@ -280,7 +281,7 @@ func newService(method string) Service {
 func builtinProfile() *Profile {
 	return &Profile{
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
-		Hazard: policy.ActionRewrite, Schema: policy.ActionReport,
+		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, Pages: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
 		BlockPage: BlockPage{Status: 403},
 	}
@@ -314,7 +315,7 @@ func (c *Config) Policy() (*policy.Policy, error) {
 func (p *Profile) build(name string) *policy.Profile {
 	out := &policy.Profile{
 		Name: name, Mode: p.Mode,
-		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema,
+		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema, Pages: p.Pages,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge, BlockPage: policy.BlockPage(p.BlockPage),

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"icapd/scan"
+	"slices"
 )
 
 // Decision is what is to be done with a message, and why. The zero Decision is a block without a reason.
@@ -121,6 +122,9 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 	if a, ok := p.Classes[f.Class]; ok {
 		return forced(a), "classes." + f.Class + " = " + blockOr(a).String()
 	}
+	if p.Pages == ActionReport && isPage(f) {
+		return Allow, "pages = report"
+	}
 	a, key := p.action(f.Category)
 	key += " = " + blockOr(a).String()
 	switch {
@@ -133,6 +137,27 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 		return Allow, key + ", the rule asks for report"
 	}
 	return Block, key
+}
+
+// pageTypes are media types of what browsers show and run.
+var pageTypes = []string{
+	"text/html", "application/xhtml+xml", "text/css", "text/javascript", "application/javascript",
+	"application/x-javascript", "application/ecmascript", "text/ecmascript", "application/manifest+json", "text/cache-manifest",
+}
+
+// isPage reports whether the finding is what a web page is made of: it is in the body itself of a response for a
+// URL, which says that it is a page and has the bytes of text or of one. Structure that is dangerous in any page
+// (hidden characters, entity bombs) proposes a block, and is not excused.
+func isPage(f *scan.Finding) bool {
+	if f.Category != scan.Injection && f.Category != scan.ActiveContent || f.Hint == HintBlock {
+		return false
+	}
+	it := f.Item
+	if it == nil || it.Parent != nil || it.Message == nil || it.Message.Direction != scan.Response || it.Message.URL == "" {
+		return false
+	}
+	seen := it.Type == "text/plain" || slices.Contains(pageTypes, it.Type)
+	return seen && matchType(pageTypes, it.Message.Type)
 }
 
 // The words of scan.Finding.Hint.

@@ -472,3 +472,43 @@ func BenchmarkSelect(b *testing.B) {
 		}
 	}
 }
+
+// A page is what it is; the same bytes anywhere else are not a page.
+func TestPages(t *testing.T) {
+	page := &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html; charset=utf-8"}
+	script := scan.Finding{Rule: "xss-script", Category: scan.Injection, Class: "xss", Severity: scan.High, Hint: HintRewrite}
+	p := &Profile{Name: "p", Malware: ActionBlock, Injection: ActionRewrite, ActiveContent: ActionRewrite, Unscannable: ActionBlock, Pages: ActionReport}
+	root := &scan.Item{Message: page, Type: "text/html", Path: "body"}
+	for name, tt := range map[string]struct {
+		change func(f *scan.Finding, p *Profile)
+		want   Disposition
+	}{
+		"the page itself":       {func(*scan.Finding, *Profile) {}, Allow},
+		"its active content":    {func(f *scan.Finding, _ *Profile) { f.Category = scan.ActiveContent }, Allow},
+		"malware in it":         {func(f *scan.Finding, _ *Profile) { f.Category = scan.Malware }, Block},
+		"a rule that blocks":    {func(f *scan.Finding, _ *Profile) { f.Hint = HintBlock }, Block},
+		"a class that is named": {func(_ *scan.Finding, p *Profile) { p.Classes = map[string]Action{"xss": ActionBlock} }, Block},
+		"pages like the rest":   {func(_ *scan.Finding, p *Profile) { p.Pages = ActionRewrite }, Rewrite},
+		"pages not set":         {func(_ *scan.Finding, p *Profile) { p.Pages = ActionUnset }, Rewrite},
+		"inside of something":   {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Message: page, Type: "text/html", Parent: root} }, Rewrite},
+		"JSON that says page":   {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Message: page, Type: "application/json"} }, Rewrite},
+		"page that says JSON": {func(f *scan.Finding, _ *Profile) {
+			f.Item = &scan.Item{Message: &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "application/json"}, Type: "text/html"}
+		}, Rewrite},
+		"a file": {func(f *scan.Finding, _ *Profile) {
+			f.Item = &scan.Item{Message: &scan.Message{Direction: scan.Response, Type: "text/html"}, Type: "text/html"}
+		}, Rewrite},
+		"a request": {func(f *scan.Finding, _ *Profile) {
+			f.Item = &scan.Item{Message: &scan.Message{Direction: scan.Request, URL: "https://a.test/", Type: "text/html"}, Type: "text/html"}
+		}, Rewrite},
+		"nobody knows where": {func(f *scan.Finding, _ *Profile) { f.Item = nil }, Rewrite},
+	} {
+		f, profile := script, *p
+		f.Item = root
+		tt.change(&f, &profile)
+		d := Decide(&profile, &scan.Verdict{Findings: []scan.Finding{f}, Looked: true, Items: 1})
+		if d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+}

@@ -19,6 +19,12 @@ type Profile struct {
 	Hazard        Action
 	Schema        Action
 
+	// Pages, if it is ActionReport, lets web pages, style sheets and scripts be what they are: findings of
+	// injection and active content in the body itself of such a response are only reported. A page that an
+	// application asks for runs in that application by intent; the same page in a field, an archive or a mail
+	// does not. Any other value decides about them like about everything else.
+	Pages Action
+
 	// What to do about gaps: only ActionReport lets a message through.
 	Unscannable Action                 // everything that is not named below
 	Encrypted   Action                 // content that needs a key; ActionUnset means as Unscannable
