@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -36,9 +35,6 @@ func main() {
 func run(binary string, out io.Writer) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if binary, err = filepath.Abs(binary); err != nil {
-		return err
-	}
 	l, err := lab.New()
 	if err != nil {
 		return err

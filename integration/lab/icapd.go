@@ -52,6 +52,9 @@ func (l *Lab) Icapd(ctx context.Context, c IcapdConfig) (*Icapd, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Binary, err = filepath.Abs(c.Binary); err != nil { // it is run in the lab's folder
+		return nil, err
+	}
 	i := &Icapd{Address: addr(icapPort), Admin: "http://" + addr(adminPort), Dir: dir, l: l, conf: c}
 	head := fmt.Sprintf("listen:\n  - address: %s\nadmin: {address: %q}\nlog: {level: info, format: json}\n",
 		i.Address, addr(adminPort))
