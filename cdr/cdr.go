@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"icapd/cdr/kit"
 	"icapd/scan"
+	"path"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -53,6 +55,33 @@ func newDisarmer(opt Options, formats []kit.Format) *Disarmer {
 	return d
 }
 
+// typeOf is the media type that decides about a document's format. Text that looks like nothing else may be
+// Markdown: only its name says so.
+func typeOf(mediaType, name string) string {
+	if mediaType != "text/plain" {
+		return mediaType
+	}
+	switch strings.ToLower(path.Ext(name)) {
+	case ".md", ".markdown", ".mdown":
+		return "text/markdown"
+	case ".csv":
+		return "text/csv"
+	case ".tsv", ".tab":
+		return "text/tab-separated-values"
+	case ".slk", ".sylk":
+		return "application/x-sylk"
+	case ".url":
+		return "application/x-mswinurl"
+	case ".iqy", ".oqy", ".dqy", ".rqy":
+		return "text/x-ms-iqy"
+	case ".scf":
+		return "application/x-ms-scf"
+	case ".desktop":
+		return "application/x-desktop"
+	}
+	return mediaType
+}
+
 // Knows reports whether documents of this media type can be made safe.
 func (d *Disarmer) Knows(mediaType string) bool { return d.formats[mediaType] != nil }
 
@@ -87,6 +116,7 @@ func (d *Disarmer) Disarm(ctx context.Context, doc kit.Document) (Report, error)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, d.opt.Timeout)
 	defer cancel()
+	doc.Type = typeOf(doc.Type, doc.Name)
 	mode := d.opt.Mode
 	if m, ok := d.opt.Types[doc.Type]; ok {
 		mode = m

@@ -29,11 +29,11 @@ func (e *Engine) Version() string { return e.version }
 // Wants implements scan.Selector and scan.Rewriter. What is inside a document belongs to the document's own handler,
 // which knows what it is there for: only the outermost document is wanted.
 func (e *Engine) Wants(it *scan.Item) bool {
-	if !e.d.Knows(it.Type) {
+	if !e.d.Knows(typeOf(it.Type, it.Name)) {
 		return false
 	}
 	for p := it.Parent; p != nil; p = p.Parent {
-		if e.d.Knows(p.Type) {
+		if e.d.Knows(typeOf(p.Type, p.Name)) {
 			return false
 		}
 	}

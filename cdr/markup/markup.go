@@ -1,4 +1,4 @@
-// Package markup makes SVG and HTML safe. Both are read token by token; a tag that has nothing to hide is copied as it
+// Package markup makes SVG, HTML, Markdown and XML safe. They are read token by token; a tag that has nothing to hide is copied as it
 // stands, one that has is written anew without it, and elements that run, fetch or embed something are left out.
 package markup
 
@@ -10,7 +10,7 @@ import (
 )
 
 // Formats returns all formats of this room.
-func Formats() []kit.Format { return []kit.Format{SVG{}, HTML{}} }
+func Formats() []kit.Format { return []kit.Format{SVG{}, HTML{}, XML{}, Markdown{}} }
 
 // The vectors of markup, as reports name them.
 const (

@@ -109,6 +109,62 @@ func TestSVGCanaries(t *testing.T) {
 	}
 }
 
+func TestXMLCanaries(t *testing.T) {
+	for active, refused := range map[string]bool{
+		`<!DOCTYPE a [<!ENTITY x "CANARY">]><a/>`:                                                                     false,
+		`<!DOCTYPE a [<!ENTITY x "CANARY">]><a>&x;</a>`:                                                               true,
+		`<!DOCTYPE a SYSTEM "http://CANARY/x.dtd"><a/>`:                                                               false,
+		`<?xml-stylesheet href="CANARY"?><a/>`:                                                                        false,
+		`<a xmlns:i="http://www.w3.org/2001/XInclude"><i:include href="CANARY"/></a>`:                                 false,
+		`<a><include xmlns="http://www.w3.org/2001/XInclude" href="CANARY"><fallback>CANARY</fallback></include></a>`: false,
+		`<a href="java&#9;script:CANARY"/>`:                                                                           false,
+	} {
+		out, job, err := run(t, XML{}, strings.ReplaceAll(active, "CANARY", canary))
+		if refused != (err != nil) || strings.Contains(out, canary) || !refused && (out == "" || len(job.Removals()) != 1) {
+			t.Errorf("%s: %v %v\n%s", active, err, job.Removals(), out)
+		}
+	}
+	for _, doc := range []string{"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>"} {
+		if out, job, err := run(t, XML{}, doc); err != nil || out != "" {
+			t.Errorf("%s: %v %v", doc, err, job.Removals())
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	for in, want := range map[string]string{
+		"# Title\n\nText with *stars*, `<code>` and [a link](https://a.test \"t\").\n\n[r]: /relative\n<https://a.test> 1 < 2\n": "",
+		"[x](javascript:CANARY)":          "[x](#)",
+		"![x]( <data:text/html,CANARY> )": "![x]( <#> )",
+		"[r]: vbscript:CANARY \"title\"":  "[r]: # \"title\"",
+		"<script>CANARY</script>\n\ntext": "\n\ntext",
+		"a <img src=x onerror=CANARY> b":  "a <img src=\"x\"> b",
+	} {
+		out, _, err := run(t, Markdown{}, strings.ReplaceAll(in, "CANARY", canary))
+		if err != nil || out != want {
+			t.Errorf("%q: %q, want %q (%v)", in, out, want, err)
+		}
+		if want != "" {
+			if again, _, err := run(t, Markdown{}, out); err != nil || again != "" {
+				t.Errorf("%q: a second pass made %q", in, again)
+			}
+		}
+	}
+}
+
+func FuzzXML(f *testing.F) {
+	f.Add([]byte(`<!DOCTYPE a [<!ENTITY x "y">]><a xmlns:i="http://www.w3.org/2001/XInclude"><i:include/></a>`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out, _, err := run(t, XML{}, string(in))
+		if err != nil || out == "" {
+			return
+		}
+		if again, _, err := run(t, XML{}, out); err != nil || again != "" {
+			t.Fatalf("a second pass of %q made %q: %v", in, again, err)
+		}
+	})
+}
+
 // What a full parser makes of the output has nothing active in it, whatever the input was.
 func FuzzHTML(f *testing.F) {
 	for _, s := range []string{"<svg><style><img src=x onerror=1>", "<p style=a:url(x)>", "<!--><script>-->", "<a href='java\nscript:1'>", "<form><math><mtext></form><form><mglyph><style></math><img src onerror=1>", "<title></title><img onerror=1>"} {

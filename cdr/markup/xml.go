@@ -1,0 +1,174 @@
+package markup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// XML is the kit.Format for XML of no particular vocabulary, feeds among it: what makes a reader fetch or expand
+// something goes, and every other byte stays.
+type XML struct{}
+
+// Types implements kit.Format.
+func (XML) Types() []string {
+	return []string{
+		"text/xml", "application/xml", "application/rss+xml", "application/atom+xml", "application/soap+xml",
+		"application/xml-external-parsed-entity", "application/gpx+xml", "application/vnd.google-earth.kml+xml",
+		"model/x3d+xml", "application/owl+xml", "application/xliff+xml", "application/tcx+xml",
+	}
+}
+
+// Disarm implements kit.Handler.
+func (XML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	data, _, err := kit.XMLToUTF8(doc.Data)
+	if err != nil {
+		return kit.Result{}, err
+	}
+	w := xmlWalk{job: job, data: data, out: make([]byte, 0, len(data))}
+	if err := w.run(ctx); err != nil {
+		return kit.Result{}, err
+	}
+	if !w.changed {
+		return kit.Result{}, nil
+	}
+	return kit.Result{Data: w.out}, nil
+}
+
+type xmlWalk struct {
+	job      *kit.Job
+	data     []byte
+	out      []byte
+	changed  bool
+	skip     int  // depth of the element that is left out, 0 if none is
+	entities bool // a document type that may define entities was left out
+	includes map[string]bool
+}
+
+func (w *xmlWalk) run(ctx context.Context) error {
+	x := kit.NewXML(w.data, w.job.Limits.XMLDepth)
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t, err := x.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			w.out = append(w.out, w.data[:t.Start]...) // the byte order mark
+		}
+		if err := w.token(&t, x.Depth()); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *xmlWalk) remove(vector, where string) {
+	w.changed = true
+	w.job.Removed(vector, where, kit.ActionRemoved, "")
+}
+
+func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
+	if w.skip > 0 {
+		if t.Kind == kit.XMLEnd && depth < w.skip {
+			w.skip = 0
+		}
+		return nil
+	}
+	raw := w.data[t.Start:t.End]
+	switch t.Kind {
+	case kit.XMLDoctype:
+		w.entities = bytes.Contains(raw, []byte("["))
+		if w.entities || bytes.Contains(raw, []byte("SYSTEM")) || bytes.Contains(raw, []byte("PUBLIC")) {
+			w.remove(vectorDoctype, "document type")
+			return nil
+		}
+	case kit.XMLPI:
+		if name := strings.ToLower(string(t.Name)); strings.Contains(name, "stylesheet") || strings.Contains(name, "import") || name == "access-control" {
+			w.remove(vectorInstruction, "<?"+name)
+			return nil
+		}
+	case kit.XMLStart, kit.XMLEmpty:
+		if w.isInclude(t) {
+			w.remove(vectorImport, "<"+string(t.Name)+">")
+			if t.Kind == kit.XMLStart {
+				w.skip = depth
+			}
+			return nil
+		}
+		return w.tag(t)
+	case kit.XMLText:
+		if err := w.entity(raw); err != nil {
+			return err
+		}
+	case kit.XMLEnd, kit.XMLCDATA, kit.XMLComment:
+	}
+	w.out = append(w.out, raw...)
+	return nil
+}
+
+// isInclude reports whether an element asks for another document (XInclude 1.0). Its namespace says so, whatever
+// prefix it has.
+func (w *xmlWalk) isInclude(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		if p, ok := strings.CutPrefix(string(a.Name), "xmlns"); ok && strings.Contains(a.Value(), "www.w3.org/2001/XInclude") {
+			if w.includes == nil {
+				w.includes = map[string]bool{}
+			}
+			w.includes[strings.TrimPrefix(p, ":")] = true
+		}
+	}
+	if t.Local() != "include" || w.includes == nil {
+		return false
+	}
+	prefix, _, has := strings.Cut(string(t.Name), ":")
+	return has && w.includes[prefix] || !has && w.includes[""]
+}
+
+// tag copies a tag without addresses that run something.
+func (w *xmlWalk) tag(t *kit.XMLToken) error {
+	from := t.Start
+	for a := range t.Attrs {
+		if err := w.entity(a.Raw); err != nil {
+			return err
+		}
+		if kindOf(a.Value()) == urlOther && strings.Contains(foldURL(a.Value()), "script:") {
+			w.out = append(w.out, w.data[from:a.Start]...)
+			from = a.End
+			w.remove(vectorLink, "<"+t.Local()+"> "+string(a.Name))
+		}
+	}
+	w.out = append(w.out, w.data[from:t.End]...)
+	return nil
+}
+
+// entity refuses documents that use an entity of their document type: without that they cannot be read, and with it
+// they can say anything.
+func (w *xmlWalk) entity(raw []byte) error {
+	if !w.entities {
+		return nil
+	}
+	for {
+		i := bytes.IndexByte(raw, '&')
+		if i < 0 {
+			return nil
+		}
+		raw = raw[i+1:]
+		name, _, _ := bytes.Cut(raw[:min(len(raw), 64)], []byte(";"))
+		switch string(name) {
+		case "lt", "gt", "amp", "quot", "apos":
+			continue
+		}
+		if !bytes.HasPrefix(name, []byte("#")) {
+			return kit.Unsupported("XML with entities of its own")
+		}
+	}
+}
