@@ -114,8 +114,8 @@ func memory(tb testing.TB, pid int, field string) int {
 // TestIdleMemory holds what an idle connection costs after it was used. The
 // number of connections can be raised with ICAP_TEST_IDLE.
 func TestIdleMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("takes seconds, and the race detector has memory of its own")
 	}
 	n := 1000
 	if v := os.Getenv("ICAP_TEST_IDLE"); v != "" {
@@ -151,8 +151,8 @@ func TestIdleMemory(t *testing.T) {
 // TestLargeEcho holds the memory that a long echo needs. The size can be raised
 // with ICAP_TEST_ECHO (MiB).
 func TestLargeEcho(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if testing.Short() || raceEnabled {
+		t.Skip("takes seconds, and the race detector has memory of its own")
 	}
 	mib := 128
 	if v := os.Getenv("ICAP_TEST_ECHO"); v != "" {
