@@ -28,6 +28,7 @@ const (
 // coding is how a piece of text in a field encodes bytes, with what is needed to write it alike.
 type coding struct {
 	hex   bool
+	uu    bool
 	upper bool // hex digits
 	url   bool // the URL-safe alphabet
 	bare  bool // without padding
@@ -87,10 +88,15 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	if i := bytes.Index(v, []byte(";base64,")); i >= 0 {
 		return w.dataURIs(n, f, d, fl)
 	}
-	if fl.Kind == scan.KindText && len(v) >= minReadable {
-		return w.blocks(n, f, d, fl)
+	if fl.Kind != scan.KindText || len(v) < minReadable {
+		return nil
 	}
-	return nil
+	if rawIsValue(d.data[fl.Span.Start:fl.Span.End], v) && bytes.Contains(v, []byte("begin ")) {
+		if err := w.uuencoded(n, fl); err != nil {
+			return err
+		}
+	}
+	return w.blocks(n, f, d, fl)
 }
 
 // blockLine is how long the lines of a base64 block in a text are at least; encoders write 60, 64 or 76.
@@ -223,6 +229,11 @@ func rawPlace(f fielder, raw, value []byte, from, to int) (int, int) {
 		}
 	}
 	return f.rawRange(raw, from, to)
+}
+
+// rawIsValue reports whether a value stands as it is.
+func rawIsValue(raw, value []byte) bool {
+	return len(raw) == len(value) && unsafe.SliceData(raw) == unsafe.SliceData(value)
 }
 
 // base64Kind tells the characters of base64: 1 both alphabets, 2 standard, 3 URL-safe, 4 padding, 5 white space.
@@ -404,6 +415,9 @@ func (s *spaceSkipper) Read(dst []byte) (int, error) {
 
 // encode writes a blob in this coding.
 func (c coding) encode(ctx context.Context, dst io.Writer, b scan.Blob) error {
+	if c.uu {
+		return encodeUU(ctx, dst, b, c.brk)
+	}
 	out := dst
 	if c.line > 0 {
 		out = &lineWriter{w: dst, line: c.line, brk: []byte(c.brk)}

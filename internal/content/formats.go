@@ -1,6 +1,11 @@
 package content
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"icapd/scan"
+)
 
 // formatOf returns the format that opens items of a media type, nil for leaves. It is the list of all formats.
 func formatOf(typ string) format {
@@ -31,10 +36,34 @@ func formatOf(typ string) format {
 		return zipFormat{}
 	case typeTar:
 		return tarFormat{}
+	case typeAr:
+		return arFormat{}
+	case typeCpio:
+		return cpioFormat{}
+	case typeRPM:
+		return rpmFormat{}
+	case typeTNEF:
+		return tnefFormat{}
+	case typeOLE:
+		return oleFormat{}
+	case typeCab:
+		return cabFormat{}
+	case typeISO:
+		return isoFormat{}
+	case typeRar:
+		return rarFormat{}
+	case type7z:
+		return sevenFormat{}
+	case typeLzip, typeLZMA, typeCompress:
+		return streamFormat{typ: typ}
+	case typePDF:
+		return pdfFormat{}
 	case typeGzip, typeBzip2, typeXz, typeZstd, typeLz4:
 		return streamFormat{typ: typ}
 	}
 	switch {
+	case unsupportedTypes[typ]:
+		return unsupportedFormat{}
 	case strings.HasPrefix(typ, "multipart/"):
 		return mimeFormat{}
 	case strings.HasSuffix(typ, "+xml"):
@@ -43,4 +72,20 @@ func formatOf(typ string) format {
 		return jsonFormat{}
 	}
 	return nil
+}
+
+// unsupportedFormat is a container that nobody here can open: what is in it is a Gap.
+type unsupportedFormat struct{}
+
+var errUnsupported = errors.New("no reader for this kind of container")
+
+func (unsupportedFormat) open(*walk, *node) error {
+	return &scan.Gap{Reason: scan.ReasonUnsupported, Err: errUnsupported}
+}
+
+// unsupportedTypes are containers that are told but not opened.
+var unsupportedTypes = map[string]bool{
+	"application/x-lzh": true, "application/x-lzop": true, "application/x-arj": true, "application/x-ace": true, "application/x-ms-wim": true,
+	"application/x-xar": true, "application/x-squashfs": true, "application/x-stuffit": true, "application/vnd.ms-htmlhelp": true, "application/x-vhd": true,
+	"application/x-zoo": true, "application/x-udf": true,
 }

@@ -16,6 +16,20 @@ type magic struct {
 // types that malware comes in.
 var magics = []magic{
 	{0, "PK\x03\x04", typeZip},
+	{0, "LZIP", typeLzip},
+	{0, "\x5d\x00\x00", typeLZMA},
+	{0, "\x1f\x9d", typeCompress},
+	{2, "-lh", "application/x-lzh"},
+	{2, "-lz", "application/x-lzh"},
+	{0, "\x89LZO\x00\r\n", "application/x-lzop"},
+	{0, "\x60\xea", "application/x-arj"},
+	{7, "**ACE**", "application/x-ace"},
+	{0, "MSWIM\x00\x00\x00", "application/x-ms-wim"},
+	{0, "xar!", "application/x-xar"},
+	{0, "hsqs", "application/x-squashfs"},
+	{0, "StuffIt ", "application/x-stuffit"},
+	{20, "\xdc\xa7\xc4\xfd", "application/x-zoo"},
+	{0, "conectix", "application/x-vhd"},
 	{0, "PK\x05\x06", typeZip},
 	{0, "PK00PK\x03\x04", typeZip},
 	{0, "PK\x07\x08PK\x03\x04", typeZip},
@@ -28,6 +42,7 @@ var magics = []magic{
 	{0, "Rar!\x1a\x07", typeRar},
 	{0, "MSCF\x00\x00\x00\x00", typeCab},
 	{0, "!<arch>\n", typeAr},
+	{0, "\xed\xab\xee\xdb", typeRPM},
 	{0, "070701", typeCpio},
 	{0, "070702", typeCpio},
 	{0, "070707", typeCpio},
@@ -57,34 +72,39 @@ var magics = []magic{
 // The media types that formats are told by. Where several names are in use it is the one of
 // gabriel-vasile/mimetype, because engines and rules compare with those.
 const (
-	typeBinary = "application/octet-stream"
-	typeText   = "text/plain"
-	typeJSON   = "application/json"
-	typeZip    = "application/zip"
-	typeGzip   = "application/gzip"
-	typeBzip2  = "application/x-bzip2"
-	typeXz     = "application/x-xz"
-	typeZstd   = "application/zstd"
-	typeLz4    = "application/x-lz4"
-	type7z     = "application/x-7z-compressed"
-	typeRar    = "application/x-rar-compressed"
-	typeCab    = "application/vnd.ms-cab-compressed"
-	typeAr     = "application/x-archive"
-	typeCpio   = "application/x-cpio"
-	typeTar    = "application/x-tar"
-	typeOLE    = "application/x-ole-storage"
-	typeTNEF   = "application/vnd.ms-tnef"
-	typePDF    = "application/pdf"
-	typePE     = "application/vnd.microsoft.portable-executable"
-	typeMail   = "message/rfc822"
-	typeXML    = "text/xml"
-	typeHTML   = "text/html"
-	typeNDJSON = "application/x-ndjson"
-	typeSSE    = "text/event-stream"
-	typeForm   = "application/x-www-form-urlencoded"
-	typeCSV    = "text/csv"
-	typeTSV    = "text/tab-separated-values"
-	typeYAML   = "application/yaml"
+	typeBinary   = "application/octet-stream"
+	typeText     = "text/plain"
+	typeJSON     = "application/json"
+	typeZip      = "application/zip"
+	typeGzip     = "application/gzip"
+	typeBzip2    = "application/x-bzip2"
+	typeXz       = "application/x-xz"
+	typeZstd     = "application/zstd"
+	typeLz4      = "application/x-lz4"
+	typeLzip     = "application/lzip"
+	typeLZMA     = "application/x-lzma"
+	type7z       = "application/x-7z-compressed"
+	typeRar      = "application/x-rar-compressed"
+	typeCab      = "application/vnd.ms-cab-compressed"
+	typeAr       = "application/x-archive"
+	typeCpio     = "application/x-cpio"
+	typeTar      = "application/x-tar"
+	typeOLE      = "application/x-ole-storage"
+	typeTNEF     = "application/vnd.ms-tnef"
+	typeRPM      = "application/x-rpm"
+	typeCompress = "application/x-compress"
+	typeISO      = "application/x-iso9660-image"
+	typePDF      = "application/pdf"
+	typePE       = "application/vnd.microsoft.portable-executable"
+	typeMail     = "message/rfc822"
+	typeXML      = "text/xml"
+	typeHTML     = "text/html"
+	typeNDJSON   = "application/x-ndjson"
+	typeSSE      = "text/event-stream"
+	typeForm     = "application/x-www-form-urlencoded"
+	typeCSV      = "text/csv"
+	typeTSV      = "text/tab-separated-values"
+	typeYAML     = "application/yaml"
 )
 
 // findMagic tells a binary type by fixed bytes, "" if none fits.
@@ -95,6 +115,9 @@ func findMagic(head []byte) string {
 	for i := range magics {
 		m := &magics[i]
 		if len(head) >= m.at+len(m.bytes) && head[m.at] == m.bytes[0] && string(head[m.at:m.at+len(m.bytes)]) == m.bytes {
+			if m.typ == typeLZMA && !isLZMA(head) || m.typ == "application/x-lzh" && !isLZH(head) {
+				continue
+			}
 			return m.typ
 		}
 	}
@@ -143,3 +166,16 @@ func isTar(head []byte) bool {
 	}
 	return digits > 0 && stored == sum
 }
+
+// isLZMA reports whether bytes begin like the old .lzma format, which has no magic: usual properties, a
+// dictionary of a usual size, and a size that is unknown or not absurd.
+func isLZMA(head []byte) bool {
+	if len(head) < 13 {
+		return false
+	}
+	dict, size := binary.LittleEndian.Uint32(head[1:]), binary.LittleEndian.Uint64(head[5:])
+	return dict >= 1<<12 && dict&(dict-1) == 0 && (size == 1<<64-1 || size < 1<<38)
+}
+
+// isLZH reports whether the method in an LHA header is one: "-lh5-".
+func isLZH(head []byte) bool { return len(head) > 21 && head[6] == '-' }

@@ -77,6 +77,9 @@ func (f mimeFormat) open(w *walk, n *node) error {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errNoBoundary}
 	}
 	f.doubled(w, n, d, &e)
+	if blank(d.data[e.body0:e.body1]) {
+		return nil // a header alone
+	}
 	index, stop := 0, error(nil)
 	closed := splitParts(d.data, e.body0, e.body1, boundary, func(s mimeSpan) bool {
 		index++
@@ -121,7 +124,7 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 	blob := newSection(n.item.Blob, int64(e.body0), int64(e.body1-e.body0))
 	raw := d.data[e.body0:e.body1]
 	switch p.transfer {
-	case "", "7bit", "8bit", "binary", "none":
+	case "", "7bit", "8bit", "binary", "none", "7-bit", "8-bit":
 		c.blob, c.ref = blob, p
 		return w.child(n, c)
 	case "base64":
@@ -131,7 +134,7 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 	case "quoted-printable":
 		_, p.eol = lineShape(raw)
 		c.ref = p
-		return w.unpack(n, c, corruptReader{quotedprintable.NewReader(bytes.NewReader(raw))}, nil)
+		return w.unpack(n, c, &quotedReader{p: raw}, nil)
 	case "x-uuencode", "uuencode", "x-uue":
 		c.ref = p // the text is opened as what it is
 		c.blob = blob

@@ -144,19 +144,19 @@ func (t *Tree) deceit(n *node) {
 
 // polyglot says what else a binary is. An archive at its end is opened too.
 func polyglot(n *node, seen family) string {
-	if n.f != nil || seen == famText || seen == famUnknown {
+	if seen == famText || seen == famUnknown || (n.f != nil && seen != famPDF) {
 		return ""
 	}
 	if zipTail(n.item.Blob) {
-		n.f = zipFormat{}
-		if seen == famProgram {
-			return "" // installers are built so
+		n.also = zipFormat{}
+		if seen == famProgram || seen == famOffice {
+			return "" // installers are built so, and notebooks have documents in them
 		}
 		return "a zip archive"
 	}
 	head := n.head()
 	switch i := bytes.Index(head[:min(len(head), 1024)], []byte("%PDF-")); {
-	case i > 0 && seen != famProgram:
+	case i > 0 && seen != famProgram && seen != famPDF:
 		return "a PDF document"
 	case seen == famImage && (hasScript(head) || hasScript(readAt(n.item.Blob, max(0, n.item.Blob.Size()-1024), 1024))):
 		return "a script or a page"

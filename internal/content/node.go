@@ -18,6 +18,7 @@ type node struct {
 	parent  *node
 	item    *scan.Item
 	f       format // nil for a leaf
+	also    opener // what the item is besides, nil for nothing
 	kids    []*node
 	ref     any  // how the parent knows it
 	state   any  // what the format's open left for its rebuild
@@ -105,6 +106,7 @@ type child struct {
 	name    string
 	claimed string
 	typ     string // media type where the format knows it for certain, "" to look
+	f       format // format, where it is not that of the type
 	blob    scan.Blob
 	ref     any
 	partial bool
@@ -209,6 +211,9 @@ func (t *Tree) newNode(parent *node, c child) *node {
 	if it.Type == "" {
 		it.Type, n.f = sniff(n)
 	}
+	if c.f != nil {
+		n.f = c.f
+	}
 	t.setFields(n, it)
 	return n
 }
@@ -254,7 +259,12 @@ func (w *walk) open(n *node) (err error) {
 		}
 	}
 	if f, ok := n.f.(opener); ok {
-		return w.fail(n.item.Path, f.open(w, n))
+		if err := w.fail(n.item.Path, f.open(w, n)); err != nil {
+			return err
+		}
+	}
+	if n.also != nil {
+		return w.fail(n.item.Path, n.also.open(w, n))
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func sniff(n *node) (string, format) {
 	if typ := findMagic(s.head); typ != "" {
 		return refine(typ, s.head), formatOf(typ)
 	}
+	if isISO(n.item.Blob) {
+		return typeISO, isoFormat{}
+	}
 	if findWide(s.head) != nil {
 		if strings.HasPrefix(s.claim, "text/") || isJSONClaim(s.claim) || isXMLClaim(s.claim) {
 			return s.claim, wideFormat{}
@@ -187,6 +190,9 @@ func tellMarkup(s *sample) string {
 	if typ == typeXML || strings.HasSuffix(typ, "+xml") {
 		return typ
 	}
+	if s.ext == ".vml" {
+		return typeHTML // drawings of Office are not well-formed
+	}
 	isXML := isXMLClaim(s.claim) || isXMLExt(s.ext)
 	switch {
 	case !isXML && !startsElement(head):
@@ -213,7 +219,7 @@ func htmlRoot(head []byte) bool {
 }
 
 func isXMLExt(ext string) bool {
-	return slices.Contains([]string{".xml", ".rels", ".xsl", ".xsd", ".wsdl", ".rdf", ".vml", ".kml", ".svg"}, ext)
+	return slices.Contains([]string{".xml", ".rels", ".xsl", ".xsd", ".wsdl", ".rdf", ".kml", ".svg"}, ext)
 }
 
 func startsElement(p []byte) bool {

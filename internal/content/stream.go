@@ -1,8 +1,11 @@
 package content
 
 import (
+	"bufio"
+	"bytes"
 	"compress/bzip2"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"icapd/internal/body"
@@ -41,6 +44,12 @@ func stream(typ string, r io.Reader) (io.Reader, error) {
 			return nil, err
 		}
 		return corruptReader{z.IOReadCloser()}, nil
+	case typeCompress:
+		return corruptReader{newLZWReader(r)}, nil
+	case typeLZMA:
+		return lzmaAlone(r)
+	case typeLzip:
+		return lzip(r)
 	case typeLz4:
 		return corruptReader{lz4.NewReader(r)}, nil
 	}
@@ -82,7 +91,7 @@ func (f streamFormat) childName(n *node) string {
 	}
 	name := n.item.Name
 	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case ".gz", ".bz2", ".xz", ".zst", ".lz4":
+	case ".gz", ".bz2", ".xz", ".zst", ".lz4", ".lz", ".lzma", ".z":
 		return name[:len(name)-len(ext)]
 	case ".tgz", ".tbz2", ".txz", ".svgz":
 		return name[:len(name)-len(ext)] + map[string]string{".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar", ".svgz": ".svg"}[ext]
@@ -119,17 +128,41 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 	return enc.Close()
 }
 
-// zipLZMA decodes method 14 of zip: a header of its own in front of LZMA (APPNOTE, section 5.8.8). The size is
-// not known, so the end marker must be there.
-func zipLZMA(r io.Reader) (io.Reader, error) {
-	var head [9]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
-	}
-	props := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	z, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(io.MultiReader(strings.NewReader(string(props)), r))
+// lzmaUnknown is the size field of LZMA for "until the end marker".
+var lzmaUnknown = []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// lzmaAlone decodes a .lzma file.
+func lzmaAlone(r io.Reader) (io.Reader, error) {
+	z, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(bufio.NewReader(r))
 	if err != nil {
 		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
 	return corruptReader{z}, nil
+}
+
+// lzip decodes the first member of a .lz file (the Lzip manual, "File format"): a header of its own, LZMA with
+// fixed properties, and a trailer.
+func lzip(r io.Reader) (io.Reader, error) {
+	var head [6]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil || head[4] > 1 || head[5]&31 < 12 || head[5]&31 > 29 {
+		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: errStream}
+	}
+	dict := uint32(1) << (head[5] & 31)
+	dict -= dict / 16 * uint32(head[5]>>5)
+	props := append(binary.LittleEndian.AppendUint32([]byte{93}, dict), lzmaUnknown...)
+	return lzmaAlone(io.MultiReader(bytes.NewReader(props), r))
+}
+
+// zipLZMA decodes method 14 of zip: a header of its own in front of LZMA (APPNOTE, section 5.8.8). Without an
+// end marker the size is the entry's.
+func zipLZMA(r io.Reader, e *zipEntry) (io.Reader, error) {
+	var head [9]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	}
+	size := lzmaUnknown
+	if e.flags&zipFlagEOS == 0 {
+		size = binary.LittleEndian.AppendUint64(nil, uint64(e.size)) //nolint:gosec // a size is not negative
+	}
+	return lzmaAlone(io.MultiReader(bytes.NewReader(head[4:9]), bytes.NewReader(size), r))
 }

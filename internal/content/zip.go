@@ -40,7 +40,9 @@ func (zipFormat) open(w *walk, n *node) error {
 	if d.findOverlaps() {
 		t.hazard(n, hazard{rule: "zip-overlap", detail: "entries share bytes, as in a zip bomb", severity: scan.High}, "")
 	}
-	if d.after > 0 || (d.base > 0 && findMagic(n.head()) == typeZip) {
+	if d.after > 0 && d.after <= maxPadding && blankZeros(readAt(n.item.Blob, n.item.Blob.Size()-d.after, int(d.after))) {
+		t.hazard(n, hazard{rule: "zip-padding", detail: "blanks behind the archive", severity: scan.Info}, "")
+	} else if n.also == nil && (d.after > 0 || (d.base > 0 && findMagic(n.head()) == typeZip)) {
 		t.hazard(n, hazard{rule: "zip-foreign-bytes", detail: "bytes in front of or behind the archive", severity: scan.Medium}, "")
 	}
 	names := nameSet{}
@@ -56,6 +58,18 @@ func (zipFormat) open(w *walk, n *node) error {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
 	return hiddenZip(w, n, d)
+}
+
+// maxPadding is how many blanks behind an archive are taken for carelessness.
+const maxPadding = 4096
+
+func blankZeros(p []byte) bool {
+	for _, c := range p {
+		if c != 0 && !isSpace(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // zipEntry takes one entry in.
@@ -100,7 +114,7 @@ func (w *walk) zipMember(n *node, e *zipEntry, c child, span scan.Span) error {
 		return w.child(n, c)
 	}
 	in := &body.Counter{R: newReader(packed)}
-	r, err := unzip(e.method, in)
+	r, err := unzip(e, in)
 	if err != nil {
 		return w.fail(n.item.Path+c.segment, err)
 	}
@@ -113,20 +127,20 @@ func (w *walk) zipMember(n *node, e *zipEntry, c child, span scan.Span) error {
 }
 
 // unzip decodes a member by its compression method (section 4.4.5).
-func unzip(method uint16, r io.Reader) (io.Reader, error) {
-	switch method {
+func unzip(e *zipEntry, r io.Reader) (io.Reader, error) {
+	switch e.method {
 	case 8:
 		return corruptReader{flate.NewReader(r)}, nil
 	case 12:
 		return stream(typeBzip2, r)
 	case 14:
-		return zipLZMA(r)
+		return zipLZMA(r, e)
 	case 93:
 		return stream(typeZstd, r)
 	case 95:
 		return stream(typeXz, r)
 	}
-	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w %d", errZipMethod, method)}
+	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w %d", errZipMethod, e.method)}
 }
 
 // crcReader checks checksum and size at the end.

@@ -23,6 +23,7 @@ const (
 	zipEndLen     = 22
 
 	zipFlagEncrypted  = 1 << 0
+	zipFlagEOS        = 1 << 1
 	zipFlagDescriptor = 1 << 3
 	zipFlagStrong     = 1 << 6
 	zipFlagUTF8       = 1 << 11

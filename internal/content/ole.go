@@ -1,0 +1,257 @@
+package content
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/richardlehane/mscfb"
+
+	"icapd/scan"
+)
+
+// oleFormat is a compound file (MS-CFB): documents of old Office versions, Outlook mails, installers. Every
+// stream is an item; the source of VBA macros and the files in OLE packages are items below them.
+type oleFormat struct{}
+
+// maxOLEStreams bounds the streams whose names are read.
+const maxOLEStreams = 20_000
+
+var errOLEStreams = errors.New("more streams than are read")
+
+func (oleFormat) open(w *walk, n *node) error {
+	d, err := mscfb.New(n.item.Blob)
+	if err != nil {
+		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+	}
+	if len(d.File) > maxOLEStreams {
+		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errOLEStreams}
+	}
+	titles := attachTitles(d)
+	for _, f := range d.File {
+		if f.Size <= 0 || f.FileInfo().IsDir() {
+			continue
+		}
+		if stop := w.oleStream(n, f, titles); stop != nil {
+			return stop
+		}
+	}
+	return nil
+}
+
+// Property streams of Outlook mails (MS-OXMSG): a tag and a type, 001F being UTF-16.
+const (
+	msgProperty = "__substg1.0_"
+	msgAttach   = "3701"
+	msgLongName = "3707"
+	msgName     = "3704"
+)
+
+// attachTitles reads the file names of a mail's attachments, by the storage that they are in.
+func attachTitles(d *mscfb.Reader) map[string]string {
+	titles := map[string]string{}
+	for _, f := range d.File {
+		tag, ok := strings.CutPrefix(f.Name, msgProperty)
+		if !ok || len(tag) < 8 || f.Size > 1024 || (tag[:4] != msgLongName && tag[:4] != msgName) {
+			continue
+		}
+		p, _ := io.ReadAll(io.LimitReader(f, 1024)) //nolint:forbidigo // limited
+		key := strings.Join(f.Path, "/")
+		if titles[key] == "" || tag[:4] == msgLongName {
+			titles[key] = oleString(p, strings.HasSuffix(tag, "001F"))
+		}
+	}
+	for _, f := range d.File {
+		_, _ = f.Seek(0, io.SeekStart)
+	}
+	return titles
+}
+
+func oleString(p []byte, wide bool) string {
+	if !wide {
+		return entryName(cString(p))
+	}
+	u := make([]uint16, len(p)/2)
+	for i := range u {
+		u[i] = binary.LittleEndian.Uint16(p[2*i:])
+	}
+	return strings.TrimRight(string(utf16.Decode(u)), "\x00")
+}
+
+func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error {
+	dir := strings.Join(f.Path, "/")
+	seg := ""
+	for _, p := range f.Path {
+		seg += segment(p)
+	}
+	c := child{segment: seg + segment(f.Name), name: f.Name}
+	if tag, ok := strings.CutPrefix(f.Name, msgProperty); ok {
+		switch {
+		case strings.HasPrefix(tag, msgAttach) && titles[dir] != "":
+			c.name = titles[dir]
+			c.segment = seg + segment(c.name)
+		case strings.HasSuffix(tag, "001F"):
+			c.ref = oleWide{}
+		}
+	}
+	if f.Name == "EncryptedPackage" {
+		return w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted})
+	}
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	blob, err := w.t.spool(w.ctx, corruptReader{io.LimitReader(f, f.Size)}, nil)
+	c.blob, c.partial = blob, err != nil
+	if stop := w.fail(n.item.Path+c.segment, err); stop != nil {
+		return stop
+	}
+	if _, ok := c.ref.(oleWide); ok {
+		return w.oleText(n, c)
+	}
+	if err := w.child(n, c); err != nil {
+		return err
+	}
+	return w.oleInside(n.kids[len(n.kids)-1])
+}
+
+// oleWide marks a stream that is a text in UTF-16.
+type oleWide struct{}
+
+// oleText takes in a text property as UTF-8.
+func (w *walk) oleText(n *node, c child) error {
+	data, err := c.blob.Bytes()
+	if err != nil {
+		return err
+	}
+	sp := w.t.group.New(0, "")
+	_, err = io.WriteString(sp, oleString(data, true))
+	sp.Finish(err)
+	c.blob, c.ref = sp, nil
+	if err != nil {
+		return err
+	}
+	return w.child(n, c)
+}
+
+// oleInside takes in what a stream has inside: macros and packaged files.
+func (w *walk) oleInside(k *node) error {
+	data, err := k.item.Blob.Bytes()
+	if err != nil {
+		return w.fail(k.item.Path, err)
+	}
+	if k.item.Name == "\x01Ole10Native" {
+		return w.olePackage(k, data)
+	}
+	if i := bytes.Index(data, []byte("\x00Attribut")); i >= 3 && data[i-3] == 1 {
+		src := decompressVBA(data[i-3:])
+		if len(src) > 0 {
+			return w.inner(k, child{segment: "(vba)", name: k.item.Name + ".vba"}, src)
+		}
+	}
+	return nil
+}
+
+// inner takes in bytes that were decoded from a node.
+func (w *walk) inner(n *node, c child, data []byte) error {
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	return w.unpack(n, c, bytes.NewReader(data), nil)
+}
+
+// olePackage takes the file out of an OLE package: size, flags, label, path, and then the file (MS-OLEDS).
+func (w *walk) olePackage(k *node, data []byte) error {
+	if len(data) < 8 {
+		return nil
+	}
+	p := data[6:]
+	var label string
+	for i := range 2 { // label and file name
+		end := bytes.IndexByte(p, 0)
+		if end < 0 {
+			return nil
+		}
+		if i == 0 {
+			label = entryName(string(p[:end]))
+		}
+		p = p[end+1:]
+	}
+	if len(p) < 8 {
+		return nil
+	}
+	n := int64(binary.LittleEndian.Uint32(p[4:])) // length of the temporary path
+	if n > int64(len(p))-12 {
+		return nil
+	}
+	p = p[8+n:]
+	size := min(int64(binary.LittleEndian.Uint32(p)), int64(len(p)-4))
+	name := lastElem(label)
+	if err := w.enter(k, segment(name)); err != nil {
+		return skipped(err)
+	}
+	off := int64(len(data)-len(p)) + 4
+	return w.child(k, child{segment: segment(name), name: name, blob: newSection(k.item.Blob, off, size)})
+}
+
+// maxVBA bounds the source of one module.
+const maxVBA = 16 << 20
+
+// decompressVBA decodes a CompressedContainer (MS-OVBA, section 2.4.1) as far as it is valid.
+func decompressVBA(p []byte) []byte {
+	var out []byte
+	p = p[1:]
+	for len(p) >= 2 && len(out) < maxVBA {
+		head := binary.LittleEndian.Uint16(p)
+		size := int(head&0x0fff) + 3
+		if head>>12&7 != 3 {
+			return out
+		}
+		chunk := p[2:min(size, len(p))]
+		p = p[min(size, len(p)):]
+		if head&0x8000 == 0 {
+			out = append(out, chunk...)
+			continue
+		}
+		out = appendVBAChunk(out, chunk)
+	}
+	return out
+}
+
+func appendVBAChunk(out, chunk []byte) []byte {
+	start := len(out)
+	for len(chunk) > 0 {
+		flags := chunk[0]
+		chunk = chunk[1:]
+		for bit := 0; bit < 8 && len(chunk) > 0; bit++ {
+			if flags>>bit&1 == 0 {
+				out = append(out, chunk[0])
+				chunk = chunk[1:]
+				continue
+			}
+			if len(chunk) < 2 {
+				return out
+			}
+			token := binary.LittleEndian.Uint16(chunk)
+			chunk = chunk[2:]
+			bitCount := 4
+			for 1<<bitCount < len(out)-start {
+				bitCount++
+			}
+			if bitCount > 12 {
+				return out
+			}
+			length := int(token&(0xffff>>bitCount)) + 3
+			from := len(out) - int(token>>(16-bitCount)) - 1
+			if from < start {
+				return out
+			}
+			for i := range length {
+				out = append(out, out[from+i])
+			}
+		}
+	}
+	return out
+}

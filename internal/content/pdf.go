@@ -1,0 +1,218 @@
+package content
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"encoding/ascii85"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+
+	"icapd/internal/body"
+	"icapd/scan"
+)
+
+// pdfFormat is a PDF document. Embedded files are items, and so are object streams, because they are where
+// compressed documents keep their actions. The file is not parsed: streams are found by their keywords, as
+// they stand, whatever the cross-reference table says. What is found can be read, not written: that is the
+// disarming engine's work.
+type pdfFormat struct{}
+
+var errPDFFilter = errors.New("a stream with a filter that is not supported")
+
+// maxPDFDict bounds the dictionary of a stream that is looked at.
+const maxPDFDict = 4096
+
+var (
+	pdfObject  = regexp.MustCompile(`(\d{1,10})\s+\d{1,5}\s+obj\b`)
+	pdfFilters = regexp.MustCompile(`/F(?:ilter)?\s*(\[[^\]]*\]|/[A-Za-z0-9]+)`)
+	pdfName    = regexp.MustCompile(`/[A-Za-z0-9]+`)
+	pdfLength  = regexp.MustCompile(`/Length\s+(\d{1,12})(\s+\d+\s+R)?`)
+	pdfFile    = regexp.MustCompile(`/(?:UF|F)\s*\(((?:[^()\\]|\\.){1,255})\)`)
+)
+
+func (pdfFormat) open(w *walk, n *node) error {
+	data, err := n.item.Blob.Bytes()
+	if err != nil {
+		return err
+	}
+	encrypted := bytes.Contains(data[max(0, len(data)-4096):], []byte("/Encrypt"))
+	var titles []string
+	for _, m := range pdfFile.FindAllSubmatch(data, 100) {
+		titles = append(titles, string(m[1]))
+	}
+	for pos := 0; ; {
+		i := bytes.Index(data[pos:], []byte("stream"))
+		if i < 0 {
+			return nil
+		}
+		at := pos + i
+		pos = at + len("stream")
+		if bytes.HasSuffix(data[:at], []byte("end")) {
+			continue
+		}
+		dict, object := pdfDict(data, at)
+		kind := pdfKind(dict)
+		if kind == "" {
+			continue
+		}
+		if encrypted && kind == "file" {
+			if err := w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); err != nil {
+				return err
+			}
+			continue
+		}
+		start, end := pdfStream(data, pos, dict)
+		if !encrypted {
+			c := child{segment: fmt.Sprintf("/object%s(%s)", object, kind)}
+			if kind == "file" && len(titles) > 0 {
+				c.name, titles = titles[0], titles[1:]
+			}
+			if err := w.pdfStream(n, c, dict, data[start:end]); err != nil {
+				return err
+			}
+		}
+		pos = end
+	}
+}
+
+// pdfDict returns the dictionary in front of the keyword "stream" and the number of its object.
+func pdfDict(data []byte, at int) (dict []byte, object string) {
+	from := max(0, at-maxPDFDict)
+	if i := bytes.LastIndex(data[from:at], []byte("endobj")); i >= 0 {
+		from += i
+	}
+	all := pdfObject.FindAllSubmatchIndex(data[from:at], -1)
+	if len(all) == 0 {
+		return nil, ""
+	}
+	m := all[len(all)-1]
+	return data[from+m[1] : at], string(data[from+m[2] : from+m[3]])
+}
+
+// pdfKind says whether a stream is looked into.
+func pdfKind(dict []byte) string {
+	switch {
+	case bytes.Contains(dict, []byte("/EmbeddedFile")) && !bytes.Contains(dict, []byte("/EmbeddedFiles")):
+		return "file"
+	case bytes.Contains(dict, []byte("/ObjStm")):
+		return "objects"
+	}
+	return ""
+}
+
+// pdfStream returns where a stream's bytes stand: by its length if that fits, else up to its end keyword.
+func pdfStream(data []byte, pos int, dict []byte) (start, end int) {
+	start = pos
+	if start < len(data) && data[start] == '\r' {
+		start++
+	}
+	if start < len(data) && data[start] == '\n' {
+		start++
+	}
+	if m := pdfLength.FindSubmatch(dict); m != nil && len(m[2]) == 0 {
+		if n, err := strconv.Atoi(string(m[1])); err == nil && n <= len(data)-start {
+			tail := data[start+n : min(len(data), start+n+32)]
+			if bytes.Contains(tail, []byte("endstream")) {
+				return start, start + n
+			}
+		}
+	}
+	if i := bytes.Index(data[start:], []byte("endstream")); i >= 0 {
+		return start, chompEnd(data, start+i)
+	}
+	return start, len(data)
+}
+
+// pdfStream decodes a stream and takes it in.
+func (w *walk) pdfStream(n *node, c child, dict, raw []byte) error {
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	in := &body.Counter{R: bytes.NewReader(raw)}
+	r := io.Reader(in)
+	if m := pdfFilters.FindSubmatch(dict); m != nil {
+		for _, f := range pdfName.FindAll(m[1], 8) {
+			var err error
+			if r, err = pdfFilter(string(f), r); err != nil {
+				return w.fail(n.item.Path+c.segment, err)
+			}
+		}
+	}
+	blob, err := w.t.spool(w.ctx, corruptReader{r}, in)
+	c.blob, c.partial = blob, err != nil
+	if stop := w.fail(n.item.Path+c.segment, err); stop != nil {
+		return stop
+	}
+	if looksMarkup(readAt(blob, 0, 64)) { // forms are pieces of XML, well-formed only together
+		c.typ, c.f = typeXML, htmlFormat{}
+	}
+	return w.child(n, c)
+}
+
+// pdfFilter decodes by one filter (ISO 32000-2, section 7.4).
+func pdfFilter(name string, r io.Reader) (io.Reader, error) {
+	switch name {
+	case "/FlateDecode", "/Fl":
+		z, err := zlib.NewReader(r)
+		if err != nil {
+			return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
+		}
+		return tolerant{z}, nil
+	case "/ASCIIHexDecode", "/AHx":
+		return hex.NewDecoder(&charReader{r: r, end: '>'}), nil
+	case "/ASCII85Decode", "/A85":
+		return ascii85.NewDecoder(&charReader{r: r, end: '~'}), nil
+	}
+	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w: %.30q", errPDFFilter, name)}
+}
+
+// tolerant ends at a wrong checksum, as PDF viewers do.
+type tolerant struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (t tolerant) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if errors.Is(err, zlib.ErrChecksum) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// charReader reads up to an end mark, without white space.
+type charReader struct {
+	r    io.Reader
+	end  byte
+	done bool
+}
+
+// Read implements io.Reader.
+func (c *charReader) Read(p []byte) (int, error) {
+	for !c.done {
+		n, err := c.r.Read(p)
+		k := 0
+		for _, ch := range p[:n] {
+			if ch == c.end {
+				c.done = true
+				break
+			}
+			if ch > ' ' {
+				p[k] = ch
+				k++
+			}
+		}
+		if k > 0 || err != nil {
+			return k, err
+		}
+	}
+	return 0, io.EOF
+}
+
+// pack implements packer: it says that there is no way.
+func (pdfFormat) pack(_ context.Context, _ *Tree, n *node, _ io.Writer) error {
+	return &RebuildError{Path: n.item.Path, Type: n.item.Type}
+}
