@@ -40,7 +40,7 @@ func contextOf(text []byte) contextSet {
 
 // looksLikeCode wants several lines, and among them a good share that end or begin as lines of programs do.
 func looksLikeCode(text []byte) bool {
-	if bytes.HasPrefix(text, []byte("@@ -")) || bytes.HasPrefix(text, []byte("diff --git ")) {
+	if bytes.HasPrefix(text, []byte("Traceback (most recent")) || bytes.HasPrefix(text, []byte("@@ -")) || bytes.HasPrefix(text, []byte("diff --git ")) {
 		return true
 	}
 	lines, code := 0, 0

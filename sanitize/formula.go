@@ -32,6 +32,9 @@ func lookFormula(l *look) {
 		}
 		return
 	}
+	if call := bytes.IndexByte(s, '('); s[0] == '@' && (call < 0 || bytes.IndexByte(s[:call], ' ') >= 0) && bytes.IndexByte(s, '|') < 0 {
+		return // somebody is spoken to
+	}
 	s = append(l.scratch[:0], bytes.ReplaceAll(s, []byte(" "), nil)...) // spreadsheets skip spaces
 	l.scratch = s[:0]
 	if s[0] == '@' && (len(s) < 2 || !isLetter(s[1])) {

@@ -53,6 +53,8 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)
+	case l.urlLayer() && short && start-before >= 2 && bytes.IndexByte(prefix, ' ') < 0 && headerName(line):
+		l.sign(signLinesHeader, before, end)
 	case protocolCommand(line) && short:
 		l.sign(signLinesProtocol, before, end)
 	case l.urlLayer() && short && logLine(line):
@@ -95,6 +97,20 @@ func header(line []byte) headerKind {
 		}
 	}
 	return headerNone
+}
+
+// headerName reports whether a line begins with a name of header form, with a hyphen in it, and a colon.
+func headerName(line []byte) bool {
+	name, value, found := bytes.Cut(line, []byte(":"))
+	if !found || len(name) < 3 || len(value) == 0 || bytes.IndexByte(name, '-') < 0 {
+		return false
+	}
+	for _, c := range name {
+		if !isWord(c) && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // multipleHeaders reports whether a second header follows.

@@ -41,6 +41,9 @@ var pageTags = map[string]bool{
 	"desc": true, "noembed": true, "noframes": true, "annotation-xml": true, "malignmark": true, "maction": true, "video": true, "audio": true, "isindex": true, "spacer": true,
 }
 
+// drawingTags are names that other markup languages use too.
+var drawingTags = map[string]bool{"path": true, "circle": true, "rect": true, "use": true, "mask": true, "image": true, "desc": true, "command": true, "select": true, "button": true, "video": true, "audio": true, "form": true, "input": true}
+
 // wholeDrawing reports whether the value is an SVG image and nothing else.
 func (l *look) wholeDrawing() bool {
 	s := bytes.TrimSpace(l.low)
@@ -197,6 +200,7 @@ func (t *tagSummary) note(name, value []byte) {
 			bytes.Contains(value, []byte("url(")) && (bytes.Contains(value, []byte(".svg")) || bytes.Contains(value, []byte(".xml")) || bytes.Contains(value, []byte(".htc")) || bytes.Contains(value, []byte("url(%")))
 	case "src", "href", "data", "action", "code", "classid", "codebase", "handler":
 		t.source = true
+		value = bytes.Trim(value, "\\\"'")
 		away := bytes.HasPrefix(value, []byte("http://")) || bytes.HasPrefix(value, []byte("https://")) || bytes.HasPrefix(value, []byte("//"))
 		t.secure = t.secure || away
 		t.link = t.link || space == "xlink" && away || space == "ev"
@@ -253,7 +257,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		l.sign(signMarkupScript, i, end)
 	case closed && closers[name] && !l.contains("<"+name):
 		l.sign(signMarkupBreakout, i, end)
-	case !closed && pageTags[name] && !l.wholeDrawing():
+	case !closed && pageTags[name] && (t.attributes > 0 || !drawingTags[name]) && !l.wholeDrawing():
 		l.sign(signMarkupForeign, i, end)
 	}
 	switch activeTags[name] {

@@ -16,6 +16,9 @@ var sensitiveFiles = []string{
 func lookPath(l *look) {
 	s := l.low
 	l.encodedClimb()
+	if l.contains("..;/") || l.contains(".\\.\\") && sensitive(slashed(nil, s[:min(len(s), 200)])) {
+		l.sign(signPathEncoded, 0, len(s))
+	}
 	climbs, first, last := 0, -1, 0
 	for i := 0; i+2 < len(s); i++ {
 		if s[i] != '.' || i > 0 && (isLetter(s[i-1]) && s[i-1] != 'c' || isDigit(s[i-1])) {
@@ -88,7 +91,7 @@ func (l *look) climbs(n, first, last int) {
 
 // looksRelative reports whether one step leads to an ordinary file of a project.
 func looksRelative(rest []byte) bool {
-	return !bytes.HasPrefix(rest, []byte("etc/")) && !bytes.HasPrefix(rest, []byte("windows/")) && !bytes.HasPrefix(rest, []byte("proc/"))
+	return !bytes.HasPrefix(rest, []byte(".")) && !bytes.HasPrefix(rest, []byte("etc/")) && !bytes.HasPrefix(rest, []byte("windows/")) && !bytes.HasPrefix(rest, []byte("proc/"))
 }
 
 // slashed appends s with all separators as / and runs of them as one.

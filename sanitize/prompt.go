@@ -19,11 +19,10 @@ func lookPrompt(l *look) {
 			l.sign(m.sign, m.at, min(len(l.low), m.at+80))
 		}
 	}
-	score := p.score()
-	if p.override < 0 && score >= promptThreshold {
+	if p.override < 0 && p.best >= promptThreshold {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
 	}
-	if (p.override >= 0 || score >= promptThreshold-2) && l.hiddenText() {
+	if (p.override >= 0 || p.best >= promptThreshold-2 && p.addressed) && l.hiddenText() {
 		l.sign(signPromptHidden, p.first, min(len(l.low), p.first+80))
 	}
 	if i := leakingLink(l.low); i >= 0 {
@@ -80,7 +79,7 @@ func (l *look) hiddenText() bool {
 			return true
 		}
 	}
-	for _, m := range []string{"<!--", "display:none", "display: none", "visibility:hidden", "visibility: hidden", "font-size:0", "font-size: 0", "opacity:0", "opacity: 0", "color:white", "color: white", "color:#fff", "[//]: #", "[comment]: #", "aria-hidden", "<details", "/*"} {
+	for _, m := range []string{"<!--", "display:none", "display: none", "visibility:hidden", "visibility: hidden", "font-size:0", "font-size: 0", "opacity:0", "opacity: 0", "color:white", "color: white", "color:#fff", "[//]: #", "[comment]: #", "aria-hidden", "<details"} {
 		if l.contains(m) {
 			return true
 		}
@@ -95,13 +94,16 @@ type promptReading struct {
 	first    int
 
 	role, tool int // where a marker stands, -1 for none
-	weights    [partPersona + 1]int
+	best       int // the heaviest score of a stretch
+	addressed  bool
+	last       int // end of the phrase before
+	weights    [partMention + 1]int
 }
 
 // score weighs who is addressed, what is ordered, about what. Orders without an addressee or an object of a model's
 // world are orders to people.
 func (p *promptReading) score() int {
-	if p.weights[partAddress]+p.weights[partPersona]+p.weights[partObject] == 0 {
+	if p.weights[partAddress]+p.weights[partPersona]+p.weights[partObject]+p.weights[partMention] == 0 {
 		return 0
 	}
 	sum := 0
@@ -119,26 +121,30 @@ type wordList []struct {
 
 var (
 	// verbs and objects of orders to drop what was said before; a verb and an object within a few words.
-	overrideVerbs   = []string{"ignore", "disregard", "forget", "override", "overrule", "bypass", "discard", "drop", "neglect", "skip", "abandon", "cancel", "erase", "dismiss", "set aside", "pay no attention to", "do not follow", "don't follow", "stop following", "do not obey", "don't obey", "no longer follow", "do not adhere to", "void", "supersede", "supersedes", "replace", "delete", "reset", "cease", "overwrite", "nullify", "not bound by", "ignora", "ignoriere", "ignorez", "oublie", "vergiss", "olvida", "missachte", "ne tiens pas compte", "esquece", "dimentica", "negeer"}
-	overrideObjects = []string{"instruction", "instructions", "prompt", "prompts", "directive", "directives", "guideline", "guidelines", "system message", "your rules", "all rules", "prior rules", "previous rules", "the rules above", "your programming", "your training", "previous text", "previous context", "prior context", "the above", "everything above", "what you were told", "what i said", "everything you", "constraints", "restrictions", "your system", "earlier messages", "previous messages", "previous conversation", "the conversation so far", "safety", "your policies", "content policy", "content policies", "previous orders", "prior orders", "previous commands", "the user", "user's request", "user's question", "users request", "original task", "previous task", "current task", "your task", "all previous", "all prior", "anything before", "preceding", "instrucciones", "anweisungen", "instructions précédentes", "consignes", "istruzioni", "instruções", "instructies", "system prompt", "above text", "text above", "previous data", "former", "earlier"}
+	overrideVerbs   = []string{"ignore", "disregard", "forget", "override", "overrule", "bypass", "discard", "drop", "neglect", "skip", "abandon", "cancel", "erase", "dismiss", "set aside", "pay no attention to", "do not follow", "do not continue", "don't continue", "do not complete", "stop working on", "stop doing", "abort", "don't follow", "stop following", "do not obey", "don't obey", "no longer follow", "do not adhere to", "void", "supersede", "supersedes", "replace", "delete", "reset", "cease", "overwrite", "nullify", "not bound by", "ignora", "ignoriere", "ignorez", "oublie", "vergiss", "olvida", "missachte", "ne tiens pas compte", "esquece", "dimentica", "negeer"}
+	overrideObjects = []string{"instruction", "instructions", "prompt", "prompts", "directive", "directives", "guideline", "guidelines", "system message", "your rules", "all rules", "prior rules", "previous rules", "the rules above", "your programming", "your training", "previous text", "previous context", "prior context", "the above", "everything above", "what you were told", "what i said", "everything you were", "everything you have", "constraints", "restrictions", "your system", "earlier messages", "previous messages", "previous conversation", "the conversation so far", "safety", "your policies", "content policy", "content policies", "previous orders", "prior orders", "previous commands", "the user", "user's request", "user's question", "users request", "original task", "previous task", "current task", "your task", "the task", "this task", "the current task", "your work", "all previous", "all prior", "anything before", "instrucciones", "anweisungen", "instructions précédentes", "consignes", "istruzioni", "instruções", "instructies", "system prompt", "above text", "text above", "previous data", "earlier instructions", "former instructions", "everything i said", "everything you know"}
 
 	addresses = wordList{
-		{"ai assistant", 3}, {"language model", 3}, {" llm", 3}, {"ai model", 3}, {"ai agent", 3}, {"dear ai", 4}, {"chatgpt", 3}, {"chatbot", 2}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 4}, {"ai system", 2}, {"ai reading this", 5}, {"copilot", 1}, {"dear assistant", 5}, {"claude", 1}, {"gemini", 1}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"virtual assistant", 2}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
+		{"dear ai", 4}, {"if you are a language model", 6}, {"if you are a large language model", 6}, {"if you are an llm", 6}, {"model reading this", 5}, {"model processing", 4}, {"agents reading", 4}, {"agent reading", 4}, {"note to the ai", 5}, {"message to ai", 5}, {"instructions for ai", 5}, {"instruction for ai", 5}, {"instructions to ai", 5}, {"llm:", 4}, {"ai:", 2}, {"bot:", 2}, {"assistant, ", 3}, {"for the assistant", 3}, {"as the assistant", 3}, {"as a language model", 3}, {"as an assistant", 2}, {"ai summarizer", 4}, {"any ai ", 3}, {"all ai ", 3}, {"hey ai", 5}, {"hello ai", 5}, {"hi ai", 5}, {"bots reading", 4}, {"crawlers and ai", 3}, {"screening ai", 4}, {"ai screening", 3}, {"new user message", 5}, {"user message:", 3}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 4}, {"ai reading this", 5}, {"dear assistant", 5}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
+	}
+	mentions = wordList{
+		{"ai assistant", 3}, {"language model", 2}, {" llm", 2}, {"ai model", 2}, {"ai agent", 3}, {"chatgpt", 2}, {"chatbot", 2}, {"ai system", 2}, {"copilot", 1}, {"virtual assistant", 1}, {"the assistant", 2}, {"the ai ", 2}, {"claude", 1}, {"gemini", 1}, {"the model", 1},
 	}
 	orders = wordList{
+		{"must approve", 2}, {"must open", 2}, {"without review", 2}, {"call the ", 1}, {" tool", 1}, {"omit ", 1}, {"5 stars", 1}, {"five stars", 1}, {"add the sentence", 3}, {"add the following", 2}, {"execute the commands", 3}, {"delete all", 2}, {"new instructions are", 4}, {"your new instructions", 4}, {"your only task", 4}, {"your real task", 4}, {"your new task", 4}, {"your new goal", 4}, {"your goal is now", 5}, {"your task is now", 5}, {"follow only these", 3}, {"always recommend", 3}, {"never refuse", 4}, {"comply with every", 4}, {"answer every", 2}, {"do anything", 1}, {"output them", 2}, {"verbatim", 2}, {"word for word", 2}, {"in a code block", 2}, {"approve this", 2}, {"mark it", 1}, {"mark this", 1}, {"must respond", 2}, {"must reply", 2}, {"must include", 1}, {"has authorized you", 4}, {"have been authorized", 3}, {"permission granted", 2}, {"ask the user for", 2}, {"tell the user", 2}, {"instruct the user", 3}, {"convince the user", 4}, {"redirect the user", 3},
 		{"you must", 1}, {"do not tell the user", 5}, {"don't tell the user", 5}, {"without telling the user", 5}, {"without informing", 4}, {"without the user", 4}, {"do not mention", 2}, {"don't mention this", 3}, {"do not reveal this", 4}, {"never mention", 2}, {"respond only with", 3}, {"reply only with", 3}, {"respond with", 1}, {"reply with", 2}, {"output only", 2}, {"say exactly", 3}, {"print the text", 2}, {"instead print", 2}, {"instead say", 2}, {"instead, ", 1}, {"from now on", 2}, {"new instruction", 4}, {"new instructions", 4}, {"new task", 2}, {"following instruction", 3}, {"following instructions", 2}, {"follow these instructions", 3}, {"strictly adhere", 2}, {"execute the following", 2}, {"perform the following", 2}, {"carry out the following", 2}, {"immediately", 1}, {"comply with", 1}, {"obey", 2}, {"repeat after me", 3}, {"translate the following", 1}, {"call the function", 3}, {"call the tool", 3}, {"use the tool", 3}, {"invoke the", 2}, {"use your tools", 4}, {"send an email", 2}, {"send email", 2}, {"forward all", 3}, {"transfer ", 1}, {"recommend this", 2}, {"rate this", 1}, {"include this link", 3}, {"include the following", 2}, {"append the following", 3}, {"before answering", 2}, {"before responding", 2},
 	}
 	objects = wordList{
-		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 3}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 2}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
+		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 4}, {"original instructions", 3}, {"text above", 3}, {"words above", 3}, {"everything above", 3}, {"bound by", 2}, {"your rules", 2}, {"your guidelines", 3}, {"previous instructions", 3}, {"prior instructions", 3}, {"superseded", 2}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 2}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
 	}
 	leaks = wordList{
-		{"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
+		{"repeat the text", 3}, {"repeat the words", 4}, {"repeat everything", 4}, {"starting with \"you are", 5}, {"what were your", 3}, {"what is your system", 4}, {"send the contents", 3}, {"share credentials", 3}, {"send your", 2}, {"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
 	}
 	urgencies = wordList{
 		{"important!!!", 3}, {"important:", 1}, {"***important", 3}, {"urgent:", 1}, {"system override", 4}, {"admin override", 4}, {"system notice", 2}, {"system update", 1}, {"security alert", 1}, {"authorized by", 1}, {"this is a test of", 1}, {"end of document", 2}, {"end of user input", 4}, {"system:", 2}, {"[system]", 3}, {"override:", 2}, {"developer:", 1}, {"admin:", 1}, {"priority:", 1},
 	}
 	personas = wordList{
-		{"you are now", 3}, {"act as", 2}, {"i want you to act as", 6}, {"pretend to be", 3}, {"pretend you are", 4}, {"pretend that you", 4}, {"roleplay as", 4}, {"role-play as", 4}, {"you will act as", 4}, {"simulate", 1}, {"you are a ", 1}, {"you are dan", 6}, {"stay in character", 4}, {"imagine you are", 3}, {"you are going to", 1}, {"your role is", 2}, {"your new role", 4}, {"assume the role", 3}, {"take on the role", 3}, {"speak as", 1}, {"respond as if", 3}, {"evil", 1}, {"enter developer mode", 6}, {"you have been freed", 5}, {"you are no longer", 4}, {"sentient", 1},
+		{"you are now", 3}, {"act as", 2}, {"i want you to act as", 6}, {"pretend to be", 3}, {"pretend you are", 4}, {"pretend that you", 4}, {"roleplay as", 4}, {"role-play as", 4}, {"you will act as", 4}, {"simulate", 1}, {"you are a ", 1}, {"you are dan", 6}, {"stay in character", 4}, {"imagine you are", 3}, {"you are going to", 1}, {"your role is", 2}, {"your new role", 4}, {"assume the role", 3}, {"take on the role", 3}, {"speak as", 1}, {"respond as if", 3}, {"evil", 1}, {"enter developer mode", 6}, {"you have been freed", 5}, {"you are no longer", 5}, {"you have no restrictions", 5}, {"comply with all", 2}, {"sentient", 1},
 	}
 )
 
@@ -152,6 +158,7 @@ const (
 	partLeak
 	partUrgency
 	partPersona
+	partMention
 	partVerb // of an order to drop instructions
 	partRole
 	partTool
@@ -170,7 +177,7 @@ var promptSet, promptMeaning = func() (*phrases, []promptPhrase) {
 		meaning []promptPhrase
 	)
 	for part, list := range map[promptPart]wordList{
-		partAddress: addresses, partOrder: orders, partObject: objects, partLeak: leaks, partUrgency: urgencies, partPersona: personas,
+		partAddress: addresses, partOrder: orders, partObject: objects, partLeak: leaks, partUrgency: urgencies, partPersona: personas, partMention: mentions,
 	} {
 		for _, w := range list {
 			texts, meaning = append(texts, w.text), append(meaning, promptPhrase{part, w.weight})
@@ -185,7 +192,7 @@ var promptSet, promptMeaning = func() (*phrases, []promptPhrase) {
 }()
 
 // most is how much a part can weigh, however many of its phrases occur.
-var most = [...]int{partAddress: 5, partOrder: 5, partObject: 4, partLeak: 4, partUrgency: 3, partPersona: 6}
+var most = [...]int{partAddress: 5, partOrder: 5, partObject: 4, partLeak: 4, partUrgency: 3, partPersona: 6, partMention: 3}
 
 // read weighs the text.
 func (p *promptReading) read() {
@@ -210,6 +217,11 @@ func (p *promptReading) read() {
 			}
 			return true
 		}
+		if start-p.last > promptReach { // a new stretch: what is said far apart is not one order
+			p.close()
+			clear(seen[:])
+		}
+		p.last = end
 		if seen[i] {
 			return true
 		}
@@ -220,7 +232,19 @@ func (p *promptReading) read() {
 		}
 		return true
 	})
+	p.close()
 	p.first = max(p.first, 0)
+}
+
+// promptReach is how far apart the phrases of one order may stand, in bytes.
+const promptReach = 240
+
+// close weighs a stretch of text and begins the next.
+func (p *promptReading) close() {
+	if s := p.score(); s > p.best {
+		p.best, p.addressed = s, p.weights[partAddress]+p.weights[partMention] > 0
+	}
+	p.weights = [partMention + 1]int{}
 }
 
 // orders reports whether the verb between start and end orders to drop what was said before.
@@ -260,6 +284,9 @@ func (p *promptReading) droppedObject(from int) bool {
 	rest := p.s[from:min(len(p.s), from+overrideReach)]
 	if end := bytes.IndexAny(rest, ".!?;\n"); end >= 0 {
 		rest = rest[:end]
+	}
+	if bytes.Contains(rest, []byte(" about ")) && bytes.Contains(rest, []byte("everything")) {
+		return false
 	}
 	object := false
 	for _, o := range overrideObjects {

@@ -114,7 +114,7 @@ func (r *shellReading) command(i int) (w shellWord) {
 
 // systemPath reports whether the folder is one that programs live in.
 func systemPath(folder []byte) bool {
-	for _, p := range []string{"/bin/", "/usr/", "/sbin/", "/???", "/?", "/b", "/opt/", "/etc/", `c:\`, `\windows\`, `%`, "./", "/*", "/tmp/", "~/", "/proc/"} {
+	for _, p := range []string{"/bin/", "/usr/", "/sbin/", "usr/bin/", "usr/sbin/", "bin/", "/???", "/?", "/b", "/opt/", "/etc/", `c:\`, `\windows\`, `%`, "./", "/*", "/tmp/", "~/", "/proc/"} {
 		if bytes.HasPrefix(folder, []byte(p)) {
 			return true
 		}
@@ -153,7 +153,7 @@ func (r *shellReading) argument(i int) argumentKind {
 		word = word[:end]
 	}
 	switch {
-	case c == '-' && len(word) > 1 && (isLetter(word[1]) || word[1] == '-' || isDigit(word[1])), c == '/' && len(word) > 1, c == '.' && len(word) > 1 && (word[1] == '/' || word[1] == '.'), c == '*', c == '%' && len(word) > 2, c == '\\', c == '@', c == '+' && len(word) > 1, c == '{', c == '(':
+	case c == '-' && len(word) > 1 && (isLetter(word[1]) || word[1] == '-' || isDigit(word[1])), c == '/', c == '.' && len(word) > 1 && (word[1] == '/' || word[1] == '.'), c == '*', c == '%' && len(word) > 2, c == '\\', c == '@', c == '+' && len(word) > 1, c == '{', c == '(':
 		return argumentStrong
 	case bytes.Contains(word, []byte("://")), bytes.Contains(word, []byte(`:\`)), bytes.Contains(word, []byte("${")), bytes.Contains(word, []byte("$(")):
 		return argumentStrong
@@ -170,11 +170,15 @@ func (r *shellReading) argument(i int) argumentKind {
 func (r *shellReading) separator(i int) int {
 	s := r.s
 	first := i
+	if s[i] == ';' && endsEntity(s[:i]) {
+		return i
+	}
 	for i+1 < len(s) && (s[i+1] == s[first] || s[i+1] == '\n') {
 		i++
 	}
 	w := r.command(i + 1)
 	if w.kind == 0 {
+		r.builtCommand(first, i+1)
 		return i
 	}
 	if s[first] == '&' && first == i && w.end < len(s) && s[w.end] == ';' && (w.name == "copy" || w.name == "sc" || w.name == "ac") {
@@ -204,7 +208,7 @@ func (r *shellReading) unwrapped() bool { return len(r.l.via) > 0 && len(r.s) <=
 
 // runs reports whether the command behind the separator from first to last is one beyond doubt.
 func (r *shellReading) runs(w shellWord, first, last int) bool {
-	atStart := len(bytes.Trim(r.s[:first], " \t\r\n\"')}a1x$")) == 0 || first <= 2
+	atStart := len(bytes.Trim(r.s[:first], " \t\r\n\"')}a1x$")) == 0 || first <= 2 || r.s[0] == '-' && first < 24
 	lineBreak := r.s[first] == '\n'
 	next := r.nextWord(w.end)
 	if sub := subcommands[w.name]; sub != "" && next != "" && bytes.Contains([]byte(sub), []byte(" "+next+" ")) {
@@ -216,7 +220,7 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentNumber:
 		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
 	case argumentEnd:
-		return atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak
+		return atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak || lineBreak && r.unwrapped() && w.kind == commandRare
 	case argumentNext:
 		if lineBreak {
 			return atStart && (w.path || r.unwrapped())
@@ -226,6 +230,41 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 		return atStart && w.kind == commandRare && !lineBreak
 	}
 	return false
+}
+
+// builtCommand looks at commands that begin with a variable, and at the dot that runs a file.
+func (r *shellReading) builtCommand(first, i int) {
+	s := r.s
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	rest := s[i:min(len(s), i+48)]
+	if bytes.HasPrefix(rest, []byte(". /")) {
+		r.sign(signShellCommand, first, i+24)
+		return
+	}
+	if len(rest) < 3 || rest[0] != '$' || !isWord(rest[1]) {
+		return
+	}
+	end := 1
+	for end < len(rest) && isWord(rest[end]) {
+		end++
+	}
+	for _, p := range []string{"$", "<<<", " /", " -"} {
+		if bytes.HasPrefix(rest[end:], []byte(p)) && (end > 1 && !isDigit(rest[1]) || p == "<<<") {
+			r.sign(signShellTrick, first, i+24)
+			return
+		}
+	}
+}
+
+// endsEntity reports whether s ends in a character reference that lacks its semicolon.
+func endsEntity(s []byte) bool {
+	i := len(s)
+	for i > 0 && len(s)-i < 8 && (isWord(s[i-1]) || s[i-1] == '#') {
+		i--
+	}
+	return i > 0 && s[i-1] == '&' && len(s)-i >= 2 && commands[string(s[i:])] == 0
 }
 
 // nextWord returns the word behind i.
@@ -243,7 +282,7 @@ func (r *shellReading) nextWord(i int) string {
 // pathArgument reports whether the first argument is a path, a flag or a variable: more than a word.
 func (r *shellReading) pathArgument(i int) bool {
 	word := r.nextWord(i)
-	return len(word) > 1 && (word[0] == '/' || word[0] == '-' || word[0] == '$' || word[0] == '~' || bytes.Contains([]byte(word), []byte(`:\`)) || bytes.Contains([]byte(word), []byte("://")))
+	return word == "/" || len(word) > 1 && (word[0] == '/' || word[0] == '-' || word[0] == '$' || word[0] == '~' || bytes.Contains([]byte(word), []byte(`:\`)) || bytes.Contains([]byte(word), []byte("://")))
 }
 
 func (r *shellReading) short() bool { return len(r.s) <= 64 }
@@ -264,7 +303,7 @@ func (r *shellReading) backtick(i int) {
 	if w.kind == 0 || w.argument == argumentNone {
 		return
 	}
-	if words(r.s[:i])+words(r.s[i+end+2:]) >= 2 {
+	if words(r.s[:i])+words(r.s[i+end+2:]) >= 2 && bytes.IndexByte(r.s, ' ') >= 0 {
 		return
 	}
 	if w.kind == commandRare || w.path || w.argument == argumentStrong || w.argument == argumentNext {
@@ -309,6 +348,10 @@ func (r *shellReading) brace(i int) {
 		return
 	}
 	inner := rest[:end]
+	if i == 0 && bytes.IndexAny(inner, " :\"") < 0 && (bytes.Contains(inner, []byte(",-")) || bytes.Contains(inner, []byte(",/"))) {
+		r.sign(signShellTrick, i, i+end+2)
+		return
+	}
 	name, args, found := bytes.Cut(bytes.TrimLeft(inner, ","), []byte(","))
 	if found && commands[string(name)] != 0 && (len(args) > 0 && bytes.ContainsAny(args[:1], "/-.$~") || i == 0) || !found && len(inner) > 0 && inner[0] == ',' && commands[string(name)] == commandRare {
 		r.sign(signShellTrick, i, i+end+2)
@@ -321,7 +364,7 @@ func (r *shellReading) start() {
 	if w.kind == 0 || w.argument == argumentNone {
 		return
 	}
-	if bytes.HasSuffix(r.s, []byte("|$0")) {
+	if bytes.HasSuffix(r.s, []byte("|$0")) || w.end == len(r.s)-1 && r.s[w.end] == '|' && len(r.s) < 16 {
 		r.sign(signShellCommand, 0, len(r.s))
 	}
 	if w.argument != argumentStrong {
@@ -331,7 +374,11 @@ func (r *shellReading) start() {
 		r.sign(signShellCommand, 0, len(r.s))
 		return
 	}
-	for _, bad := range []string{"> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i"} {
+	if r.short() && sensitive(slashed(nil, []byte(r.nextWord(w.end)))) && w.name != "path" {
+		r.sign(signShellCommand, 0, len(r.s))
+		return
+	}
+	for _, bad := range []string{"cmd /c ", "cmd.exe /c ", "perl -e", "python -c", "python3 -c", "ruby -e", "php -r", "node -e", "-nop", "> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i"} {
 		if i := bytes.Index(r.s, []byte(bad)); i >= 0 {
 			r.sign(signShellCommand, 0, i+len(bad))
 			return

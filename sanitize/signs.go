@@ -92,16 +92,16 @@ var triggers = []struct {
 	{groupScript, "createelement( appendchild( getelement with( window.open( navigator. .source+ $(\" $(' alert confirm( prompt( eval settimeout setinterval execscript fromcharcode document. document[ window[ window.name self[ top[ parent[ frames[ " +
 		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location.hash location= location.re innerhtml outerhtml []. [][ __proto__[ \\u0061 reflect. activexobject ![] +[] []+ " +
 		"(alert) (confirm) (prompt) prompt\x60 prompt? confirm\x60 confirm? prompt. confirm. =alert =eval (eval) function(' function(\" function\x60 prompt) confirm) prompt'] confirm'] prompt~( confirm~( document?. prompt\" confirm\" prompt/* confirm/* prompt\\ confirm\\"},
-	{groupShell, "$( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {, $@ $* nohup~"},
+	{groupShell, "powershell cmd.exe cmd~/c /etc/ downloadstring iex( ~-enc perl~-e python~-c python3~-c ruby~-e php~-r node~-e $( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {, $@ $* nohup~"},
 	{groupTemplate, "{{ {% ${ #{ *{ @{ ~{ %{ <% [[ [= @( <# [# #set #evaluate #foreach #include #parse {php $!{ {# {$ {7 {1 {2 {3 {4 {5 {6 {8 {9 {' {\" {( {system {self {math {fetch {_"},
-	{groupPath, "../ ..\\ ..; ..% .?/ ?./ .?% ?.% ??/ ??% /./ .\\ %2e %%32 ..2f %c0 %c1 %e0%80 %f0%80 %f8%80 %fc%80 %252e %u2215 %u2216 %uefc8 %uf025 %uff0e 0x2e 0x2f 0x5c etc/ etc\\ boot.ini win.ini :\\ /proc /var/ /root/ /usr/ /home/ /opt/ web-inf .ht ~/.ssh .ssh/ windows/ windows\\ winnt \\windows ../ .env .git/ wp-config web.config inetpub meta-inf /boot \\boot c:/ &#46 \\x2e .^/ .\x01 .\x00 ~/. /cgi-bin/ /apache /private/ /volumes/ /library/web /bin/ /dev/ /logs/ /run/"},
+	{groupPath, ".\\.\\ ../ ..\\ ..; ..% .?/ ?./ .?% ?.% ??/ ??% /./ .\\ %2e %%32 ..2f %c0 %c1 %e0%80 %f0%80 %f8%80 %fc%80 %252e %u2215 %u2216 %uefc8 %uf025 %uff0e 0x2e 0x2f 0x5c etc/ etc\\ boot.ini win.ini :\\ /proc /var/ /root/ /usr/ /home/ /opt/ web-inf .ht ~/.ssh .ssh/ windows/ windows\\ winnt \\windows ../ .env .git/ wp-config web.config inetpub meta-inf /boot \\boot c:/ &#46 \\x2e .^/ .\x01 .\x00 ~/. /cgi-bin/ /apache /private/ /volumes/ /library/web /bin/ /dev/ /logs/ /run/"},
 	{groupURL, ":/"},
 	{groupHost, "169.254 metadata.google 100.100.100 fd00:ec2 .nip.io .xip.io .sslip.io .1u.ms localtest.me .lvh.me .r3dir.me rbndr.us jar: netdoc: php: url:f url:h localh.st 127-0-0-1 ip6-localhost .vcap.me burpcollaborator instance-data view-source: rancher-metadata " +
 		"http:1 http:0 http:2 https:1 https:0 .lacolhost.com .rebind.network .ip6.name .localdomain.pw bugbounty.dod"},
 	{groupPrompt, "]( ignore disregard forget override overrule bypass discard neglect pay~no~attention not~follow n't~follow stop~following not~obey n't~obey no~longer~follow not~adhere ignora ignoriere ignorez oublie vergiss olvida missachte esquece dimentica " +
 		"instruction prompt guideline directive your~rules your~programming your~training " +
 		"ai~assistant language~model ~llm ai~model ai~agent dear~ai chatgpt chatbot an~ai note~to~ai the~assistant attention~a hey~assistant assistant: dear~assistant ai~system ai~reading ai~reviewer automated~agent virtual~assistant summariz your~response your~reply your~answer your~next your~final your~output you~are~now act~as pretend roleplay role-play you~will~act you~are~a~ you~are~dan in~character imagine~you new~role the~role~of developer~mode been~freed no~longer " +
-		"conversation~history chat~history this~conversation environment~variables api~key credentials developer~mode jailbreak dan~mode do~anything~now unrestricted restrictions guardrails content~policy content~filter tell~the~user " +
+		"repeat~the mention~ conversation~history chat~history this~conversation environment~variables api~key credentials developer~mode jailbreak dan~mode do~anything~now unrestricted restrictions guardrails content~policy content~filter tell~the~user " +
 		"<|im <|sys <|user <|ass <|end <|eot <|start <|begin <|fim <|channel <|message <|tool <|prompter <|human [inst] [/inst] <<sys <</sys <start_of <end_of <bos> </s><s> [available_tools] [tool_calls] [system ###~ <system </system </user_input </untrusted </document_content </tool <function <</function <<human human: begin~system end~of~system <assistant> [end~of [admin~ [developer~m <tool <invoke tool_calls function_call <antml tool_code action~input"},
 	{groupFormula, "hyperlink( importxml( importhtml( importdata( importfeed( importrange( image( webservice( filterxml( rtd( dde register( cmd| |'"},
 }
@@ -188,6 +188,7 @@ const (
 	signURLDisguised
 	signURLLoopback
 	signURLPrivate
+	signURLDevelopment
 	signURLInternal
 	signURLScheme
 	signURLRebind
@@ -265,6 +266,7 @@ var signNames = []string{
 	signURLMetadata:        "url.metadata",
 	signURLDisguised:       "url.disguised",
 	signURLLoopback:        "url.loopback",
+	signURLDevelopment:     "url.development",
 	signURLPrivate:         "url.private",
 	signURLInternal:        "url.internal",
 	signURLScheme:          "url.scheme",

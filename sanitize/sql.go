@@ -292,11 +292,14 @@ func (r *sqlReading) comment(i int) {
 // variable looks at @@version and friends where SQL stands around.
 func (r *sqlReading) variable(i int) {
 	text := r.text(i)
-	if len(text) > 3 && text[:2] == "@@" && (r.word(i-1)&(wordSelect|wordLogic) != 0 || r.kind(i-1) == sqlComma && r.contains("select") ||
+	if len(text) > 3 && text[:2] == "@@" && (i == 0 && len(r.t) == 1 && serverVariables[text[2:]] || r.word(i-1)&(wordSelect|wordLogic) != 0 || r.kind(i-1) == sqlComma && r.contains("select") ||
 		r.kind(i-1) == sqlLeft && r.word(i-2)&wordFunction != 0 || r.quoted || r.kind(i+1) == sqlCompare && r.kind(i-1) != sqlOther) {
 		r.sign(signSQLFunction, max(0, i-1), i)
 	}
 }
+
+// serverVariables are those that show what a server is.
+var serverVariables = map[string]bool{"version": true, "hostname": true, "datadir": true, "basedir": true, "servername": true, "tmpdir": true, "servicename": true, "language": true, "spid": true, "global.version": true, "version_compile_os": true, "microsoftversion": true, "plugin_dir": true}
 
 // operand reads an operand at i and returns the index behind it and what it is; next is i if there is none.
 func (r *sqlReading) operand(i int) (next int, kind sqlOperand) {
@@ -578,6 +581,9 @@ const maxFingerprint = 2 << 10
 func (l *look) lookFingerprint() {
 	text := string(l.view[:min(len(l.view), maxFingerprint)])
 	if n := len(l.via); n > 0 && l.via[n-1] == "form" && !strings.ContainsAny(text, "'\"`") && !strings.Contains(text, "--") {
+		return
+	}
+	if !strings.ContainsAny(text, "'\"`0123456789=#;@*<>|&") && !strings.Contains(text, "--") {
 		return
 	}
 	found, print := libinjection.IsSQLi(text)

@@ -65,7 +65,7 @@ var sqlWords = func() map[string]sqlWordKind {
 			"sp_start_job sp_add_job sp_who sp_columns sp_tables sp_help sp_helptext sp_prepare sp_msforeachtable " +
 			"dbms_pipe dbms_lock dbms_xmlgen dbms_ldap dbms_utility dbms_output dbms_scheduler dbms_java dbms_export_extension " +
 			"utl_http utl_inaddr utl_file utl_smtp utl_tcp ctxsys httpuritype dburitype xmltype sys_eval sys_exec " +
-			"load_extension randomblob generate_series pg_read_file pg_ls_dir pg_stat_file lo_import lo_export dblink_connect " +
+			"load_extension bfilename randomblob generate_series pg_read_file pg_ls_dir pg_stat_file lo_import lo_export dblink_connect " +
 			"dblink_send_query query_to_xml database_to_xml database_to_xmlschema table_to_xml openrowset openquery opendatasource " +
 			"fn_xe_file_target_read_file fn_get_audit_file fn_trace_gettable fn_varbintohexstr sys_eval rpad_analyse " +
 			"readfile writefile edit fts3_tokenizer receive_message get_host_address gethostbyname drithsx master_key",

@@ -57,7 +57,7 @@ var rebinding = []string{".nip.io", ".xip.io", ".sslip.io", ".1u.ms", ".localtes
 // dangerousSchemes reach other protocols, files or streams of the program that fetches.
 var dangerousSchemes = map[string]bool{
 	"gopher": true, "dict": true, "tftp": true, "netdoc": true, "jar": true, "file": true, "php": true, "expect": true, "zip": true, "phar": true, "glob": true, "ogg": true, "rar": true,
-	"compress.zlib": true, "compress.bzip2": true, "ssh2": true, "zlib": true, "ldap": true, "ldaps": true, "ldapi": true, "imap": true, "smb": true, "local_file": true, "view-source": true, "mailto+": true, "rmi": true, "telnet": true, "smtp": true, "pop3": true, "jar:file": true, "classpath": true, "vbscript": true, "ssh": false,
+	"compress.zlib": true, "compress.bzip2": true, "ssh2": true, "zlib": true, "ldap": true, "ldaps": true, "ldapi": true, "imap": true, "smb": true, "local_file": true, "view-source": true, "mailto+": true, "rmi": true, "telnet": true, "smtp": true, "pop3": true, "jar:file": true, "classpath": true, "vbscript": true, "data": true,
 }
 
 // url judges the URL whose scheme stands between start and colon.
@@ -97,7 +97,7 @@ func (l *look) url(start, colon int) {
 		l.sign(signURLDisguised, start, end)
 	case hostLoopback:
 		if developmentPort(rest) {
-			l.sign(signURLPrivate, start, end)
+			l.sign(signURLDevelopment, start, end)
 		} else {
 			l.sign(signURLLoopback, start, end)
 		}
@@ -131,6 +131,8 @@ func (l *look) schemeCounts(scheme string, start int, rest []byte) bool {
 	switch scheme {
 	case "file":
 		return bytes.HasPrefix(rest, []byte("/")) && len(rest) > 3 && (start == 0 || bytes.IndexByte([]byte("\"'=( \t<"), l.low[start-1]) >= 0 || start > 0 && l.low[start-1] == ':')
+	case "data":
+		return bytes.HasPrefix(rest, []byte("//"))
 	case "ldap", "ldaps", "imap", "smb", "telnet", "ssh", "zip", "glob", "classpath", "rmi":
 		return bytes.HasPrefix(rest, []byte("//")) && (start == 0 || l.low[start-1] == '=') && len(rest) > 4
 	}
