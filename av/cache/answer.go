@@ -3,9 +3,10 @@ package cache
 import (
 	"encoding/json"
 	"errors"
-	"icapd/scan"
 	"slices"
 	"strings"
+
+	"icapd/scan"
 )
 
 // format is part of every key and record. It changes when a record of an older icapd must not be used.

@@ -6,10 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"icapd/scan"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"icapd/scan"
 
 	"github.com/maypok86/otter/v2"
 )

@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,6 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 // fake is an engine of which a test sets what it does. It finds EICAR if nothing is set.

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"icapd/scan"
+	"icapd/scan/scantest"
 
 	"github.com/redis/go-redis/v9"
 )

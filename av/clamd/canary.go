@@ -6,11 +6,12 @@ import (
 	"compress/flate"
 	"context"
 	"fmt"
-	"icapd/scan"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+
+	"icapd/scan"
 )
 
 // eicar returns the EICAR test file. It is put together at run time so that no scanner takes the program

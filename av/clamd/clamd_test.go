@@ -7,10 +7,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"icapd/av/clamd"
-	"icapd/av/clamd/clamdtest"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"io"
 	"os"
 	"os/exec"
@@ -21,6 +17,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"icapd/av/clamd"
+	"icapd/av/clamd/clamdtest"
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 func open(tb testing.TB, opts clamd.Options) *clamd.Engine {

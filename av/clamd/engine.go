@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"icapd/scan"
 )
 
 // Engine is a [scan.Engine] that asks clamd, with the abilities [scan.Selector], [scan.Assurer],

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"strings"
+
+	"icapd/scan"
 )
 
 // maxReply bounds an answer of clamd, in bytes. Names of signatures are far shorter.

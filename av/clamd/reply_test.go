@@ -1,9 +1,10 @@
 package clamd
 
 import (
-	"icapd/scan"
 	"strings"
 	"testing"
+
+	"icapd/scan"
 )
 
 func TestParseReply(t *testing.T) {

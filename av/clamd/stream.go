@@ -4,9 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"icapd/scan"
 	"net"
 	"time"
+
+	"icapd/scan"
 )
 
 // patience is how long clamd may keep a write of a stream waiting. The body's way to everybody else waits for

@@ -1,14 +1,15 @@
 package clamd_test
 
 import (
-	"icapd/av/clamd"
-	"icapd/av/clamd/clamdtest"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"icapd/av/clamd"
+	"icapd/av/clamd/clamdtest"
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 // finish runs a body through an Inflow, with what happens between its halves, and returns the outcome.

@@ -1,8 +1,9 @@
 package clamd
 
 import (
-	"icapd/scan"
 	"strings"
+
+	"icapd/scan"
 )
 
 // unpacked are the types of which clamd opens every member by itself, as the package's tests show with

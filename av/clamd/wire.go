@@ -6,11 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"io"
 	"net"
 	"syscall"
 	"time"
+
+	"icapd/scan"
 )
 
 // sendStage says how far a scan got before it failed.

@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"icapd/scan"
 	"sync"
 	"time"
+
+	"icapd/scan"
 )
 
 // The defaults of [BreakerOptions].

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"icapd/av/guard"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"icapd/av/guard"
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 // finder finds EICAR at the start of an item. scan, if set, is asked instead.

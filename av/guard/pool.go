@@ -4,8 +4,9 @@ import (
 	"container/list"
 	"context"
 	"fmt"
-	"icapd/scan"
 	"sync"
+
+	"icapd/scan"
 )
 
 // Pool is a number of places to scan in, shared by all engines that are limited by it: one place a core, for

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"icapd/scan"
 	"io"
 	"io/fs"
 	"math"
@@ -20,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"icapd/scan"
 )
 
 // What a finding of an allow list says of itself.

@@ -6,9 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"icapd/scan"
-	"icapd/scan/scantest"
-	"icapd/signatures"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,6 +16,10 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"icapd/scan"
+	"icapd/scan/scantest"
+	"icapd/signatures"
 )
 
 func list(name, text string) Source {
