@@ -1,0 +1,240 @@
+// Package quarantine keeps the originals of messages that were blocked or rewritten, with the report that says why,
+// encrypted, so that somebody can look at them or release them later. What is in the vault is whole: a write that is
+// interrupted leaves nothing.
+package quarantine
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Entry is what is known about one message in the vault, without its bytes.
+type Entry struct {
+	ID      string          `json:"id"` // the request id of the message
+	Time    time.Time       `json:"time"`
+	URL     string          `json:"url,omitempty"`
+	Name    string          `json:"name,omitempty"` // file name that the message gave its body
+	Type    string          `json:"type,omitempty"`
+	Action  string          `json:"action"` // "block" or "rewrite"
+	Verdict string          `json:"verdict"`
+	Rule    string          `json:"rule,omitempty"`
+	Report  json.RawMessage `json:"report,omitempty"` // the audit event
+	Size    int64           `json:"size"`             // of the body, in bytes; set by the vault when it is listed
+}
+
+// Limits bound a vault. Zero means no limit. When a new entry would break one, the oldest entries go.
+type Limits struct {
+	Bytes int64         // of all entries as stored
+	Count int           // of entries
+	Age   time.Duration // of an entry
+}
+
+// Store holds named blobs. A blob is there when its writer was committed, and not before.
+type Store interface {
+	// Create returns a writer for a new blob. Creating one that exists is an error at commit, at the latest.
+	Create(ctx context.Context, id string) (Writer, error)
+	// Open returns a blob's bytes. The error of one that does not exist is ErrNotFound.
+	Open(ctx context.Context, id string) (io.ReadCloser, error)
+	// List returns all blobs, in no order.
+	List(ctx context.Context) ([]Blob, error)
+	// Remove deletes a blob. Removing one that does not exist is no error.
+	Remove(ctx context.Context, id string) error
+}
+
+// Writer writes one blob. Exactly one of Commit and Abort ends it.
+type Writer interface {
+	io.Writer
+	Commit() error
+	Abort()
+}
+
+// Blob is one item of Store.List.
+type Blob struct {
+	ID   string
+	Size int64
+	Time time.Time // when it was written
+}
+
+// The errors of a vault.
+var (
+	ErrNotFound = errors.New("quarantine: no such entry")
+	ErrTooLarge = errors.New("quarantine: larger than the whole vault may be")
+	ErrID       = errors.New("quarantine: not an id")
+	ErrDamaged  = errors.New("quarantine: the entry is damaged, or was encrypted with another key")
+)
+
+// Vault is an encrypted store with limits. It may be used from many goroutines; limits hold for all processes that
+// share the store, but two of them may each remove what the other would have kept.
+type Vault struct {
+	store  Store
+	key    []byte
+	limits Limits
+	now    func() time.Time
+
+	mu sync.Mutex // one at a time makes room
+}
+
+// New returns a vault in the store. The key has KeySize bytes.
+func New(store Store, key []byte, limits Limits) (*Vault, error) {
+	if len(key) != KeySize {
+		return nil, fmt.Errorf("quarantine: a key of %d bytes, not %d", len(key), KeySize)
+	}
+	return &Vault{store: store, key: slices.Clone(key), limits: limits, now: time.Now}, nil
+}
+
+// validID keeps ids from being paths. Request ids are of this kind.
+var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Put stores a message. body yields its original bytes, size of them. The entry is there when Put returns nil, and
+// not at all when it returns an error.
+func (v *Vault) Put(ctx context.Context, e Entry, body io.Reader, size int64) error {
+	if !validID.MatchString(e.ID) {
+		return ErrID
+	}
+	e.Size = size
+	head, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	if err := v.makeRoom(ctx, sealedSize(int64(len(head)), size)); err != nil {
+		return err
+	}
+	w, err := v.store.Create(ctx, e.ID)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	n, err := seal(w, v.key, head, body)
+	if err == nil && n != size {
+		err = fmt.Errorf("quarantine: a body of %d bytes, of which %d were announced", n, size)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	if err := w.Commit(); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
+// makeRoom removes the oldest entries until one of this size fits.
+func (v *Vault) makeRoom(ctx context.Context, size int64) error {
+	if v.limits.Bytes > 0 && size > v.limits.Bytes {
+		return ErrTooLarge
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.limits == (Limits{}) {
+		return nil
+	}
+	blobs, err := v.store.List(ctx)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	total := size
+	for _, b := range blobs {
+		total += b.Size
+	}
+	count := len(blobs) + 1
+	for _, b := range blobs {
+		old := v.limits.Age > 0 && v.now().Sub(b.Time) > v.limits.Age
+		if !old && (v.limits.Bytes == 0 || total <= v.limits.Bytes) && (v.limits.Count == 0 || count <= v.limits.Count) {
+			break
+		}
+		if err := v.store.Remove(ctx, b.ID); err != nil {
+			return fmt.Errorf("quarantine: %w", err)
+		}
+		total -= b.Size
+		count--
+	}
+	return nil
+}
+
+// Expire removes entries that are older than the limit. It is for a timer; Put does the same when it makes room.
+func (v *Vault) Expire(ctx context.Context) error { return v.makeRoom(ctx, 0) }
+
+// List returns at most limit entries, the newest first. Entries that cannot be read are left out and counted.
+func (v *Vault) List(ctx context.Context, limit int) (entries []Entry, damaged int, err error) {
+	blobs, err := v.store.List(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("quarantine: %w", err)
+	}
+	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.ID, b.ID)) })
+	for _, b := range blobs[:min(len(blobs), limit)] {
+		e, err := v.Get(ctx, b.ID)
+		switch {
+		case errors.Is(err, ErrNotFound): // removed meanwhile
+		case err != nil:
+			damaged++
+		default:
+			entries = append(entries, e)
+		}
+	}
+	return entries, damaged, nil
+}
+
+// Get returns one entry without its bytes.
+func (v *Vault) Get(ctx context.Context, id string) (Entry, error) {
+	e, r, err := v.Open(ctx, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	return e, r.Close()
+}
+
+// Open returns one entry and a reader of its original bytes. The reader reports ErrDamaged instead of bytes that are
+// not what was stored; a reader that came to io.EOF has yielded all of them.
+func (v *Vault) Open(ctx context.Context, id string) (Entry, io.ReadCloser, error) {
+	if !validID.MatchString(id) {
+		return Entry{}, nil, ErrID
+	}
+	f, err := v.store.Open(ctx, id)
+	if err != nil {
+		return Entry{}, nil, err
+	}
+	head, body, err := unseal(f, v.key)
+	var e Entry
+	if err == nil {
+		if err = json.NewDecoder(bytes.NewReader(head)).Decode(&e); err != nil {
+			err = ErrDamaged
+		}
+	}
+	if err != nil {
+		return Entry{}, nil, errors.Join(err, f.Close())
+	}
+	if e.ID != id { // a file that was moved is not the entry that it claims to be
+		return Entry{}, nil, errors.Join(ErrDamaged, f.Close())
+	}
+	return e, struct {
+		io.Reader
+		io.Closer
+	}{body, f}, nil
+}
+
+// Remove deletes an entry. ErrNotFound says that there was none.
+func (v *Vault) Remove(ctx context.Context, id string) error {
+	if !validID.MatchString(id) {
+		return ErrID
+	}
+	r, err := v.store.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return v.store.Remove(ctx, id)
+}
