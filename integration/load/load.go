@@ -74,7 +74,7 @@ type Config struct {
 	// Message returns the message to send as the n-th on a connection. A message may be returned again.
 	Message func(conn, n int) Message
 	Conns   int           // connections, each with one message in flight
-	For     time.Duration // how long to send
+	For     time.Duration // how long to send; each connection sends one message at least
 	Max     int64         // and at most how many messages, 0 for any number
 }
 
@@ -114,7 +114,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	for i, conn := range conns {
 		wg.Go(func() {
 			p := newPeer(conn)
-			for n := 0; (c.Max == 0 || int64(n) < max(1, limit)) && time.Now().Before(deadline); n++ {
+			for n := 0; n == 0 || (c.Max == 0 || int64(n) < limit) && time.Now().Before(deadline); n++ {
 				began := time.Now()
 				if err := p.exchange(c.Message(i, n)); err != nil {
 					cancel(fmt.Errorf("connection %d, message %d: %w", i, n, err))
