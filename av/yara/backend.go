@@ -3,6 +3,7 @@ package yara
 import (
 	"context"
 	"errors"
+
 	"icapd/scan"
 )
 

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"slices"
 	"sync"
 	"time"
+
+	"icapd/scan"
 )
 
 // Engine looks at items with a set of rules. It may be used from many goroutines.

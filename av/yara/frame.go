@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"io"
+
+	"icapd/scan"
 )
 
 // Between the engine and a worker travel frames: four bytes of length, most significant first, then JSON. The

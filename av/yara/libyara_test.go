@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"icapd/av/yara"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"icapd/av/yara"
+	"icapd/scan"
+	"icapd/scan/scantest"
 
 	"golang.org/x/sys/unix"
 )

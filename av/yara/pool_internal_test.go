@@ -4,12 +4,13 @@ package yara
 
 import (
 	"context"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 // TestMain makes the test binary a worker when it is started as one.

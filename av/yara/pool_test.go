@@ -4,15 +4,16 @@ package yara_test
 
 import (
 	"context"
-	"icapd/av/yara"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"icapd/av/yara"
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 func inWorkers(t *testing.T) scan.Engine {

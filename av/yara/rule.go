@@ -3,8 +3,9 @@ package yara
 import (
 	"cmp"
 	"fmt"
-	"icapd/scan"
 	"strings"
+
+	"icapd/scan"
 )
 
 // Rule is what a rule says about itself.

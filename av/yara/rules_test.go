@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/av/yara"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+
+	"icapd/av/yara"
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 // tree writes files below a new directory. Keys that end in a slash are directories.

@@ -1,11 +1,12 @@
 package yara_test
 
 import (
+	"testing"
+
 	"icapd/av/yara"
 	"icapd/scan"
 	"icapd/scan/scantest"
 	"icapd/signatures"
-	"testing"
 )
 
 // newEngine makes an engine of the built-in rules and whatever change does to the options.

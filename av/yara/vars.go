@@ -1,9 +1,10 @@
 package yara
 
 import (
-	"icapd/scan"
 	"path"
 	"strings"
+
+	"icapd/scan"
 )
 
 // The external variables. Their number and order are those of variableNames.

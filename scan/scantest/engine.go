@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"icapd/scan"
 )
 
 // Options says what an engine is asked.

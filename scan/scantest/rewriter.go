@@ -3,12 +3,13 @@ package scantest
 import (
 	"bytes"
 	"context"
-	"icapd/scan"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"icapd/scan"
 )
 
 // RewriteOptions says what a rewriter is asked.

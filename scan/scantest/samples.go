@@ -15,9 +15,10 @@ package scantest
 import (
 	"bytes"
 	"errors"
-	"icapd/scan"
 	"testing"
 	"time"
+
+	"icapd/scan"
 )
 
 // EICAR returns the anti-virus test file, 68 bytes. It is put together when asked for, so that neither the

@@ -6,13 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"icapd/scan"
-	"icapd/scan/scantest"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"icapd/scan"
+	"icapd/scan/scantest"
 )
 
 func TestEICAR(t *testing.T) {
