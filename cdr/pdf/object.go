@@ -17,61 +17,78 @@ type (
 // dict keeps the order of its entries, so that what is written looks like what was read. A key that comes twice has
 // the last value, as in most readers.
 type dict struct {
-	keys   []name
-	values map[name]object
+	entries []entry
+	index   map[name]int // of entries; nil while there are few
 }
 
-// stream is a dictionary with data. The data is as in the file, but decrypted.
+type entry struct {
+	key   name
+	value object
+}
+
+// manyEntries is from where on a map finds a key faster than looking through the entries.
+const manyEntries = 24
+
+// stream is a dictionary with data. The data is as in the file: encrypted, if crypt is set.
 type stream struct {
-	dict *dict
-	raw  []byte
+	dict  *dict
+	raw   []byte
+	crypt *decrypter
 }
 
-func newDict() *dict { return &dict{values: map[name]object{}} }
+// data returns the data, decrypted but still encoded by the stream's filters.
+func (s *stream) data() ([]byte, error) {
+	if s.crypt == nil {
+		return s.raw, nil
+	}
+	return s.crypt.stream(s.raw)
+}
+
+func newDict(entries ...entry) *dict { return &dict{entries: entries} }
+
+func (d *dict) find(key name) int {
+	if d == nil {
+		return -1
+	}
+	if d.index != nil {
+		if i, ok := d.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range d.entries {
+		if d.entries[i].key == key {
+			return i
+		}
+	}
+	return -1
+}
 
 // get returns the value as it stands, references unresolved; nil if there is none.
 func (d *dict) get(key name) object {
-	if d == nil {
-		return nil
+	if i := d.find(key); i >= 0 {
+		return d.entries[i].value
 	}
-	return d.values[key]
+	return nil
 }
 
-func (d *dict) has(key name) bool {
-	if d == nil {
-		return false
-	}
-	_, ok := d.values[key]
-	return ok
-}
+func (d *dict) has(key name) bool { return d.find(key) >= 0 }
 
 func (d *dict) set(key name, v object) {
-	if _, ok := d.values[key]; !ok {
-		d.keys = append(d.keys, key)
-	}
-	d.values[key] = v
-}
-
-func (d *dict) del(key name) {
-	if _, ok := d.values[key]; !ok {
+	if i := d.find(key); i >= 0 {
+		d.entries[i].value = v
 		return
 	}
-	delete(d.values, key)
-	for i, k := range d.keys {
-		if k == key {
-			d.keys = append(d.keys[:i:i], d.keys[i+1:]...)
-			return
+	d.entries = append(d.entries, entry{key, v})
+	switch {
+	case d.index != nil:
+		d.index[key] = len(d.entries) - 1
+	case len(d.entries) > manyEntries:
+		d.index = make(map[name]int, 2*len(d.entries))
+		for i := range d.entries {
+			d.index[d.entries[i].key] = i
 		}
 	}
-}
-
-// clone copies the entries, not what they refer to.
-func (d *dict) clone() *dict {
-	c := &dict{keys: append([]name(nil), d.keys...), values: make(map[name]object, len(d.values))}
-	for k, v := range d.values {
-		c.values[k] = v
-	}
-	return c
 }
 
 // isSpace are the white-space characters of table 1, isDelim the delimiters of table 2.

@@ -1,0 +1,139 @@
+package pdf
+
+import (
+	"bytes"
+	"unicode/utf16"
+
+	"icapd/cdr/kit"
+)
+
+// maxNext is how many actions may follow one: people make chains of two or three.
+const maxNext = 50
+
+// action copies an action that may stay; nil if it may not. Actions are written where they are used, so that none is
+// written that nothing was asked about. seen are the objects of the chain so far.
+func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
+	s := w.nameOf(d, "S")
+	if s == "" && !d.has("JS") {
+		return nil // no reader does anything with it
+	}
+	vector, known := actionVectors[s]
+	if !known {
+		vector = "unknown-action"
+	}
+	switch {
+	case vector != "":
+	case r == roleOpen && (s != "GoTo" || d.has("Next")):
+		vector = vectorOpenAction
+	case s == "URI":
+		if u, ok := w.f.resolve(d.get("URI")).(text); !ok || !safeURI(u) || w.f.job.Switches.Links == kit.ChoiceRemove {
+			vector = vectorLink
+		}
+	case s == "Named":
+		switch n := w.nameOf(d, "N"); n {
+		case "NextPage", "PrevPage", "FirstPage", "LastPage":
+		default:
+			vector = vectorNamed
+		}
+	}
+	if vector != "" {
+		w.found(vector, kit.ActionNeutralised, w.describe(d))
+		return nil
+	}
+	out := newDict(entry{"Type", name("Action")}, entry{"S", s})
+	for _, e := range d.entries {
+		keep := roleDrop
+		switch {
+		case s == "GoTo" && e.key == "D":
+			keep = roleDest
+		case s == "GoTo" && e.key == "SD":
+			keep = roleData
+		case s == "URI" && (e.key == "URI" || e.key == "IsMap"), s == "Named" && e.key == "N":
+			keep = roleData
+		}
+		if vector := forbidden[e.key]; vector != "" {
+			w.found(vector, kit.ActionRemoved, "")
+		}
+		if keep == roleDrop {
+			continue
+		}
+		if v, ok := w.copy(e.value, keep); ok {
+			out.set(e.key, v)
+		}
+	}
+	if next := w.next(d.get("Next"), seen); len(next) > 0 {
+		out.set("Next", next)
+	}
+	return out
+}
+
+// next copies the actions that follow one. An action that comes again ends the chain.
+func (w *walker) next(v object, seen map[int]bool) array {
+	var out array
+	visit := func(v object) {
+		num := 0
+		if r, ok := v.(ref); ok {
+			num = r.num
+		}
+		d, ok := w.f.resolve(v).(*dict)
+		if !ok {
+			return
+		}
+		w.reached[num] = true
+		if num != 0 && seen[num] || len(seen) > maxNext {
+			w.found(vectorActionLoop, kit.ActionRemoved, "")
+			return
+		}
+		if num == 0 {
+			num = -len(seen) - 1
+		}
+		seen[num] = true
+		if a := w.action(d, roleAction, seen); a != nil {
+			out = append(out, a)
+		}
+	}
+	if r, ok := v.(ref); ok {
+		w.reached[r.num] = true
+	}
+	if a, ok := w.f.resolve(v).(array); ok {
+		for _, v := range a {
+			visit(v)
+		}
+		return out
+	}
+	visit(v)
+	return out
+}
+
+// describe says in one line what an action wanted.
+func (w *walker) describe(d *dict) string {
+	for _, key := range []name{"URI", "N", "F"} {
+		switch v := w.f.resolve(d.get(key)).(type) {
+		case text:
+			return plain(v)
+		case name:
+			return string(v)
+		}
+	}
+	return string(w.nameOf(d, "S"))
+}
+
+// safeURI judges a link. The string should be ASCII; in UTF-16 it is read, too, because readers do.
+func safeURI(s text) bool { return len(s) > 0 && kit.SafeLink(plain(s)) }
+
+// plain decodes a text string (section 7.9.2.2) well enough to judge and to show it.
+func plain(s text) string {
+	little := bytes.HasPrefix(s, []byte{0xff, 0xfe})
+	if !little && !bytes.HasPrefix(s, []byte{0xfe, 0xff}) {
+		return string(bytes.TrimPrefix(s, []byte("\xef\xbb\xbf")))
+	}
+	var units []uint16
+	for i := 2; i+1 < len(s); i += 2 {
+		a, b := s[i], s[i+1]
+		if little {
+			a, b = b, a
+		}
+		units = append(units, uint16(a)<<8|uint16(b))
+	}
+	return string(utf16.Decode(units))
+}

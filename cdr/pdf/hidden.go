@@ -1,0 +1,283 @@
+package pdf
+
+import (
+	"bytes"
+	"slices"
+
+	"icapd/cdr/kit"
+)
+
+// hidden looks at what the walk did not reach: objects that nothing refers to, older revisions, and what stands
+// between and around the objects. Old revisions are how PDF is edited, and no reason to touch a document; something
+// active in them, or bytes that are no PDF, is.
+func (f *file) hidden(w *walker) error {
+	w.here = 0
+	if w.changed {
+		return nil // it is written anew, without any of that
+	}
+	if head := bytes.TrimPrefix(f.data[:f.base], []byte("\xef\xbb\xbf")); !padding(head) {
+		w.found(vectorHidden, kit.ActionRemoved, "before the header")
+	}
+	if i := bytes.LastIndex(f.data, []byte("%%EOF")); i >= 0 && !padding(f.data[i+5:]) {
+		w.found(vectorHidden, kit.ActionRemoved, "after the end")
+	}
+	for num, s := range f.xref {
+		if s.free {
+			continue
+		}
+		v := f.get(num)
+		if f.fatal != nil {
+			return f.fatal
+		}
+		if w.reached[num] {
+			continue
+		}
+		if vector := w.active(v); vector != "" {
+			w.here = num
+			w.found(vectorUnreachable, kit.ActionRemoved, vector)
+		}
+	}
+	for num, c := range f.containers {
+		if c != nil {
+			w.here = num
+			w.containerRest(num, c)
+		}
+	}
+	w.here = 0
+	for _, num := range f.broken {
+		w.here = num
+		w.found(vectorMalformed, kit.ActionRemoved, "an object that cannot be read")
+	}
+	if w.here = 0; w.changed {
+		return nil
+	}
+	return f.uncovered(w)
+}
+
+// containerRest looks at the objects of an object stream that are not the current ones of their numbers.
+func (w *walker) containerRest(num int, c *container) {
+	for i, n := range c.numbers {
+		if s := w.f.xref[n]; s != nil && s.packed && s.at == num {
+			continue
+		}
+		v, err := w.f.packedObject(c, i)
+		if err != nil {
+			continue
+		}
+		if vector := w.active(v); vector != "" {
+			w.found(vectorRevision, kit.ActionRemoved, vector)
+		}
+	}
+}
+
+// uncovered looks at the bytes of the file that belong to no current object.
+func (f *file) uncovered(w *walker) error {
+	spans := slices.Clone(f.startxrefs)
+	for _, s := range f.xref {
+		if s.to > s.start {
+			spans = append(spans, span{s.start, s.to})
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
+	spans = append(spans, span{len(f.data), len(f.data)})
+	pos, comments := f.base, 0
+	for _, s := range spans {
+		if s.from > pos {
+			if err := f.sweep(pos, s.from, w.oldObject, func(g span) bool {
+				comments += w.between(g)
+				return !w.changed
+			}); err != nil {
+				return err
+			}
+		}
+		pos = max(pos, s.to)
+		if w.changed {
+			return nil
+		}
+	}
+	if comments > maxComments {
+		w.found(vectorHidden, kit.ActionRemoved, "comments")
+	}
+	if f.repaired {
+		w.insideStreams()
+	}
+	return nil
+}
+
+// insideStreams looks for objects in the data of streams. The tables of this file are wrong, so that readers look for
+// the objects, and some of them look there, too.
+func (w *walker) insideStreams() {
+	for num, slot := range w.f.xref {
+		s, ok := slot.value.(*stream)
+		if !ok || slot.packed {
+			continue
+		}
+		for at := 0; ; {
+			i := bytes.Index(s.raw[at:], []byte("obj"))
+			if i < 0 {
+				break
+			}
+			if headerBefore(s.raw, at+i, 0) >= 0 {
+				w.here = num
+				w.found(vectorMalformed, kit.ActionNeutralised, "cross-references were wrong, and a stream holds what looks like objects")
+				return
+			}
+			at += i + 3
+		}
+	}
+}
+
+// maxComments is more than writers say about themselves.
+const maxComments = 4096
+
+// oldObject looks at an object of an older revision.
+func (w *walker) oldObject(o parsed, err error) bool {
+	if err != nil {
+		return true // what it is made of is looked at as what stands between objects
+	}
+	w.here = o.num
+	defer func() { w.here = 0 }()
+	vector := w.active(o.value)
+	if s, ok := o.value.(*stream); ok && vector == "" && w.nameOf(s.dict, "Type") == "ObjStm" {
+		if c, err := w.f.readContainer(s); err == nil {
+			w.containerRest(-1, c)
+			return !w.changed
+		}
+		vector = vectorMalformed
+	}
+	if vector != "" {
+		w.found(vectorRevision, kit.ActionRemoved, vector)
+	}
+	return !w.changed
+}
+
+// between looks at what stands between objects: white space, comments, cross-reference tables and trailers. It
+// returns how many bytes of comments there are.
+func (w *walker) between(g span) (comments int) {
+	p := &parser{data: w.f.data[:g.to], pos: g.from}
+	for {
+		start := p.pos
+		p.space()
+		comments += p.pos - start
+		if p.pos >= g.to {
+			return comments
+		}
+		switch {
+		case p.accept("xref"):
+			p.table()
+		case p.accept("trailer"):
+			v, err := p.object()
+			d, ok := v.(*dict)
+			if err != nil || !ok {
+				w.found(vectorHidden, kit.ActionRemoved, "between objects")
+				return comments
+			}
+			for _, e := range d.entries {
+				w.trailerKey(e)
+			}
+		case p.accept("startxref"):
+			p.space()
+			p.offset()
+		case p.accept("endobj"), p.accept("endstream"):
+		default:
+			w.found(vectorHidden, kit.ActionRemoved, "between objects")
+			return comments
+		}
+	}
+}
+
+// table skips the lines of a cross-reference table.
+func (p *parser) table() {
+	for p.pos < len(p.data) {
+		c := p.data[p.pos]
+		if !isSpace(c) && (c < '0' || c > '9') && c != 'n' && c != 'f' {
+			return
+		}
+		p.pos++
+	}
+}
+
+func padding(b []byte) bool { return len(bytes.Trim(b, "\x00\t\r\n\f ")) == 0 }
+
+// active returns the vector of the first active thing in an object that nothing is known about but its looks.
+func (w *walker) active(v object) string {
+	switch v := v.(type) {
+	case array:
+		for _, e := range v {
+			if vector := w.active(e); vector != "" {
+				return vector
+			}
+		}
+	case *stream:
+		if vector := w.activeStream(v.dict); vector != "" {
+			return vector
+		}
+		return w.active(v.dict)
+	case *dict:
+		return w.activeDict(v)
+	}
+	return ""
+}
+
+func (w *walker) activeDict(d *dict) string {
+	if w.isAction(d) {
+		s := w.nameOf(d, "S")
+		if vector := actionVectors[s]; vector != "" {
+			return vector
+		}
+		if u, ok := w.f.resolve(d.get("URI")).(text); ok && !safeURI(u) {
+			return vectorLink
+		}
+	}
+	switch w.nameOf(d, "Type") {
+	case "EmbeddedFile":
+		return vectorEmbedded
+	case "Rendition", "MediaClip":
+		return vectorRendition
+	case "NavNode":
+		return vectorPresentation
+	}
+	if d.has("Rect") {
+		if vector := annotVectors[w.nameOf(d, "Subtype")]; vector != "" {
+			return vector
+		}
+	}
+	if w.nameOf(d, "FS") == "URL" {
+		return vectorFileURL
+	}
+	for _, e := range d.entries {
+		if vector, ok := forbidden[e.key]; ok && !w.isNull(e.value) && !w.isFont(e.value) {
+			return vector
+		}
+		switch e.value.(type) {
+		case *dict, array:
+			if vector := w.active(e.value); vector != "" {
+				return vector
+			}
+		}
+	}
+	return ""
+}
+
+// isFont reports whether this is the value of a font's name and not of a key.
+func (w *walker) isFont(v object) bool {
+	d, ok := w.f.resolve(v).(*dict)
+	return ok && w.nameOf(d, "Type") == "Font"
+}
+
+func (w *walker) activeStream(d *dict) string {
+	_, short := w.f.resolve(d.get("F")).(name)
+	switch subtype := w.nameOf(d, "Subtype"); {
+	case d.has("F") && !short:
+		return vectorExternal
+	case subtype == "PS", w.nameOf(d, "Subtype2") == "PS":
+		return vectorPostScript
+	case subtype == "U3D", subtype == "PRC":
+		return vector3D
+	case w.nameOf(d, "Type") == "Sound":
+		return vectorSound
+	case subtype == "Form" && d.has("Ref"):
+		return vectorReference
+	}
+	return ""
+}
