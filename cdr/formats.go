@@ -5,6 +5,7 @@ import (
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
 	"icapd/cdr/odf"
+	"icapd/cdr/pdf"
 	"icapd/cdr/rtf"
 	"icapd/cdr/text"
 	"slices"
@@ -15,6 +16,7 @@ func Formats() []kit.Format {
 	return slices.Concat(
 		image.Formats(),
 		markup.Formats(),
+		pdf.Formats(),
 		odf.Formats(),
 		text.Formats(),
 		[]kit.Format{rtf.Format{}},
