@@ -130,7 +130,7 @@ func (w *walk) cabFolder(n *node, f *cabFolder, index int, files []cabFile, name
 			continue
 		}
 		if _, err := io.CopyN(io.Discard, src, c.offset-src.N); err != nil {
-			return w.fail(n.item.Path+seg, cabGap(err))
+			return w.fail(n.item.Path+seg, asCorrupt(err))
 		}
 		counter := &body.Counter{N: in.packed + 1<<10}
 		in.counter = counter
@@ -141,7 +141,8 @@ func (w *walk) cabFolder(n *node, f *cabFolder, index int, files []cabFile, name
 	return nil
 }
 
-func cabGap(err error) error {
+// asCorrupt gives an error without a reason the reason "corrupt".
+func asCorrupt(err error) error {
 	var gap *scan.Gap
 	if errors.As(err, &gap) {
 		return err

@@ -29,6 +29,7 @@ const (
 type coding struct {
 	hex   bool
 	uu    bool
+	bytes bool // not encoded: a byte string of a binary format
 	upper bool // hex digits
 	url   bool // the URL-safe alphabet
 	bare  bool // without padding
@@ -82,6 +83,9 @@ func (t *Tree) hazard(n *node, h hazard, field string) {
 // embedded takes in what one field has inside.
 func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	v := fl.Value
+	if _, ok := f.(lengthed); ok && !utf8.Valid(v) {
+		return w.embed(n, f, d, fl, embedding{to: len(v), coding: coding{bytes: true}})
+	}
 	if c, ok := findCoding(v); ok {
 		return w.embed(n, f, d, fl, embedding{from: leadingSpace(v), to: len(v) - len(c.end), coding: c})
 	}
@@ -194,8 +198,11 @@ func dataType(p []byte) string {
 // embed decodes one piece and takes it in.
 func (w *walk) embed(n *node, f fielder, d doc, fl *scan.Field, e embedding) error {
 	seg := "(base64)"
-	if e.hex {
+	switch {
+	case e.hex:
 		seg = "(hex)"
+	case e.bytes:
+		seg = "(bytes)"
 	}
 	if e.count > 0 {
 		seg = seg[:len(seg)-1] + ":" + strconv.Itoa(e.count+1) + ")"
@@ -373,6 +380,9 @@ func readable(p []byte) bool {
 // reader decodes text that shape accepted.
 func (c coding) reader(p []byte) io.Reader {
 	src := io.Reader(bytes.NewReader(p))
+	if c.bytes {
+		return src
+	}
 	if c.line > 0 {
 		src = &spaceSkipper{p: p}
 	}
@@ -415,8 +425,11 @@ func (s *spaceSkipper) Read(dst []byte) (int, error) {
 
 // encode writes a blob in this coding.
 func (c coding) encode(ctx context.Context, dst io.Writer, b scan.Blob) error {
-	if c.uu {
+	switch {
+	case c.uu:
 		return encodeUU(ctx, dst, b, c.brk)
+	case c.bytes:
+		return copyBlob(ctx, dst, b)
 	}
 	out := dst
 	if c.line > 0 {
@@ -443,5 +456,8 @@ func (t *Tree) embedPatch(ctx context.Context, f fielder, d doc, k *node, ref em
 	raw := d.data[ref.field.Start:ref.field.End]
 	err := ref.encode(ctx, f.style(raw, sp), k.current())
 	sp.Finish(err)
+	if l, ok := f.(lengthed); ok && err == nil {
+		return l.lengthen(t, d, ref, sp)
+	}
 	return patch{start: ref.span.Start, end: ref.span.End, with: sp}, err
 }

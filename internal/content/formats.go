@@ -28,6 +28,12 @@ func formatOf(typ string) format {
 		return csvFormat{tab: true}
 	case typeYAML:
 		return yamlFormat{}
+	case typeMsgPack:
+		return packedFormat{}
+	case typeCBOR:
+		return packedFormat{cbor: true}
+	case typeProto:
+		return protoFormat{}
 	case typeText:
 		return textFormat{}
 	case typeMail:

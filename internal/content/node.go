@@ -58,6 +58,14 @@ type (
 		style(raw []byte, w io.Writer) io.Writer
 	}
 
+	// lengthed is a fielder whose strings have their length in front of them.
+	lengthed interface {
+		fielder
+		// lengthen makes the patch that puts new bytes in the place of an embedded piece, with the length that
+		// the whole string has then.
+		lengthen(t *Tree, d doc, ref embedded, with scan.Blob) (patch, error)
+	}
+
 	// opener is the format of an item that has others inside.
 	opener interface {
 		// open hands each child to w.child, in order. Its error becomes a Gap of n.
@@ -353,8 +361,9 @@ func (w *walk) child(n *node, c child) error {
 func (w *walk) unpack(n *node, c child, r io.Reader, in *body.Counter) error {
 	blob, err := w.t.spool(w.ctx, r, in)
 	c.blob, c.partial = blob, err != nil
-	if stop := w.fail(n.item.Path+c.segment, err); stop != nil && blob.Size() == 0 {
-		return stop
+	stop := w.fail(n.item.Path+c.segment, err)
+	if err != nil && blob.Size() == 0 {
+		return stop // there is nothing to look at
 	}
 	return w.child(n, c)
 }

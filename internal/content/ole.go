@@ -142,7 +142,7 @@ func (w *walk) oleInside(k *node) error {
 	if err != nil {
 		return w.fail(k.item.Path, err)
 	}
-	if k.item.Name == "\x01Ole10Native" {
+	if k.item.Name == "Ole10Native" { // the library leaves the control character in front out
 		return w.olePackage(k, data)
 	}
 	if i := bytes.Index(data, []byte("\x00Attribut")); i >= 3 && data[i-3] == 1 {

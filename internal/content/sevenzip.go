@@ -49,7 +49,8 @@ var (
 )
 
 func (sevenFormat) open(w *walk, n *node) error {
-	if err := check7z(n.item.Blob, w.t.w.limits.Entries); err != nil {
+	encrypted, err := check7z(n.item.Blob, w.t.w.limits.Entries)
+	if err != nil {
 		return err
 	}
 	r, err := sevenzip.NewReader(n.item.Blob, n.item.Blob.Size())
@@ -63,6 +64,12 @@ func (sevenFormat) open(w *walk, n *node) error {
 			continue
 		}
 		c := child{segment: segment(f.Name), name: path.Base(f.Name)}
+		if encrypted {
+			if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
+				return stop
+			}
+			continue
+		}
 		if err := w.enter(n, c.segment); err != nil {
 			if err = skipped(err); err != nil {
 				return err
@@ -124,41 +131,44 @@ type sevenParser struct {
 
 type sevenCoder struct{ id, props []byte }
 
-// check7z reads the headers of an archive as far as their sizes go. The error is a Gap.
-func check7z(b scan.Blob, entries int) error {
+// check7z reads the headers of an archive as far as their sizes go, and says whether anything in it is
+// encrypted. The error is a Gap.
+func check7z(b scan.Blob, entries int) (encrypted bool, err error) {
 	h := readAt(b, 0, sevenHead)
 	if len(h) < sevenHead || crc32.ChecksumIEEE(h[12:]) != binary.LittleEndian.Uint32(h[8:]) {
-		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err7z}
+		return false, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err7z}
 	}
 	off, size := binary.LittleEndian.Uint64(h[12:]), binary.LittleEndian.Uint64(h[20:])
+	tooMany := &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
 	if size > sevenMaxHeader {
-		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
+		return false, tooMany
 	}
 	if off > uint64(b.Size()) || off+size+sevenHead > uint64(b.Size()) { //nolint:gosec // sizes are not negative
-		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errShort}
+		return false, &scan.Gap{Reason: scan.ReasonCorrupt, Err: errShort}
 	}
 	s := &sevenParser{p: readAt(b, int64(off)+sevenHead, int(size))} //nolint:gosec // checked above
-	if id := s.byte(); id == sevenEncodedHead {
-		s.streamsInfo()
-		if s.err == nil && s.aes {
-			return &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}
+	switch s.byte() {
+	case sevenEncodedHead:
+		if s.streamsInfo(); s.aes {
+			return true, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}
 		}
 		head, err := s.unpackHeader(b)
 		if err != nil {
-			return cabGap(err)
+			return false, asCorrupt(err)
 		}
 		s = &sevenParser{p: head}
 		s.byte()
-	} else if id != sevenHeader {
-		s.err = err7z
+	case sevenHeader:
+	default:
+		s.fail()
 	}
 	if s.header(); s.err != nil {
-		return cabGap(s.err)
+		return false, asCorrupt(s.err)
 	}
 	if max(s.files, s.streams, s.folders) > uint64(entries) { //nolint:gosec // a limit is not negative
-		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
+		return false, tooMany
 	}
-	return nil
+	return s.aes, nil
 }
 
 // unpackHeader decodes an encoded header: one folder with LZMA or without compression.

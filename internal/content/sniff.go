@@ -75,7 +75,7 @@ func sniff(n *node) (string, format) {
 		}
 		return typeText, wideFormat{}
 	}
-	for _, tell := range []func(s *sample) string{tellMultipart, tellJSON, tellMarkup, tellLines, tellByClaim, tellMail} {
+	for _, tell := range []func(s *sample) string{tellMultipart, tellPacked, tellJSON, tellMarkup, tellLines, tellByClaim, tellMail} {
 		if typ := tell(&s); typ != "" {
 			return typ, formatOf(typ)
 		}
