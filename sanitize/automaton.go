@@ -12,11 +12,18 @@ const minLiteral = 2
 // in which a literal ends have the highest numbers, so that the common case costs one comparison a byte.
 type automaton struct {
 	class    [256]uint8 // of a byte, upper case folded; 0 for bytes in no literal
-	next     []uint32   // by state + class; states are multiples of width
+	bytes    [256]byteEntry
+	next     []uint32 // by state + class; states are multiples of width
 	width    uint32
 	firstOut uint32
 	out      [][]int32 // by (state-firstOut)/width: the literals that end there
 	literals []literal
+}
+
+// byteEntry is what a pass wants to know of a byte, in one load.
+type byteEntry struct {
+	class uint32
+	kind  byteKind
 }
 
 // literal is one string of the automaton, and who asked for it.
@@ -86,6 +93,9 @@ func (a *automaton) build() {
 		a.class[c] = a.class[c+'a'-'A']
 	}
 	a.width = uint32(classes) //nolint:gosec // at most 256
+	for i := range a.bytes {
+		a.bytes[i] = byteEntry{uint32(a.class[i]), kindOf[i]}
+	}
 	nodes := []node{{kids: map[uint8]int{}}}
 	for i, l := range a.literals {
 		s := 0
@@ -169,10 +179,11 @@ func (a *automaton) run(data []byte, w *literalHits) (group, byteKind) {
 		kinds  byteKind
 	)
 	w.reset(len(a.literals))
-	next, first, class := a.next, a.firstOut, &a.class
+	next, first, table := a.next, a.firstOut, &a.bytes
 	for i, b := range data {
-		kinds |= kindOf[b]
-		s = next[s+uint32(class[b])]
+		e := table[b]
+		kinds |= e.kind
+		s = next[s+e.class]
 		if s < first {
 			continue
 		}

@@ -31,7 +31,23 @@ func decodeCompatibility(dst, src []byte) ([]byte, bool) {
 		return dst, false
 	}
 	folded := false
-	for i := 0; i < len(src); {
+	first := 0
+	for first < len(src) {
+		if src[first] < utf8.RuneSelf {
+			first++
+			continue
+		}
+		r, n := utf8.DecodeRune(src[first:])
+		if _, ok := folds[r]; ok {
+			break
+		}
+		first += n
+	}
+	if first == len(src) && norm.NFKC.IsNormal(src) {
+		return dst, false
+	}
+	dst = append(dst, src[:first]...)
+	for i := first; i < len(src); {
 		if src[i] < utf8.RuneSelf {
 			dst = append(dst, src[i])
 			i++

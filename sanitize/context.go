@@ -18,25 +18,9 @@ var contextNames = []string{"code", "markdown", "prose", "html"}
 // maxContext bounds how much of a text is read to tell its kind, in bytes.
 const maxContext = 8 << 10
 
-// contextOf tells what kind of text a view is. Payloads are short and stand on one line; what is called code or
-// markdown here has several lines of it, so that a payload cannot dress up cheaply.
-func contextOf(text []byte) contextSet {
-	text = text[:min(len(text), maxContext)]
-	var set contextSet
-	if looksLikeCode(text) {
-		set |= contextCode
-	}
-	if looksLikeMarkdown(text) {
-		set |= contextMarkdown
-	}
-	if looksLikeProse(text) {
-		set |= contextProse
-	}
-	if looksLikeHTML(text) {
-		set |= contextHTML
-	}
-	return set
-}
+// contextTests tell the kinds of text, in the order of the constants. Payloads are short and stand on one line; what
+// is called code or markdown here has several lines of it, so that a payload cannot dress up cheaply.
+var contextTests = [...]func([]byte) bool{looksLikeCode, looksLikeMarkdown, looksLikeProse, looksLikeHTML}
 
 // looksLikeCode wants several lines, and among them a good share that end or begin as lines of programs do.
 func looksLikeCode(text []byte) bool {

@@ -48,6 +48,7 @@ type Switch struct {
 type Engine struct {
 	rules   []*Rule
 	bySign  [][]*Rule
+	spare   []contextSet // by detector: the kinds of text in which none of its rules counts
 	off     []Switch
 	filter  *automaton
 	version string
@@ -77,9 +78,25 @@ func New(o Options) (*Engine, error) {
 			e.bySign[i] = append(e.bySign[i], r)
 		}
 	}
+	e.spare = spares(rules)
 	e.filter = newAutomaton(rules)
 	e.pool.New = func() any { return newLook(e) }
 	return e, nil
+}
+
+// spares works out, for each detector, in which kinds of text it need not look.
+func spares(rules []*Rule) []contextSet {
+	out := make([]contextSet, len(detectors))
+	for i := range detectors {
+		all := ^contextSet(0)
+		for _, r := range rules {
+			if family, _, _ := strings.Cut(r.Sign, "."); family == detectors[i].family {
+				all &= r.spare
+			}
+		}
+		out[i] = all
+	}
+	return out
 }
 
 // checkSwitches refuses names that switch nothing off: a typing error there would go unnoticed.

@@ -42,8 +42,8 @@ type look struct {
 	groups   group
 	kinds    byteKind
 	via      []string
-	contexts contextSet
-	known    bool // contexts has been worked out
+	contexts contextSet // the kinds of text that it is, of those in known
+	known    contextSet
 	embeds   bool // the view embeds a page, as page builders do
 	urlHosts int  // URLs with a host seen in the view
 }
@@ -135,7 +135,8 @@ func (l *look) under(view []byte, name string) byteKind {
 
 // look shows one view to the detectors that its bytes call for.
 func (l *look) look(view []byte, groups group, kinds byteKind) {
-	l.view, l.low, l.groups, l.kinds, l.known, l.embeds, l.urlHosts = view, nil, groups, kinds, false, false, 0
+	l.view, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, nil, groups, kinds, false, 0
+	l.contexts, l.known = 0, 0
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
@@ -144,11 +145,25 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	}
 	for i := range detectors {
 		d := &detectors[i]
-		if d.wants(groups, kinds) {
+		if d.wants(groups, kinds) && !l.spared(i) {
 			l.lowercase()
 			d.look(l)
 		}
 	}
+}
+
+// minSpared is the length below which a view is not worth the question what kind of text it is, in bytes.
+const minSpared = 200
+
+// spared reports whether no rule of the detector counts in the view.
+func (l *look) spared(detector int) bool {
+	s := l.engine.spare[detector]
+	return s == ^contextSet(0) || s != 0 && len(l.view) >= minSpared && l.is(s)
+}
+
+// wanted reports whether a rule of the sign counts in the view: asked before work that only this sign needs.
+func (l *look) wanted(s sign) bool {
+	return slices.ContainsFunc(l.engine.bySign[s], func(r *Rule) bool { return !l.has(r) && l.applies(r) })
 }
 
 // lowercase returns the view in lower case, made once.
@@ -204,7 +219,7 @@ func (l *look) expressions() {
 
 // named adds the hits of a name that is one by where it stands.
 func (l *look) named(dst []Hit, name []byte) []Hit {
-	l.hits, l.view, l.low, l.via, l.known = l.hits[:0], name, name, nil, false
+	l.hits, l.view, l.low, l.via, l.known, l.contexts = l.hits[:0], name, name, nil, 0, 0
 	l.sign(signNamePrototype, 0, len(name))
 	return append(dst, l.hits...)
 }
@@ -223,7 +238,7 @@ func (l *look) applies(r *Rule) bool {
 	if r.kinds != 0 && r.kinds&(1<<kind) == 0 {
 		return false
 	}
-	return (len(r.Types) == 0 || slices.Contains(r.Types, l.fc.Type)) && (r.spare == 0 || r.spare&l.context() == 0)
+	return (len(r.Types) == 0 || slices.Contains(r.Types, l.fc.Type)) && (r.spare == 0 || !l.is(r.spare))
 }
 
 // sign takes what a detector saw at a place of the view.
@@ -242,12 +257,20 @@ func (l *look) hit(r *Rule, start, end int) {
 	l.hits = append(l.hits, Hit{Rule: r, Severity: r.severity, Via: l.via, Excerpt: excerpt(l.view, start, end)})
 }
 
-// context says, once a view, what kind of text the view is.
-func (l *look) context() contextSet {
-	if !l.known {
-		l.contexts, l.known = contextOf(l.view), true
+// is reports whether the view is one of the kinds of text. Each kind is asked for at most once a view.
+func (l *look) is(kinds contextSet) bool {
+	for i, looks := range contextTests {
+		bit := contextSet(1) << i
+		if kinds&bit == 0 || l.known&bit != 0 {
+			continue
+		}
+		l.known |= bit
+		if looks(l.view[:min(len(l.view), maxContext)]) {
+			l.contexts |= bit
+			return true
+		}
 	}
-	return l.contexts
+	return kinds&l.contexts != 0
 }
 
 // has reports whether s, in lower case, occurs in the view.

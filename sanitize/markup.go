@@ -73,7 +73,7 @@ func lookMarkup(l *look) {
 	if i := bytes.Index(s, []byte("-->")); i > 0 && (bytes.IndexByte([]byte("\"'`"), s[i-1]) >= 0 || bytes.Contains(s[i:], []byte("]]>"))) {
 		l.sign(signMarkupBreakout, i, min(len(s), i+40))
 	}
-	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.isXSS() {
+	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.wanted(signMarkupFingerprint) && l.isXSS() {
 		l.sign(signMarkupFingerprint, 0, len(s))
 	}
 }

@@ -32,6 +32,9 @@ type shellReading struct {
 func (l *look) shell(s []byte) {
 	r := shellReading{l: l, s: s}
 	for i := 0; i < len(s); i++ {
+		if !shellSigns[s[i]] {
+			continue
+		}
 		switch s[i] {
 		case ';', '|', '&', '\n':
 			i = r.separator(i)
@@ -104,13 +107,19 @@ func (r *shellReading) command(i int) (w shellWord) {
 		}
 		word = word[slash+1:]
 	}
-	name := string(bytes.TrimSuffix(bytes.TrimRight(word, ".:"), []byte(".exe")))
-	w.name, w.kind, w.end = name, commands[name], i
-	if w.kind != 0 {
-		w.argument = r.argument(i)
+	word = bytes.TrimSuffix(bytes.TrimRight(word, ".:"), []byte(".exe"))
+	w.end = i
+	if len(word) > maxCommand {
+		return w
+	}
+	if w.kind = commands[string(word)]; w.kind != 0 {
+		w.name, w.argument = string(word), r.argument(i)
 	}
 	return w
 }
+
+// maxCommand is the length of the longest name in commands.
+const maxCommand = 20
 
 // systemPath reports whether the folder is one that programs live in.
 func systemPath(folder []byte) bool {
@@ -390,7 +399,19 @@ func (r *shellReading) start() {
 // $@ and empty parameters; and turns $IFS into the space that it stands for.
 func unquoteShell(dst, s []byte) ([]byte, bool) {
 	changed := false
-	for i := 0; i < len(s); {
+	first := 0
+	for ; first < len(s); first++ {
+		if shellQuoting[s[first]] {
+			if n, _ := shellNoise(s, first); n > 0 {
+				break
+			}
+		}
+	}
+	if first == len(s) {
+		return dst, false
+	}
+	dst = append(dst, s[:first]...)
+	for i := first; i < len(s); {
 		if n, space := shellNoise(s, i); n > 0 {
 			if space {
 				dst = append(dst, ' ')
@@ -406,6 +427,12 @@ func unquoteShell(dst, s []byte) ([]byte, bool) {
 	}
 	return dst, changed
 }
+
+// shellQuoting are the bytes with which something begins that a shell drops.
+var shellQuoting = [256]bool{'\'': true, '"': true, '\\': true, '^': true, '$': true, '`': true}
+
+// shellSigns are the bytes at which lookShell stops.
+var shellSigns = [256]bool{';': true, '|': true, '&': true, '\n': true, '`': true, '$': true, '<': true, '>': true, '{': true}
 
 // shellNoise returns the length of what a shell drops at i.
 func shellNoise(s []byte, i int) (n int, space bool) {

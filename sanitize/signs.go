@@ -108,8 +108,9 @@ var triggers = []struct {
 
 // detector looks at views that hold its words or kinds of bytes.
 type detector struct {
-	wants func(groups group, kinds byteKind) bool
-	look  func(*look)
+	family string // of its signs: what stands before the dot
+	wants  func(groups group, kinds byteKind) bool
+	look   func(*look)
 }
 
 // byGroup calls for one of the groups, or one of the kinds.
@@ -118,17 +119,17 @@ func by(groups group, kinds byteKind) func(group, byteKind) bool {
 }
 
 var detectors = []detector{
-	{wantSQL, lookSQL},
-	{by(groupHandler|groupStyle|groupScheme, kindTag), lookMarkup},
-	{by(groupScript, 0), lookScript},
-	{by(groupShell, kindSeparator|kindBreak|kindTag), lookShell},
-	{by(groupTemplate, 0), lookTemplate},
-	{by(groupPath, 0), lookPath},
-	{by(groupURL|groupHost, 0), lookURL},
-	{by(0, kindHigh|kindControl), lookText},
-	{by(groupFormula, 0), lookFormula},
-	{by(0, kindBreak), lookLines},
-	{by(groupPrompt, 0), lookPrompt},
+	{"sql", wantSQL, lookSQL},
+	{"markup", by(groupHandler|groupStyle|groupScheme, kindTag), lookMarkup},
+	{"script", by(groupScript, 0), lookScript},
+	{"shell", by(groupShell, kindSeparator|kindBreak|kindTag), lookShell},
+	{"template", by(groupTemplate, 0), lookTemplate},
+	{"path", by(groupPath, 0), lookPath},
+	{"url", by(groupURL|groupHost, 0), lookURL},
+	{"text", by(0, kindHigh|kindControl), lookText},
+	{"formula", by(groupFormula, 0), lookFormula},
+	{"lines", by(0, kindBreak), lookLines},
+	{"prompt", by(groupPrompt, 0), lookPrompt},
 }
 
 // wantSQL asks for a word of SQL, or for a quote or comparison with something that could make it one.

@@ -39,7 +39,7 @@ func lookSQL(l *look) {
 		r.read()
 		r.breakout()
 	}
-	if r.evidence || l.groups&(groupSQL|groupLogic) != 0 {
+	if (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && l.wanted(signSQLFingerprint) {
 		l.lookFingerprint()
 	}
 }

@@ -34,6 +34,9 @@ type sqlToken struct {
 // but what a chunk of nothing but one-byte tokens holds beyond it.
 const maxSQLTokens = 8 << 10
 
+// maxSQLWord is the length of the longest word in sqlWords.
+const maxSQLWord = 32
+
 // lexSQL reads low as SQL. With quote not 0 the value begins inside a string of that quote: it was put between
 // quotes by the program that it is meant for.
 func lexSQL(dst []sqlToken, low []byte, quote byte) []sqlToken {
@@ -55,7 +58,13 @@ func lexSQL(dst []sqlToken, low []byte, quote byte) []sqlToken {
 		t := sqlToken{start: i}
 		t.kind, t.end = lexSQLToken(low, i)
 		if t.kind == sqlWord {
-			t.word = sqlWords[string(bytes.Trim(low[t.start:t.end], "`"))]
+			name := low[t.start:t.end]
+			if name[0] == '`' {
+				name = bytes.Trim(name, "`")
+			}
+			if len(name) <= maxSQLWord {
+				t.word = sqlWords[string(name)]
+			}
 		}
 		i = t.end
 		dst = append(dst, t)

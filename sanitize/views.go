@@ -49,6 +49,9 @@ var layers = []layer{
 
 // decodeForm turns + into the space that it is in forms and queries, in a value that has no other space.
 func decodeForm(dst, src []byte) ([]byte, bool) {
+	if bytes.IndexByte(src, ' ') >= 0 {
+		return dst, false
+	}
 	changed := false
 	for _, c := range src {
 		switch {
@@ -65,8 +68,16 @@ func decodeForm(dst, src []byte) ([]byte, bool) {
 // joinLiterals joins string literals that a program would put together: 'al'+'ert', "a" . "b", 'a'||'b', "a"&"b".
 func joinLiterals(dst, src []byte) ([]byte, bool) {
 	changed := false
-	for i := 0; i < len(src); {
-		if c := src[i]; c == '\'' || c == '"' || c == '`' {
+	first := 0
+	for first < len(src) && !(isQuote(src[first]) && first > 0 && isWord(src[first-1]) && joint(src[first:]) > 0) {
+		first++
+	}
+	if first == len(src) {
+		return dst, false
+	}
+	dst = append(dst, src[:first]...)
+	for i := first; i < len(src); {
+		if isQuote(src[i]) {
 			if n := joint(src[i:]); n > 0 && i > 0 && isWord(src[i-1]) {
 				i += n
 				changed = true
@@ -78,6 +89,8 @@ func joinLiterals(dst, src []byte) ([]byte, bool) {
 	}
 	return dst, changed
 }
+
+func isQuote(c byte) bool { return c == '\'' || c == '"' || c == '`' }
 
 // joint returns the length of a closing quote, an operator that joins strings, and an opening quote.
 func joint(s []byte) int {
@@ -236,6 +249,9 @@ func isOctal(c byte) bool { return '0' <= c && c <= '7' }
 // decodeOverlong replaces bytes that are no UTF-8 but stand for an ASCII character in a decoder that takes
 // overlong forms (and, like old IIS, their broken cousins), RFC 3629 section 10.
 func decodeOverlong(dst, src []byte) ([]byte, bool) {
+	if utf8.Valid(src) {
+		return dst, false
+	}
 	changed := false
 	for i := 0; i < len(src); {
 		n, c := overlong(src[i:])
@@ -309,7 +325,12 @@ func decodeTags(dst, src []byte) ([]byte, bool) {
 // zero-width and bidirectional ones, soft hyphens, variation selectors.
 func stripInvisible(dst, src []byte) ([]byte, bool) {
 	changed := false
-	for i := 0; i < len(src); {
+	first := visiblePrefix(src)
+	if first == len(src) {
+		return dst, false
+	}
+	dst = append(dst, src[:first]...)
+	for i := first; i < len(src); {
 		c := src[i]
 		if c < utf8.RuneSelf {
 			if (c >= ' ' || c == '\t' || c == '\n' || c == '\r') && c != 0x7F {
@@ -329,6 +350,26 @@ func stripInvisible(dst, src []byte) ([]byte, bool) {
 		i += n
 	}
 	return dst, changed
+}
+
+// visiblePrefix returns how much of s has nothing for stripInvisible to do.
+func visiblePrefix(s []byte) int {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7F {
+				return i
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(s[i:])
+		if invisible(r) {
+			return i
+		}
+		i += n
+	}
+	return len(s)
 }
 
 // invisible reports whether the character has no form of its own.
