@@ -75,6 +75,9 @@ func build(c *conf.Config, version string, changed func()) (*parts, error) {
 		Time:      l.Time,
 		Close:     p.close,
 	}
+	if p.injection != nil { // the only engine to which a head is more than bytes
+		p.pipeline.Heads = &scan.Runner{Engines: []scan.Engine{p.cores.Limit(p.injection)}}
+	}
 	return p, nil
 }
 

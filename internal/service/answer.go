@@ -22,7 +22,7 @@ func (x *exchange) answer(res *Result, original io.Reader) {
 	case policy.Allow:
 		x.allow(original)
 	case policy.Rewrite:
-		x.rewritten(res)
+		x.rewritten(res, original)
 	case policy.Block, policy.Unknown:
 		x.block(res)
 	}
@@ -46,11 +46,15 @@ func (x *exchange) finish(body io.Reader) {
 	x.note(x.stream.Close())
 }
 
-func (x *exchange) rewritten(res *Result) {
+func (x *exchange) rewritten(res *Result, original io.Reader) {
+	head := cmp.Or(res.Head, x.subject, x.r.HTTPRequest)
+	if res.Body == nil { // the head alone: the client still has the body
+		x.headRewritten(head, original)
+		return
+	}
 	body := io.NewSectionReader(res.Body, 0, res.Body.Size())
-	head := x.r.HTTPRequest
-	if x.subject != nil {
-		head = x.subject.Clone()
+	if head != nil {
+		head = head.Clone()
 		retell(head, res.Body.Size(), res.NewType, res.NewName)
 	}
 	switch {
@@ -60,6 +64,17 @@ func (x *exchange) rewritten(res *Result) {
 		x.finish(body)
 	default: // the head that went out promises the old body
 		x.cut("the head was committed before the rewrite was known")
+	}
+}
+
+func (x *exchange) headRewritten(head *icap.Head, original io.Reader) {
+	switch {
+	case x.stream != nil:
+		x.cut("the head was committed before it was known to need a change")
+	case x.r.Body == nil:
+		x.note(x.w.Modified(head, nil))
+	default:
+		x.note(x.w.Partial(head, nil, 0, original))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"icapd/icap"
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/internal/event"
@@ -24,6 +25,9 @@ type Pipeline struct {
 	Runner  *scan.Runner
 	Content *content.Walker
 	Spooler *body.Spooler
+
+	// Heads shows the fields of HTTP heads to the engines that look at fields; nil looks at no head.
+	Heads *scan.Runner
 
 	// Rewriters returns those that the profile wants, in the order in which they are asked about an item.
 	Rewriters func(*policy.Profile) []scan.Rewriter
@@ -46,7 +50,8 @@ type Pipeline struct {
 // Subject is a message to inspect.
 type Subject struct {
 	Message *scan.Message
-	Body    scan.Blob     // the body as received, codings and all
+	Head    *icap.Head    // the head that the message is about; may be nil
+	Body    scan.Blob     // the body as received, codings and all; nil for none
 	Hints   content.Hints // what the sender says about the body
 	Partial bool          // the body is a part of the content only: a range
 }
@@ -59,8 +64,10 @@ type Result struct {
 	Decision policy.Decision
 	Type     string // media type seen in the bytes
 
-	// What goes on instead of the original if Decision.Action is policy.Rewrite.
+	// What goes on instead of the original if Decision.Action is policy.Rewrite: a new body, a new head, or
+	// both. Nil is the original's.
 	Body    scan.Blob
+	Head    *icap.Head
 	NewType string // "" if unchanged
 	NewName string // "" if unchanged
 	Changes []scan.Change
@@ -91,6 +98,8 @@ func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection)
 	r := &Result{API: sel.API, Profile: sel.Profile}
 	start := time.Now()
 	tree, v := p.look(ctx, s, r)
+	head := p.lookAtHead(ctx, s.Message, s.Head)
+	v.Findings, v.Gaps = append(v.Findings, head.Findings...), append(v.Gaps, head.Gaps...)
 	r.Verdict = v
 	r.Decision = policy.Decide(sel.Profile, &r.Verdict)
 	r.ScanTime = time.Since(start)
@@ -111,6 +120,9 @@ func Refuse(sel policy.Selection, gap scan.Gap) *Result {
 
 // look walks the content down and shows it to the engines.
 func (p *Pipeline) look(ctx context.Context, s Subject, r *Result) (*content.Tree, scan.Verdict) {
+	if s.Body == nil {
+		return nil, scan.Verdict{Looked: true}
+	}
 	tree := p.Content.Open(s.Message, s.Body, s.Hints)
 	r.trees = append(r.trees, tree)
 	var broken *scan.Gap
@@ -165,7 +177,10 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 		r.refuse("a part of the content cannot be rewritten")
 		return
 	}
-	todo := r.Decision.Rewrites
+	todo, ok := p.splitHead(ctx, s, r)
+	if !ok || len(todo) == 0 {
+		return
+	}
 	var out content.Result
 	for range maxRounds {
 		next, err := p.rebuild(ctx, r.Profile, todo, tree)
@@ -200,12 +215,35 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 	r.refuse("it cannot be made safe: rewriting does not come to an end")
 }
 
+// splitHead rewrites the head if it has findings, and returns those of the body. It is false when the message was
+// refused.
+func (p *Pipeline) splitHead(ctx context.Context, s Subject, r *Result) (body []scan.Finding, ok bool) {
+	var head []scan.Finding
+	for _, f := range r.Decision.Rewrites {
+		if f.Item != nil && f.Item.Path == headPath {
+			head = append(head, f)
+		} else {
+			body = append(body, f)
+		}
+	}
+	if len(head) == 0 {
+		return body, true
+	}
+	h, changes, err := p.rewriteHead(ctx, s.Message, s.Head, r.Profile, head)
+	if err != nil {
+		r.refuse("its head cannot be made safe: " + event.OneLine(err.Error(), 200))
+		return nil, false
+	}
+	r.Head, r.Changes = h, changes
+	return body, true
+}
+
 // refuse turns a rewrite that failed into a block.
 func (r *Result) refuse(why string) {
 	r.Decision.Action = policy.Block
 	r.Decision.Reason = strings.TrimSuffix(r.Decision.Reason, ".") + "; " + why + "."
 	r.Decision.Rewrites = nil
-	r.Changes, r.NewType, r.NewName = nil, "", ""
+	r.Changes, r.NewType, r.NewName, r.Head, r.Body = nil, "", "", nil, nil
 }
 
 // rebuild asks the rewriters about each item that has findings, children before parents.

@@ -137,7 +137,7 @@ type exchange struct {
 func (x *exchange) serve() {
 	x.begin()
 	if x.r.Body == nil {
-		x.pass(nil, "clean")
+		x.headOnly()
 		return
 	}
 	size := int64(-1)
@@ -190,6 +190,19 @@ func (x *exchange) pass(original io.Reader, verdict string) {
 	x.note(x.w.Unmodified(original))
 }
 
+// headOnly is for a message without a body: its head is all there is to look at.
+func (x *exchange) headOnly() {
+	if x.subject == nil || x.p.Heads == nil {
+		x.pass(nil, scan.Clean.String())
+		return
+	}
+	res := x.p.Inspect(x.r.Context(), Subject{Message: x.msg, Head: x.subject}, x.sel)
+	defer res.Close()
+	x.decided = time.Now()
+	x.report(res)
+	x.answer(res, nil)
+}
+
 // inspect takes the body in, has it looked at, and answers.
 func (x *exchange) inspect() {
 	spool, gap, err := x.receive()
@@ -205,7 +218,7 @@ func (x *exchange) inspect() {
 		res = Refuse(x.sel, *gap)
 	} else {
 		res = x.p.Inspect(x.r.Context(), Subject{
-			Message: x.msg, Body: spool, Hints: x.hints(), Partial: x.subject != nil && isPartial(x.subject),
+			Message: x.msg, Head: x.subject, Body: spool, Hints: x.hints(), Partial: x.subject != nil && isPartial(x.subject),
 		}, x.sel)
 	}
 	defer res.Close()

@@ -266,6 +266,34 @@ func TestRespmod(t *testing.T) {
 	})
 }
 
+// A payload in a field of the head is neutralised there; the body goes on as it was.
+func TestHeadFields(t *testing.T) {
+	p := pipeline(t, wordRewriter{handles: scan.Injection, with: "ok\r\nX-Evil: 1"})
+	p.Heads = p.Runner
+	r := newRig(t, p)
+	body := `{"a": "fine"}`
+	head := "HTTP/1.1 200 OK\r\nX-Note:  an inj\r\nContent-Type: application/json\r\nETag: \"inj\"\r\nContent-Length: 13\r\n\r\n"
+	want := "HTTP/1.1 200 OK\r\nX-Note:  ok  X-Evil: 1\r\nContent-Type: application/json\r\nETag: \"inj\"\r\nContent-Length: 13\r\n\r\n"
+	for name, in := range map[string]string{"with a body": body, "without": ""} {
+		a := r.ask(respmod("Allow: 204\r\n", getHead, head, in))
+		e := r.event()
+		if a.status != 200 || a.head != want || a.body != in {
+			t.Fatalf("%s: %+v", name, a)
+		}
+		if e.Action != "rewrite" || len(e.Findings) != 1 || e.Findings[0].Path != "headers/X-Note" || len(e.Changes) != 1 {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	bad := strings.Replace(head, "an inj", "BAD", 1)
+	if a := r.ask(respmod("Allow: 204\r\n", getHead, bad, body)); !strings.Contains(a.head, "403") {
+		t.Errorf("%+v", a)
+	}
+	both := `{"a": "inj"}`
+	if a := r.ask(respmod("Allow: 204\r\n", getHead, head, both)); !strings.Contains(a.head, "X-Note:  ok") || strings.Contains(a.body, "inj") || strings.Contains(a.head, "ETag") {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestReqmodBlock(t *testing.T) {
 	r := newRig(t, pipeline(t))
 	head := "POST http://api.test/ HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: 12\r\nAccept: text/html\r\n\r\n"
