@@ -3,6 +3,7 @@ package icap
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 )
@@ -12,7 +13,7 @@ import (
 // that the service blocks is answered with the service's response and not sent.
 func (a *Adapter) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
-		base = http.DefaultTransport
+		base = http.DefaultTransport //nolint:forbidigo // as http.Client does; callers that need limits hand in their own
 	}
 	return &roundTripper{a: a, c: a.client(), base: base}
 }
@@ -111,7 +112,7 @@ type middleware struct {
 }
 
 func (m *middleware) serve(next http.Handler) {
-	r, blocked, err := m.a.reqmod(m.c, m.r, m.fields)
+	r, blocked, err := m.a.reqmod(m.c, m.r, m.fields) //nolint:bodyclose // deliver closes it
 	if err != nil {
 		m.fail(err)
 		return
@@ -200,9 +201,7 @@ var errPartial = errors.New("icap: answer cut short")
 func (m *middleware) copy(resp *http.Response) error {
 	defer closeBody(resp.Body)
 	dst := m.w.Header()
-	for name, values := range resp.Header {
-		dst[name] = values
-	}
+	maps.Copy(dst, resp.Header)
 	m.w.WriteHeader(resp.StatusCode)
 	control := http.NewResponseController(m.w)
 	buf := takeSmall()

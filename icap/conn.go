@@ -33,6 +33,7 @@ const (
 	kickLate       // the wait has lasted too long
 	kickPark       // idle for a while: change to a small stack
 	kickDrain      // the server is shutting down
+	kickEnd        // the handler has returned while its body was being read
 )
 
 var (
@@ -54,7 +55,9 @@ type conn struct {
 	// Deadlines in the server's coarse milliseconds, 0 for none.
 	readBy, writeBy, idleSince atomic.Int64
 	bytesOut                   int64
-	refuse                     bool // over the connection limit: 503 and close
+	ending                     atomic.Bool // a body read has to return
+	abandoned                  bool        // a body read did not return
+	refuse                     bool        // over the connection limit: 503 and close
 
 	kmu     sync.Mutex
 	kicked  kick
@@ -200,6 +203,8 @@ func (c *conn) readTimedOut() error {
 	switch {
 	case err != nil:
 		return err
+	case c.ending.Load():
+		return ErrAnswered
 	case late:
 		return errReadTimeout
 	case p == phClosed:
@@ -254,7 +259,9 @@ func (c *conn) finish() {
 		_ = c.io.Close() // TLS says goodbye
 	}
 	_ = c.nc.Close()
-	c.src.drop()
+	if !c.abandoned {
+		c.src.drop()
+	}
 	c.st.forget(c)
 	if c.done != nil {
 		close(c.done)
@@ -290,7 +297,7 @@ func (c *conn) exchange() bool {
 				return false
 			}
 			x.closeAfter = true
-			_ = x.errorAnswer(StatusOf(err), "")
+			_ = x.emptyAnswer(StatusOf(err), "")
 			return c.end(x)
 		}
 	}
@@ -308,7 +315,7 @@ func (c *conn) dispatch(x *exchange) {
 	c.st.inFlight.Add(1)
 	defer c.st.inFlight.Add(-1)
 	h := c.st.srv.Handler
-	if c.st.gate != nil && x.req.Method != MethodOptions {
+	if c.st.gate != nil && x.head.method != MethodOptions {
 		if err := c.st.gate.acquire(c.st.ctx); err != nil {
 			c.st.overloaded.Add(1)
 			c.report(EventOverload, err)
@@ -344,7 +351,7 @@ func (c *conn) call(h Handler, x *exchange) {
 		c.st.panics.Add(1)
 		if c.st.srv.ErrorLog != nil {
 			c.st.srv.ErrorLog(Event{
-				Kind: EventPanic, Remote: x.req.RemoteAddr,
+				Kind: EventPanic, Remote: x.h.req.RemoteAddr,
 				Err: fmt.Errorf("icap: panic in handler: %v", p), Stack: debug.Stack(),
 			})
 		}
@@ -357,7 +364,7 @@ func (c *conn) call(h Handler, x *exchange) {
 		}
 		x.closeAfter, x.panicked = true, true
 	}()
-	h.ServeICAP(&x.w, &x.req)
+	h.ServeICAP(&x.h.w, &x.h.req)
 	returned = true
 }
 
@@ -372,6 +379,10 @@ func (c *conn) end(x *exchange) bool {
 		x.cancel()
 	}
 	x.mu.Unlock()
+	if !c.stopReading(x) {
+		c.st.account(c, x.status)
+		return false
+	}
 	keep := x.state == ansDone
 	if keep {
 		keep = c.afterAnswer(x)
@@ -379,8 +390,44 @@ func (c *conn) end(x *exchange) bool {
 	x.out.free()
 	x.up.free()
 	c.st.account(c, x.status)
+	x.retire()
 	return keep
 }
+
+// stopReading takes the body away from the handler. If a goroutine that it has
+// left behind is still reading, the read is interrupted and the connection is
+// lost, since nobody knows where in the body it is. False means that even that
+// did not end the read: nothing of the connection may be touched any more.
+func (c *conn) stopReading(x *exchange) bool {
+	b := &x.h.body
+	if b.mu.TryLock() {
+		b.up = nil
+		b.mu.Unlock()
+		return true
+	}
+	x.closeAfter = true
+	c.ending.Store(true)
+	c.kick(kickEnd, 0)
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for range int(readerGrace / time.Millisecond) {
+		<-poll.C
+		if b.mu.TryLock() {
+			b.up = nil
+			b.mu.Unlock()
+			c.ending.Store(false)
+			x.up.err = ErrAnswered
+			return true
+		}
+	}
+	c.abandoned = true
+	c.cut()
+	return false
+}
+
+// readerGrace is how long a body read that was interrupted may take to return:
+// it may be inside the writer that the body is being copied to.
+const readerGrace = time.Second
 
 func (c *conn) noAnswer(x *exchange) {
 	status := StatusServerError
@@ -432,10 +479,11 @@ func (c *conn) refuseRequest(err error) bool {
 	}
 	c.st.protocolErrors.Add(1)
 	c.report(EventProtocol, err)
-	x := &exchange{c: c, closeAfter: true}
-	x.w.x = x
-	_ = x.errorAnswer(StatusOf(err), "")
+	x := c.newExchange()
+	x.closeAfter = true
+	_ = x.emptyAnswer(StatusOf(err), "")
 	c.st.account(c, x.status)
+	x.retire()
 	c.linger()
 	return false
 }
@@ -481,15 +529,15 @@ func (c *conn) readRequest() (*exchange, error) {
 		return nil, perr
 	}
 	c.src.advance(n)
-	x := &exchange{c: c, clientEnds: head.close}
-	x.w.x = x
+	x := c.newExchange()
+	x.head = head
 	if head.hasEnc && head.enc.bodyAt > 0 {
 		if err := c.readBlock(x, &head.enc); err != nil {
 			return nil, err
 		}
 	}
 	c.src.fixed, c.src.timeout = 0, c.st.bodyMS
-	x.fill(&head)
+	x.fill()
 	return x, nil
 }
 
@@ -543,39 +591,42 @@ func (c *conn) readBlock(x *exchange, enc *encapsulated) error {
 		return err
 	}
 	block := string(c.src.view()[:enc.bodyAt])
-	req, res, err := enc.heads(block, c.st.srv.Lenient, &x.reqHead, &x.resHead)
+	req, res, err := enc.heads(block, c.st.srv.Lenient, &x.h.reqHead, &x.h.resHead)
 	if err != nil {
 		return err
 	}
 	c.src.advance(enc.bodyAt)
-	x.req.HTTPRequest, x.req.HTTPResponse = req, res
+	x.h.req.HTTPRequest, x.h.req.HTTPResponse = req, res
 	x.originalReq, x.originalRes = rawOf(req), rawOf(res)
 	return nil
 }
 
 // fill sets up the request that the handler sees.
-func (x *exchange) fill(head *requestHead) {
-	c := x.c
+func (x *exchange) fill() {
+	c, head := x.c, &x.head
 	if c.remote == nil {
 		c.remote, c.local = c.nc.RemoteAddr(), c.nc.LocalAddr()
 	}
-	r := &x.req
+	r := &x.h.req
 	r.x = x
 	r.Method, r.RawURL = head.method, head.uri
 	r.Service, r.Query = head.service, head.query
 	r.Header = Header{raw: head.fields}
-	r.HasPreview = head.hasPreview && head.method != MethodOptions
+	if head.method == MethodOptions {
+		head.hasPreview = false
+	}
+	r.HasPreview = head.hasPreview
 	r.PreviewSize = head.preview
 	r.Allow204, r.Allow206, r.AllowTrailers = head.allow204, head.allow206, head.allowTrailers
 	r.RemoteAddr, r.LocalAddr, r.TLS = c.remote, c.local, c.tls
-	x.up.x = x
 	if head.hasEnc && head.enc.body != secNullBody {
 		x.up.chunks.reset(&c.src)
 		x.up.stage.Store(upMain)
 		if r.HasPreview {
 			x.up.stage.Store(upPreview)
 		}
-		r.Body = &x.up
+		x.h.body.up = &x.up
+		r.Body = &x.h.body
 	}
 }
 

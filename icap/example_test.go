@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"icapd/icap"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+
+	"icapd/icap"
 )
 
 // filter blocks responses that contain a word.

@@ -20,18 +20,26 @@ const (
 	ansCut // the connection must be cut without a last chunk
 )
 
-// exchange is one request with its answer. It is made for each request and
-// never reused, so that nothing of the last message can leak into the next;
-// only the buffers it borrows are pooled.
-type exchange struct {
-	c   *conn
-	req Request
-	w   ResponseWriter
-	bw  BodyWriter
-	up  upload
+// handles are what a handler gets to see of an exchange. They are made for each
+// request and never reused: a handler that keeps one beyond its return finds it
+// cut off, and not attached to somebody else's message.
+type handles struct {
+	req              Request
+	w                ResponseWriter
+	bw               BodyWriter
+	body             bodyReader
+	reqHead, resHead Head
+}
 
-	originalReq, originalRes string // heads as received
-	reqHead, resHead         Head
+// exchange is one request with its answer, behind the handles. It is pooled:
+// reset clears it as a whole, so that nothing of one message is left for the next.
+type exchange struct {
+	c    *conn
+	h    *handles
+	head requestHead // what the protocol goes by, whatever the handler does to its Request
+	up   upload
+
+	originalReq, originalRes string // HTTP heads as received
 
 	header   Header
 	trailers Header
@@ -41,7 +49,6 @@ type exchange struct {
 	no206      bool
 	closeAfter bool
 	panicked   bool
-	clientEnds bool // the request said Connection: close
 	hasBody    bool // the answer has a body
 	state      answerState
 	status     int
@@ -58,6 +65,25 @@ type exchange struct {
 	cancel    context.CancelFunc
 }
 
+var exchangePool = sync.Pool{New: func() any { return new(exchange) }}
+
+// newExchange returns an exchange with fresh handles.
+func (c *conn) newExchange() *exchange {
+	x := exchangePool.Get().(*exchange)
+	x.c, x.h = c, new(handles)
+	x.up.x = x
+	x.h.w.x = x
+	return x
+}
+
+// retire cuts the handles off and pools the exchange. No body read is under way.
+func (x *exchange) retire() {
+	h := x.h
+	h.req.x, h.w.x, h.bw.x = nil, nil, nil
+	*x = exchange{}
+	exchangePool.Put(x)
+}
+
 func (x *exchange) previewBytes() ([]byte, bool) {
 	if x.over.Load() {
 		return nil, false
@@ -66,7 +92,7 @@ func (x *exchange) previewBytes() ([]byte, bool) {
 	case upNone:
 		return nil, true
 	case upDone:
-		return x.up.preview, !x.continued.Load() && x.req.HasPreview
+		return x.up.preview, !x.continued.Load() && x.head.hasPreview
 	default:
 		return x.up.preview, false
 	}
@@ -113,6 +139,7 @@ func (x *exchange) context() context.Context {
 	defer x.mu.Unlock()
 	if x.ctx == nil {
 		x.ctx, x.cancel = context.WithCancel(x.c.st.ctx)
+		x.h.req.ctx = x.ctx
 		if x.over.Load() {
 			x.cancel()
 		}
@@ -135,16 +162,16 @@ func (x *exchange) broken(err error) {
 }
 
 // inPreview tells whether the answer is one to the preview.
-func (x *exchange) inPreview() bool { return x.req.HasPreview && !x.continued.Load() }
+func (x *exchange) inPreview() bool { return x.head.hasPreview && !x.continued.Load() }
 
-func (x *exchange) can204() bool { return x.req.Allow204 || x.inPreview() }
+func (x *exchange) can204() bool { return x.head.allow204 || x.inPreview() }
 
 func (x *exchange) can206(from int64) bool {
 	switch {
-	case !x.req.Allow206 || x.no206 || x.up.stage.Load() == upNone || from < 0 || from > x.up.received.Load():
+	case !x.head.allow206 || x.no206 || x.up.stage.Load() == upNone || from < 0 || from > x.up.received.Load():
 		return false
 	case !x.inPreview():
-		return x.req.Allow204
+		return x.head.allow204
 	case x.up.stage.Load() == upDone:
 		// Squid drops what it previewed of a body whose length it was not told.
 		return x.originalHasLength()
@@ -155,7 +182,7 @@ func (x *exchange) can206(from int64) bool {
 
 func (x *exchange) originalHasLength() bool {
 	raw := x.originalRes
-	if x.req.Method == MethodReqmod {
+	if x.head.method == MethodReqmod {
 		raw = x.originalReq
 	}
 	i := strings.IndexByte(raw, '\n')
@@ -183,7 +210,7 @@ func (x *exchange) unmodified(original io.Reader) error {
 		return x.emptyAnswer(StatusNoModifications, "")
 	}
 	raw := x.originalRes
-	if x.req.Method == MethodReqmod {
+	if x.head.method == MethodReqmod {
 		raw = x.originalReq
 	}
 	body, err := x.original(original)
@@ -201,12 +228,12 @@ func (x *exchange) original(supplied io.Reader) (io.Reader, error) {
 	switch {
 	case x.up.stage.Load() == upNone:
 		return nil, nil
-	case supplied != nil && supplied != io.Reader(&x.up):
+	case supplied != nil && supplied != io.Reader(&x.h.body):
 		return supplied, nil
 	case x.up.consumed.Load() > 0:
 		return nil, ErrOriginalNeeded
 	default:
-		return &x.up, nil
+		return &x.h.body, nil
 	}
 }
 
@@ -234,8 +261,8 @@ func (x *exchange) begin(h *Head) (*BodyWriter, error) {
 	}
 	x.out.free()
 	x.state = ansBegun
-	x.bw.x = x
-	return &x.bw, nil
+	x.h.bw.x = x
+	return &x.h.bw, nil
 }
 
 func (x *exchange) partial(h *Head, prefix io.Reader, from int64, original io.Reader) error {
@@ -288,10 +315,6 @@ func (s *skipReader) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-func (x *exchange) errorAnswer(status int, text string) error {
-	return x.emptyAnswer(status, text)
-}
-
 // emptyAnswer answers without heads and body.
 func (x *exchange) emptyAnswer(status int, reason string) error {
 	if err := x.decide(); err != nil {
@@ -328,7 +351,7 @@ func (x *exchange) commit(b []byte) error {
 // clients stop reading there.
 func (x *exchange) appendHead(b []byte, status int, reason string, hdr section, headLen int, body section) []byte {
 	x.status = status
-	x.closeAfter = x.closeAfter || x.clientEnds || x.truncated.Load() || x.c.st.draining.Load()
+	x.closeAfter = x.closeAfter || x.head.close || x.truncated.Load() || x.c.st.draining.Load()
 	if x.istag == "" {
 		x.istag = x.c.st.istag()
 	}
@@ -389,7 +412,7 @@ func (x *exchange) startMessage(status int, head string, hasBody bool) {
 		size = smallBuffer
 	}
 	hdr, body := secNone, secNullBody
-	response := x.req.Method == MethodRespmod
+	response := x.head.method == MethodRespmod
 	if head != "" {
 		response = len(head) >= 5 && equalFold(head[:5], "HTTP/")
 		hdr = secReqHdr
@@ -409,7 +432,7 @@ func (x *exchange) startMessage(status int, head string, hasBody bool) {
 }
 
 func (x *exchange) declareTrailer(names []string) bool {
-	if !x.req.AllowTrailers || x.state != ansNone {
+	if !x.head.allowTrailers || x.state != ansNone {
 		return false
 	}
 	for _, name := range names {
@@ -438,7 +461,10 @@ func (x *exchange) trailerBlock() string {
 // copyBody sends body to its end behind a head that is pending. Whatever ends
 // it early cuts the connection, or is answered with 500 while nothing was sent.
 func (x *exchange) copyBody(body io.Reader, lastExt string) error {
-	up, _ := body.(*upload)
+	var up *upload
+	if body == io.Reader(&x.h.body) {
+		up = &x.up
+	}
 	body = &steady{r: body}
 	for {
 		p := x.out.space()

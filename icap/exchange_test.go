@@ -265,6 +265,73 @@ func TestBodyAfterAnswer(t *testing.T) {
 	}
 }
 
+func TestReaderLeftBehind(t *testing.T) {
+	result := make(chan error, 1)
+	var blocked io.Writer
+	h := HandlerFunc(func(w *ResponseWriter, r *Request) {
+		started := make(chan struct{})
+		go func() {
+			r.Body.Read(make([]byte, 1))
+			close(started)
+			if blocked != nil {
+				_, err := io.Copy(blocked, r.Body)
+				result <- err
+				return
+			}
+			_, err := io.ReadAll(r.Body)
+			result <- err
+		}()
+		<-started
+		time.Sleep(10 * time.Millisecond) // the reader waits for the client
+		w.Unmodified(nil)
+	})
+	addr := serveTest(t, &Server{Handler: muxOf(h)})
+	c := dial(t, addr)
+	io.WriteString(c, msg("Allow: 204\r\n", "5\r\nhel"))
+	expect(t, c, answer4)
+	if err := <-result; !errors.Is(err, ErrAnswered) {
+		t.Errorf("read ended with %v", err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("connection: %d, %v", n, err)
+	}
+	pr, pw := io.Pipe()
+	blocked = pw
+	c = dial(t, addr)
+	io.WriteString(c, msg("Allow: 204\r\n", "5\r\nhel"))
+	expect(t, c, answer4)
+	if n, _ := c.Read(make([]byte, 1)); n != 0 {
+		t.Error("connection lives")
+	}
+	pr.Close()
+	<-result
+}
+
+func TestHandlesAfterReturn(t *testing.T) {
+	var w *ResponseWriter
+	var r *Request
+	var b *BodyWriter
+	srv := &Server{Handler: muxOf(HandlerFunc(func(rw *ResponseWriter, req *Request) {
+		w, r = rw, req
+		b, _ = rw.Begin(req.HTTPResponse)
+		b.Close()
+	}))}
+	srv.ServeConn(&memConn{in: []byte(msg("Preview: 5\r\n", "5\r\nhello\r\n0; ieof\r\n\r\n"))})
+	if err := errors.Join(w.Unmodified(nil), w.Modified(nil, nil), w.Error(500, ""), r.Continue(), b.Close(), b.Flush()); err == nil || strings.Count(err.Error(), ErrAnswered.Error()) != 6 {
+		t.Errorf("got %v", err)
+	}
+	w.Header().Set("X", "1")
+	w.Trailer().Set("X", "1")
+	w.CloseAfter()
+	b.Abort()
+	if p, whole := r.Preview(); p != nil || whole || w.Can204() || w.Can206(0) || w.DeclareTrailer("X") || w.Status() != 0 || w.BytesWritten() != 0 || r.Context().Err() == nil {
+		t.Error("a handle is still attached")
+	}
+	if tr := r.Trailer(); tr.Len() != 0 || r.HTTPResponse.Status() != 200 || r.Header.Get("Preview") != "5" {
+		t.Error("data is gone")
+	}
+}
+
 func TestEarlyAnswerDrains(t *testing.T) {
 	addr := serveTest(t, &Server{Handler: muxOf(unread), DrainBytes: 1 << 20})
 	c := dial(t, addr)

@@ -19,8 +19,9 @@ const (
 // Request is one ICAP request as the server received it. Strings and heads
 // stay valid for ever; Body, Preview and Continue end with ServeICAP.
 //
-// A Request belongs to the goroutine that serves it; Body may be read by one
-// other goroutine at a time.
+// A Request belongs to the goroutine that serves it. Body may be read on another
+// one, also while the answer is given: a read that is under way when ServeICAP
+// returns is interrupted with ErrAnswered, and costs the connection.
 type Request struct {
 	// Method is OPTIONS, REQMOD or RESPMOD.
 	Method string
@@ -56,7 +57,8 @@ type Request struct {
 	// TLS describes the connection, nil without TLS.
 	TLS *tls.ConnectionState
 
-	x *exchange
+	x   *exchange       // nil once ServeICAP returned
+	ctx context.Context // made at the first call of Context
 }
 
 // Preview returns the bytes of the preview and whether they are the whole body:
@@ -67,7 +69,7 @@ type Request struct {
 // only for a null-body.
 func (r *Request) Preview() (data []byte, complete bool) {
 	if r.x == nil {
-		return nil, r.Body == nil
+		return nil, false
 	}
 	return r.x.previewBytes()
 }
@@ -78,7 +80,7 @@ func (r *Request) Preview() (data []byte, complete bool) {
 // first, for the client sends nothing more after a final answer.
 func (r *Request) Continue() error {
 	if r.x == nil {
-		return nil
+		return ErrAnswered
 	}
 	return r.x.sendContinue()
 }
@@ -95,11 +97,22 @@ func (r *Request) Trailer() Header {
 // Context is cancelled when ServeICAP returns, when the connection is found
 // broken while its body is read, and when the server is closed hard.
 func (r *Request) Context() context.Context {
-	if r.x == nil {
-		return context.Background()
+	switch {
+	case r.x != nil:
+		return r.x.context()
+	case r.ctx != nil:
+		return r.ctx
+	default:
+		return canceled
 	}
-	return r.x.context()
 }
+
+// canceled is the context of a request that is over.
+var canceled = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // RemoteIP returns the address of the peer without its port, "" if it has none
 // (a unix socket).

@@ -3,6 +3,7 @@ package icap
 import (
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -31,10 +32,37 @@ type upload struct {
 	err      error
 }
 
+// bodyReader is the upload as handlers hold it. Its lock is held during reads,
+// so that an exchange ends only when none is under way.
+type bodyReader struct {
+	mu sync.Mutex
+	up *upload // nil once ServeICAP returned
+}
+
+// Read implements io.Reader.
+func (b *bodyReader) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == nil {
+		return 0, ErrAnswered
+	}
+	return b.up.Read(p)
+}
+
+// WriteTo implements io.WriterTo.
+func (b *bodyReader) WriteTo(w io.Writer) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == nil {
+		return 0, ErrAnswered
+	}
+	return b.up.WriteTo(w)
+}
+
 // readPreview takes the preview off the connection. More than limit bytes stay
 // there, to be streamed.
 func (u *upload) readPreview(limit int) error {
-	if limit > 0 && u.x.req.PreviewSize > 0 {
+	if limit > 0 && u.x.head.preview > 0 {
 		u.pooled = takeSmall()
 		u.preview = u.pooled[:0]
 	}
@@ -72,6 +100,9 @@ func (u *upload) fail(err error) error {
 		return u.err
 	}
 	switch {
+	case errors.Is(err, ErrAnswered):
+		u.err = err
+		return err
 	case errors.Is(err, errReadTimeout):
 		u.err = ErrBodyTimeout
 	case errors.As(err, new(*Error)):
