@@ -9,10 +9,10 @@ import (
 
 // Some clients stop sending when they hold 64 KiB that nobody takes from the other side of them: Squid before
 // version 6 deadlocks on a RESPMOD body of that size from a fast origin, if the server reads all of it before it
-// answers (Squid bug 5352). The remedy is to commit the head of the answer once the body stalls. Its price: a
+// answers (Squid bug 5352), when exactly 65,535 bytes of the body have gone out. The remedy is to commit the head of the answer once the body stalls. Its price: a
 // verdict that is then bad can only cut the connection, because the client has the origin's head already.
 const (
-	nudgeBytes = 64 << 10
+	nudgeBytes = 60_000
 	nudgeAfter = 150 * time.Millisecond
 )
 
