@@ -4,8 +4,8 @@
 //
 // Every scan has a connection of its own, bounded in number for each address. clamd's sessions (IDSESSION)
 // would save the connect, yet they answer out of order, stop working when one stream in them fails, and were
-// measured to be no faster. So there is no connection that could have gone stale, and "reconnect" is what
-// every scan does.
+// measured to be no faster. Nor is handing over a file descriptor (FILDES): clamd's time is in the scan. So
+// there is no connection that could have gone stale, and "reconnect" is what every scan does.
 //
 // # Several addresses
 //
