@@ -81,7 +81,7 @@ func (a *arena) grow(n int64) error {
 	if int64(int(length)) != length {
 		return &scan.Gap{Engine: "body", Reason: scan.ReasonLimit, Limit: LimitMemory, Err: errors.New("too large to map")}
 	}
-	m, err := unix.Mmap(int(a.f.Fd()), 0, int(length), unix.PROT_READ, unix.MAP_SHARED) //nolint:gosec // a descriptor is a small number
+	m, err := unix.Mmap(int(a.f.Fd()), 0, int(length), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map spool file: %w", err)
 	}

@@ -138,8 +138,7 @@ func (d *decoder) Close() error {
 }
 
 func corrupt(err error) error {
-	var gap *scan.Gap
-	if errors.As(err, &gap) {
+	if _, ok := errors.AsType[*scan.Gap](err); ok {
 		return err
 	}
 	if errors.Is(err, io.EOF) {

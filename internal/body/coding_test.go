@@ -15,18 +15,18 @@ import (
 
 var codings = []string{Gzip, Deflate, Brotli, Zstd}
 
-func encode(t testing.TB, coding string, data []byte) []byte {
-	t.Helper()
+func encode(tb testing.TB, coding string, data []byte) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	w, err := NewWriter(coding, &b)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
@@ -157,8 +157,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		n, err := NewBudget(8<<20, 100).Copy(t.Context(), io.Discard, r, in)
 		if err != nil {
-			var g *scan.Gap
-			if !errors.As(err, &g) {
+			if _, ok := errors.AsType[*scan.Gap](err); !ok {
 				t.Fatalf("%s: %d bytes, an error without a reason: %v", c, n, err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"icapd/scan"
@@ -310,7 +311,7 @@ func (s *Spool) Bytes() ([]byte, error) {
 	case s.a != nil:
 		return s.a.bytes(s.off, s.filed)
 	}
-	return s.mem[:len(s.mem):len(s.mem)], nil
+	return slices.Clip(s.mem), nil
 }
 
 // NewReader returns a reader from the first byte to the last one written so far; it never waits. The reader

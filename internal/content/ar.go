@@ -90,9 +90,10 @@ func (cpioFormat) open(w *walk, n *node) error {
 		if h.name == "TRAILER!!!" {
 			return nil
 		}
-		if h.mode&0o170000 == 0o120000 {
+		switch h.mode & 0o170000 {
+		case 0o120000:
 			link(w.t, n, h.name, string(readAt(b, h.data, int(min(h.size, 4096)))), scan.Span{Start: at, End: h.data})
-		} else if h.mode&0o170000 == 0o100000 {
+		case 0o100000:
 			if stop := w.stored(n, strings.TrimPrefix(h.name, "./"), h.data, h.size, names); stop != nil {
 				return stop
 			}

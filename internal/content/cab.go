@@ -143,8 +143,7 @@ func (w *walk) cabFolder(n *node, f *cabFolder, index int, files []cabFile, name
 
 // asCorrupt gives an error without a reason the reason "corrupt".
 func asCorrupt(err error) error {
-	var gap *scan.Gap
-	if errors.As(err, &gap) {
+	if _, ok := errors.AsType[*scan.Gap](err); ok {
 		return err
 	}
 	return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
@@ -163,7 +162,7 @@ func (e *exactReader) Read(p []byte) (int, error) {
 	}
 	k, err := e.r.Read(p[:min(int64(len(p)), e.n)])
 	e.n -= int64(k)
-	if err == io.EOF { //nolint:errorlint // io.EOF is never wrapped by a reader
+	if err == io.EOF {
 		err = nil
 		if e.n > 0 {
 			err = &scan.Gap{Reason: scan.ReasonCorrupt, Err: errShort}

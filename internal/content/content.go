@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"icapd/internal/body"
-	"icapd/scan"
 	"iter"
 	"slices"
 	"sync"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // The names of the limits in the configuration, as they stand in Gap.Limit. See also body.LimitDecoded,

@@ -72,8 +72,7 @@ func corpusFile(t *testing.T, path string, reasons map[string]int) {
 	if len(gaps) > 0 {
 		key = root.Type + " " + gaps[0].Reason.String() + " " + gaps[0].Limit
 		t.Logf("%s: %d items, %d gaps, first %s: %v", path, n, len(gaps), gaps[0].Path, gaps[0].Error())
-		var p *scan.PanicError
-		if errors.As(gaps[0].Err, &p) {
+		if p, ok := errors.AsType[*scan.PanicError](gaps[0].Err); ok {
 			t.Errorf("%s", p.Stack)
 		}
 	}

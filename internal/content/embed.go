@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // Sizes, in encoded characters, from which on text in a field is taken for something embedded. From minEmbedded
@@ -89,7 +90,7 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	if c, ok := findCoding(v); ok {
 		return w.embed(n, f, d, fl, embedding{from: leadingSpace(v), to: len(v) - len(c.end), coding: c})
 	}
-	if i := bytes.Index(v, []byte(";base64,")); i >= 0 {
+	if found := bytes.Contains(v, []byte(";base64,")); found {
 		return w.dataURIs(n, f, d, fl)
 	}
 	if fl.Kind != scan.KindText || len(v) < minReadable {

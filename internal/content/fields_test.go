@@ -45,7 +45,8 @@ C /s:Envelope/s:Body/processing-instruction()=pi do
 T /s:Envelope/s:Body/i[3]=thr&ee &unknown;
 `, typeXML},
 		{"xml latin-1", "application/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><a>caf\xe9</a>", "C /processing-instruction()=xml version='1.0' encoding='ISO-8859-1'\nT /a=café\n", typeXML},
-		{"html", "text/html", `<!DOCTYPE html><title>a &amp; b</title><a href=x onclick='f("&quot;")' disabled>t<b>u</a><!-- c --><script>if (a<b) "</scriptx>"</script><a href="y">< 3</a>`,
+		{
+			"html", "text/html", `<!DOCTYPE html><title>a &amp; b</title><a href=x onclick='f("&quot;")' disabled>t<b>u</a><!-- c --><script>if (a<b) "</scriptx>"</script><a href="y">< 3</a>`,
 			`C /comment()=DOCTYPE html
 T //title[1]=a & b
 A //a[1]/@href=x
@@ -56,7 +57,8 @@ C //b[1]/comment()= c
 T //script[1]=if (a<b) "</scriptx>"
 A //a[2]/@href=y
 T //a[2]=< 3
-`, typeHTML},
+`, typeHTML,
+		},
 		{"form", typeForm, "a=1+2&b%2Fc=%3Cx%3E&d&e=&f=%zz", "K /a=a\nS /a=1 2\nK /b~1c=b/c\nS /b~1c=<x>\nK /d=d\nK /e=e\nK /f=f\nS /f=%zz\n", typeForm},
 		{"csv", "text/csv", "a,b\r\n\"x, \"\"y\"\"\",=1+1\n\n,z", "S /0/0=a\nS /0/1=b\nS /1/0=x, \"y\"\nS /1/1==1+1\nS /3/1=z\n", typeCSV},
 		{"csv semicolon", "text/csv", "a;b;1,5\n", "S /0/0=a\nS /0/1=b\nS /0/2=1,5\n", typeCSV},
@@ -375,6 +377,7 @@ func BenchmarkHTMLFields(b *testing.B) {
 }
 
 func benchFields(b *testing.B, f fielder, data string) {
+	b.Helper()
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {

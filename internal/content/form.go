@@ -73,10 +73,10 @@ func formValue(raw, buf []byte) (value, again []byte) {
 	buf = buf[:0]
 	for i := 0; i < len(raw); i++ {
 		c := raw[i]
-		switch {
-		case c == '+':
+		switch c {
+		case '+':
 			c = ' '
-		case c == '%':
+		case '%':
 			if v, ok := percent(raw[i:]); ok {
 				c = v
 				i += 2

@@ -151,8 +151,8 @@ func oleOf(files ...file) string {
 	return head + strings.Repeat("\xff", sector-len(head)) + table + dir + data
 }
 
-func pdfOf(t testing.TB, data string) string {
-	t.Helper()
+func pdfOf(tb testing.TB, data string) string {
+	tb.Helper()
 	var z bytes.Buffer
 	w := zlib.NewWriter(&z)
 	_, _ = w.Write([]byte(data))
@@ -176,11 +176,11 @@ func ole10(name, data string) string {
 	return le32(len(p)) + p + strings.Repeat("\x00", max(0, 4096-len(p)))
 }
 
-func uuOf(t testing.TB, name, data string) string {
-	t.Helper()
+func uuOf(tb testing.TB, name, data string) string {
+	tb.Helper()
 	var b bytes.Buffer
-	if err := encodeUU(t.Context(), &b, scan.Bytes(data), "\n"); err != nil {
-		t.Fatal(err)
+	if err := encodeUU(tb.Context(), &b, scan.Bytes(data), "\n"); err != nil {
+		tb.Fatal(err)
 	}
 	return "some words\nbegin 644 " + name + "\n" + b.String() + "`\nend\nmore words\n"
 }

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"icapd/scan"
 	"io"
+	"slices"
 	"unicode/utf8"
+
+	"icapd/scan"
 )
 
 // jsonFormat is a JSON text (RFC 8259). Fields are keys, strings, numbers and literals; paths are JSON
@@ -231,10 +233,8 @@ func (k *keySet) add(depth, from int, key []byte) bool {
 		m[h] = struct{}{}
 		return true
 	}
-	for _, old := range k.hashes[from:] {
-		if old == h {
-			return false
-		}
+	if slices.Contains(k.hashes[from:], h) {
+		return false
 	}
 	k.hashes = append(k.hashes, h)
 	if len(k.hashes)-from > fewKeys {

@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	"icapd/scan"
 )
 
 // The grammar of RFC 8259, section by section, as texts that must and must not be read.
@@ -75,25 +76,25 @@ type field struct {
 	raw   string
 }
 
-func fieldsOf(t testing.TB, it *scan.Item) ([]field, error) {
-	t.Helper()
+func fieldsOf(tb testing.TB, it *scan.Item) ([]field, error) {
+	tb.Helper()
 	if it.Fields == nil {
-		t.Fatalf("%s (%s) has no fields", it.Path, it.Type)
+		tb.Fatalf("%s (%s) has no fields", it.Path, it.Type)
 	}
-	data := contents(t, it.Blob)
+	data := contents(tb, it.Blob)
 	var out []field
-	err := it.Fields(t.Context(), func(f *scan.Field) bool {
+	err := it.Fields(tb.Context(), func(f *scan.Field) bool {
 		out = append(out, field{f.Kind, string(f.Value), f.Path(), string(data[f.Span.Start:f.Span.End])})
 		return true
 	})
 	return out, err
 }
 
-func rootFields(t testing.TB, data string, claim string) ([]field, error) {
-	t.Helper()
-	tree := openTree(t, []byte(data), Hints{ContentType: claim})
-	for it := range tree.Items(t.Context()) {
-		return fieldsOf(t, it)
+func rootFields(tb testing.TB, data string, claim string) ([]field, error) {
+	tb.Helper()
+	tree := openTree(tb, []byte(data), Hints{ContentType: claim})
+	for it := range tree.Items(tb.Context()) {
+		return fieldsOf(tb, it)
 	}
 	return nil, errors.New("no item")
 }
@@ -203,14 +204,14 @@ func editAll(path string, kind scan.FieldKind, op scan.EditOp, value string) fun
 	}
 }
 
-func rebuildText(t testing.TB, data string, hints Hints, f func(context.Context, *scan.Item) (scan.Replacement, error)) (string, error) {
-	t.Helper()
-	tree := openTree(t, []byte(data), hints)
-	res, err := tree.Rebuild(t.Context(), f)
+func rebuildText(tb testing.TB, data string, hints Hints, f func(context.Context, *scan.Item) (scan.Replacement, error)) (string, error) {
+	tb.Helper()
+	tree := openTree(tb, []byte(data), hints)
+	res, err := tree.Rebuild(tb.Context(), f)
 	if err != nil {
 		return "", err
 	}
-	return string(contents(t, res.Blob)), nil
+	return string(contents(tb, res.Blob)), nil
 }
 
 func TestJSONEdits(t *testing.T) {

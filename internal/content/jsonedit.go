@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"slices"
 	"unicode/utf8"
+
+	"icapd/scan"
 )
 
 // errEdit is an edit that names no field of the document.
@@ -27,7 +28,6 @@ type jsonEditor struct {
 	patches []patch
 	members []jsonMember // the current one of every open container
 	kept    []bool       // whether an earlier member of that container stays
-	keyEdit *scan.Edit   // edit of the current member's key
 }
 
 // edits implements fielder.

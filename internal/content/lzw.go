@@ -136,7 +136,7 @@ func (l *lzwReader) emit(c int) error {
 		l.stack = append(l.stack, l.suffix[c])
 		c = int(l.parent[c])
 	}
-	l.first = byte(c)
+	l.first = byte(c) //nolint:gosec // at most 255
 	l.stack = append(l.stack, l.first)
 	for i, j := 0, len(l.stack)-1; i < j; i, j = i+1, j-1 {
 		l.stack[i], l.stack[j] = l.stack[j], l.stack[i]

@@ -6,12 +6,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"io"
 	"mime/quotedprintable"
 	"slices"
 	"strconv"
 	"strings"
+
+	"icapd/scan"
 )
 
 // mimeFormat is a multipart body (RFC 2046, RFC 7578) or a mail (RFC 5322). Parts are items; header values
@@ -182,8 +183,8 @@ func (m *mimeBase64) Read(dst []byte) (int, error) {
 	n := 0
 	for n < len(dst) && len(m.p) > 0 && !m.done {
 		c := m.p[0]
-		switch k := base64Kind[c]; {
-		case k == 1 || k == 2 || k == 4:
+		switch k := base64Kind[c]; k {
+		case 1, 2, 4:
 			dst[n] = c
 			n++
 			m.n++
@@ -208,9 +209,8 @@ type corruptReader struct{ r io.Reader }
 // Read implements io.Reader.
 func (c corruptReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped by a reader
-		var gap *scan.Gap
-		if !errors.As(err, &gap) {
+	if err != nil && err != io.EOF {
+		if _, ok := errors.AsType[*scan.Gap](err); !ok {
 			err = &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 		}
 	}
@@ -268,7 +268,7 @@ func yieldHeaders(data []byte, e *mimeEntity, at *headerAt, yield func(*scan.Fie
 }
 
 // edits implements fielder. A header that is dropped goes with its line.
-func (f mimeFormat) edits(_ context.Context, d doc, edits []scan.Edit) ([]patch, error) {
+func (f mimeFormat) edits(_ context.Context, d doc, edits []scan.Edit) ([]patch, error) { //nolint:unparam // the interface has the error
 	patches := rawEdits(edits)
 	for i := range edits {
 		switch edits[i].Op {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"icapd/scan"
 	"slices"
 	"strings"
 	"testing"
+
+	"icapd/scan"
 )
 
 const formType = `multipart/form-data; boundary="b0"`

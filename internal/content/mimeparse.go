@@ -43,7 +43,7 @@ func parseEntity(data []byte, start, end int) mimeEntity {
 		}
 		colon := bytes.IndexByte(line, ':')
 		if colon <= 0 || len(e.headers) >= maxHeaders || bytes.IndexByte(bytes.TrimRight(line[:colon], " \t"), ' ') >= 0 {
-			if !(pos == start && bytes.HasPrefix(line, []byte("From "))) { // the first line of an mbox
+			if pos != start || !bytes.HasPrefix(line, []byte("From ")) { // the first line of an mbox
 				e.body0 = pos
 				return e
 			}

@@ -2,9 +2,10 @@ package content
 
 import (
 	"fmt"
-	"icapd/scan"
 	"strings"
 	"unicode/utf8"
+
+	"icapd/scan"
 
 	"golang.org/x/text/encoding/charmap"
 )

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // node is one item of the tree with what is needed to rebuild it.
@@ -170,11 +172,11 @@ func (t *Tree) walk(ctx context.Context, yield func(*scan.Item) bool) {
 // decodeRoot takes the content codings off. On failure the root is as much as could be decoded.
 func (t *Tree) decodeRoot(ctx context.Context) (scan.Blob, bool) {
 	blob := t.raw
-	for i := len(t.codings) - 1; i >= 0; i-- {
+	for _, v := range slices.Backward(t.codings) {
 		if blob.Size() == 0 {
 			return blob, false // an empty body is sent under any coding
 		}
-		out, err := t.decode(ctx, t.codings[i], blob)
+		out, err := t.decode(ctx, v, blob)
 		if out != nil {
 			blob = out
 		}

@@ -83,16 +83,16 @@ func oleString(p []byte, wide bool) string {
 
 func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error {
 	dir := strings.Join(f.Path, "/")
-	seg := ""
+	var seg strings.Builder
 	for _, p := range f.Path {
-		seg += segment(p)
+		seg.WriteString(segment(p))
 	}
-	c := child{segment: seg + segment(f.Name), name: f.Name}
+	c := child{segment: seg.String() + segment(f.Name), name: f.Name}
 	if tag, ok := strings.CutPrefix(f.Name, msgProperty); ok {
 		switch {
 		case strings.HasPrefix(tag, msgAttach) && titles[dir] != "":
 			c.name = titles[dir]
-			c.segment = seg + segment(c.name)
+			c.segment = seg.String() + segment(c.name)
 		case strings.HasSuffix(tag, "001F"):
 			c.ref = oleWide{}
 		}

@@ -183,7 +183,7 @@ func (r *packedReader) msgHead() (bool, error) {
 	case c == 0xc1:
 		return false, errPacked
 	case c >= 0xca && c <= 0xd3: // numbers
-		return r.skip(uint64([]int{4, 8, 1, 2, 4, 8, 1, 2, 4, 8}[c-0xca]))
+		return r.skip([]uint64{4, 8, 1, 2, 4, 8, 1, 2, 4, 8}[c-0xca])
 	case c >= 0xd4 && c <= 0xd8: // extensions of a fixed length
 		return r.skip(1 + 1<<(c-0xd4))
 	}
@@ -429,11 +429,14 @@ var errProto = errors.New("not a valid Protocol Buffers message")
 func (protoFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bool) error {
 	at := &protoAt{}
 	w := protoWalk{all: d.report != nil, ctx: ctx, data: d.data, at: at, yield: yield, f: scan.Field{Kind: scan.KindString, At: at}}
-	if start, ok := grpcFrame(d.data); ok {
-		for pos := 0; pos < len(d.data) && !w.stopped; pos = start {
-			size := int(binary.BigEndian.Uint32(d.data[pos+1:]))
-			w.message(pos+5, pos+5+size, 0)
-			start = pos + 5 + size
+	if isGRPC(d.data) {
+		for pos := 0; pos < len(d.data) && !w.stopped; {
+			end := pos + 5 + int(binary.BigEndian.Uint32(d.data[pos+1:]))
+			if !validProto(d.data[pos+5 : end]) {
+				return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errProto}
+			}
+			w.message(pos+5, end, 0)
+			pos = end
 		}
 		return ctx.Err()
 	}
@@ -444,17 +447,17 @@ func (protoFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bo
 	return ctx.Err()
 }
 
-// grpcFrame reports whether data is whole uncompressed frames of gRPC.
-func grpcFrame(data []byte) (int, bool) {
+// isGRPC reports whether data is whole uncompressed frames of gRPC.
+func isGRPC(data []byte) bool {
 	pos := 0
 	for pos+5 <= len(data) && data[pos] == 0 {
 		n := int64(binary.BigEndian.Uint32(data[pos+1:]))
 		if int64(pos)+5+n > int64(len(data)) {
-			return 0, false
+			return false
 		}
 		pos += 5 + int(n)
 	}
-	return 0, pos > 0 && pos == len(data)
+	return pos > 0 && pos == len(data)
 }
 
 type protoWalk struct {
@@ -508,7 +511,7 @@ func eachProto(p []byte, f func(number uint64, from, to int) bool) bool {
 			if _, n = binary.Uvarint(p[pos:]); n <= 0 {
 				return false
 			}
-			size = uint64(n) //nolint:gosec // positive
+			size = uint64(n)
 		case 1:
 			size = 8
 		case 5:
@@ -529,7 +532,7 @@ func eachProto(p []byte, f func(number uint64, from, to int) bool) bool {
 		if size > uint64(len(p)-pos) { //nolint:gosec // not negative
 			return false
 		}
-		pos += int(size) //nolint:gosec // checked above
+		pos += int(size)
 	}
 	return true
 }

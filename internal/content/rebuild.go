@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"runtime/debug"
 	"slices"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // patch replaces the bytes from start to end of an item; a nil Blob removes them.
@@ -34,7 +35,7 @@ var (
 // again, and starts from the original each time.
 func (t *Tree) Rebuild(ctx context.Context, replace func(ctx context.Context, it *scan.Item) (scan.Replacement, error)) (Result, error) {
 	if !t.complete {
-		for range t.Items(ctx) { //nolint:revive // the walk is what is wanted
+		for range t.Items(ctx) {
 		}
 		if err := ctx.Err(); err != nil {
 			return Result{}, err

@@ -2,8 +2,9 @@ package content
 
 import (
 	"fmt"
-	"icapd/scan"
 	"io"
+
+	"icapd/scan"
 )
 
 // section is a part of another blob; it has no bytes of its own.

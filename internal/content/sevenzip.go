@@ -190,7 +190,7 @@ func (s *sevenParser) unpackHeader(b scan.Blob) ([]byte, error) {
 		return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: err7zCoder}
 	}
 	head := binary.LittleEndian.AppendUint64(bytes.Clone(c.props), s.unpack)
-	binary.LittleEndian.PutUint32(head[1:], uint32(max(s.unpack, lzma.MinDictCap))) //nolint:gosec // at most sevenMaxHeader
+	binary.LittleEndian.PutUint32(head[1:], uint32(max(s.unpack, lzma.MinDictCap)))
 	r, err := lzma.NewReader(io.MultiReader(bytes.NewReader(head), bytes.NewReader(packed)))
 	if err != nil {
 		return nil, err

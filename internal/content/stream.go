@@ -8,11 +8,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"path"
 	"strings"
+
+	"icapd/internal/body"
+	"icapd/scan"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"

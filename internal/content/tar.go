@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"path"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // tarFormat is a tar archive: v7, ustar, GNU, PAX.

@@ -3,10 +3,11 @@ package content
 import (
 	"bytes"
 	"context"
-	"icapd/scan"
 	"io"
 	"slices"
 	"strconv"
+
+	"icapd/scan"
 )
 
 // textFormat is plain text. A short text is one field; a long one is cut at line ends into pieces, which are
@@ -67,7 +68,7 @@ func textEnd(p []byte, piece int) int {
 }
 
 // edits implements fielder. Text has no null: the field becomes empty.
-func (textFormat) edits(_ context.Context, _ doc, edits []scan.Edit) ([]patch, error) {
+func (textFormat) edits(_ context.Context, _ doc, edits []scan.Edit) ([]patch, error) { //nolint:unparam // the interface has the error
 	return rawEdits(edits), nil
 }
 

@@ -4,37 +4,38 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"strings"
 	"testing"
+
+	"icapd/internal/body"
+	"icapd/scan"
 )
 
 // openTree returns the tree of a body and closes it with the test.
-func openTree(t testing.TB, data []byte, hints Hints) *Tree {
-	t.Helper()
+func openTree(tb testing.TB, data []byte, hints Hints) *Tree {
+	tb.Helper()
 	tree := New(Options{}).Open(&scan.Message{}, scan.Bytes(data), hints)
-	t.Cleanup(tree.Close)
+	tb.Cleanup(tree.Close)
 	return tree
 }
 
 // paths walks a tree and returns "path type" of every item.
-func paths(t testing.TB, tree *Tree) []string {
-	t.Helper()
+func paths(tb testing.TB, tree *Tree) []string {
+	tb.Helper()
 	var out []string
-	for it := range tree.Items(t.Context()) {
+	for it := range tree.Items(tb.Context()) {
 		out = append(out, it.Path+" "+it.Type)
 	}
 	return out
 }
 
 // content returns a blob's bytes.
-func contents(t testing.TB, b scan.Blob) []byte {
-	t.Helper()
+func contents(tb testing.TB, b scan.Blob) []byte {
+	tb.Helper()
 	data, err := b.Bytes()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return data
 }
@@ -49,18 +50,18 @@ func swap(suffix, with string) func(context.Context, *scan.Item) (scan.Replaceme
 	}
 }
 
-func encode(t testing.TB, coding, data string) string {
-	t.Helper()
+func encode(tb testing.TB, coding, data string) string {
+	tb.Helper()
 	var b bytes.Buffer
 	w, err := body.NewWriter(coding, &b)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := io.WriteString(w, data); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.String()
 }

@@ -123,7 +123,7 @@ func encodeUU(ctx context.Context, dst io.Writer, b scan.Blob, brk string) error
 		if n == 0 || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		line := []byte{uuChar(byte(n))}
+		line := []byte{uuChar(byte(n))} //nolint:gosec // at most uuLine
 		clear(in[n:])
 		for i := 0; i < n; i += 3 {
 			a, b, c := in[i], in[i+1], in[i+2]

@@ -2,9 +2,10 @@ package content
 
 import (
 	"context"
-	"icapd/scan"
 	"io"
 	"strings"
+
+	"icapd/scan"
 )
 
 // nopCloser is a writer with a Close that does nothing.

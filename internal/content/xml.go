@@ -245,7 +245,7 @@ func appendXMLText(dst, value []byte) []byte {
 		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r == 0xfffe, r == 0xffff:
 			dst = append(dst, "&#xfffd;"...)
 		case r < utf8.RuneSelf:
-			dst = append(dst, byte(r))
+			dst = append(dst, byte(r)) //nolint:gosec // ASCII
 		default:
 			dst = fmt.Appendf(dst, "&#x%x;", r)
 		}

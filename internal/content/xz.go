@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"icapd/scan"
 	"io"
+
+	"icapd/scan"
 
 	"github.com/ulikunitz/xz/lzma"
 )

@@ -95,13 +95,13 @@ func (yamlFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) boo
 
 func (p *yamlPart) value(data []byte) []byte {
 	raw := data[p.start:p.end]
-	switch {
-	case p.quote == '"':
+	switch p.quote {
+	case '"':
 		raw = raw[1 : len(raw)-1]
 		if bytes.IndexByte(raw, '\\') >= 0 && validEscapes(raw) {
 			raw, _ = appendUnquoted(nil, raw)
 		}
-	case p.quote == '\'':
+	case '\'':
 		raw = bytes.ReplaceAll(raw[1:len(raw)-1], []byte("''"), []byte("'"))
 	}
 	return raw
@@ -123,7 +123,7 @@ func validEscapes(p []byte) bool {
 }
 
 // edits implements fielder. New values are written as double-quoted scalars, comments as comments.
-func (yamlFormat) edits(_ context.Context, d doc, edits []scan.Edit) ([]patch, error) {
+func (yamlFormat) edits(_ context.Context, d doc, edits []scan.Edit) ([]patch, error) { //nolint:unparam // the interface has the error
 	patches := oneLine(rawEdits(edits))
 	for i := range edits {
 		e := &edits[i]

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"icapd/internal/body"
-	"icapd/scan"
 	"io"
 	"path"
+
+	"icapd/internal/body"
+	"icapd/scan"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -157,7 +158,7 @@ func (c *crcReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.sum = crc32.Update(c.sum, crc32.IEEETable, p[:n])
 	c.n += int64(n)
-	if err == io.EOF && (c.sum != c.want || c.n != c.size) { //nolint:errorlint // io.EOF is never wrapped by a reader
+	if err == io.EOF && (c.sum != c.want || c.n != c.size) {
 		err = &scan.Gap{Reason: scan.ReasonCorrupt, Err: errZipCRC}
 	}
 	return n, err

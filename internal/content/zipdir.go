@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"icapd/scan"
 	"io"
 	"slices"
+
+	"icapd/scan"
 )
 
 // The records of a zip archive (PKWARE APPNOTE.TXT 6.3.10, section 4.3).
@@ -221,7 +222,7 @@ func (e *zipEntry) readExtra64(extra []byte) {
 				continue
 			}
 			e.wide = e.wide || v == &e.local
-			*v = int64(binary.LittleEndian.Uint64(field) & (1<<62 - 1)) //nolint:gosec // masked
+			*v = int64(binary.LittleEndian.Uint64(field) & (1<<62 - 1))
 			field = field[8:]
 		}
 		return

@@ -6,9 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
-	"icapd/scan"
 	"io"
 	"slices"
+
+	"icapd/scan"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -184,7 +185,7 @@ func (z *zipWriter) directory(dst io.Writer) error {
 			if off < 0 || off > 0xfffffffe {
 				return errWide
 			}
-			binary.LittleEndian.PutUint32(p[42:], uint32(off)) //nolint:gosec // checked above
+			binary.LittleEndian.PutUint32(p[42:], uint32(off))
 		} else if z.moved(e.local) != e.local {
 			return errWide
 		}
@@ -198,8 +199,8 @@ func (z *zipWriter) directory(dst io.Writer) error {
 	if size > 0xfffffffe || start < 0 || start > 0xfffffffe {
 		return errWide
 	}
-	binary.LittleEndian.PutUint32(end[12:], uint32(size))  //nolint:gosec // checked above
-	binary.LittleEndian.PutUint32(end[16:], uint32(start)) //nolint:gosec // checked above
+	binary.LittleEndian.PutUint32(end[12:], uint32(size))
+	binary.LittleEndian.PutUint32(end[16:], uint32(start))
 	if _, err := dst.Write(end); err != nil {
 		return err
 	}
