@@ -6,13 +6,14 @@
 package conf
 
 import (
-	"icapd/internal/units"
-	"icapd/policy"
-	"icapd/scan"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
+
+	"icapd/internal/units"
+	"icapd/policy"
+	"icapd/scan"
 )
 
 // Config is a whole configuration, defaults filled in. The comments of the example, icapd.yaml, say what each key
@@ -126,6 +127,15 @@ type Engines struct {
 	Hashes    Hashes     `yaml:"hashes"`
 	Injection Injection  `yaml:"injection"`
 	Upstream  []Upstream `yaml:"upstream"`
+	Cache     Cache      `yaml:"cache"`
+}
+
+// Cache remembers what engines found in equal bytes.
+type Cache struct {
+	Bytes  units.Size    `yaml:"bytes"` // 0 keeps nothing in memory and switches the cache off
+	TTL    time.Duration `yaml:"ttl"`
+	Redis  URL           `yaml:"redis"`
+	Secret Secret        `yaml:"secret"`
 }
 
 // Yara looks at bytes with YARA rules. No rules: no engine.
@@ -167,6 +177,11 @@ type Upstream struct {
 	URL     URL           `yaml:"url"`
 	Timeout time.Duration `yaml:"timeout"`
 	CA      Path          `yaml:"ca,omitempty"`
+
+	MaxBytes      units.Size `yaml:"max_bytes,omitempty"`
+	Whole         bool       `yaml:"whole,omitempty"`
+	OpensArchives bool       `yaml:"opens_archives,omitempty"`
+	Adapt         bool       `yaml:"adapt,omitempty"`
 }
 
 // Service is a name that ICAP clients ask for.
@@ -267,6 +282,7 @@ func Default() *Config {
 			Clamd:     Clamd{Timeout: 30 * time.Second, Connections: 32, MaxFileBytes: 25 * units.MiB},
 			Hashes:    Hashes{Files: []Source{Builtin}},
 			Injection: Injection{Rules: []Source{Builtin}},
+			Cache:     Cache{Bytes: 64 * units.MiB, TTL: time.Hour},
 		},
 		Services: map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
 		Profiles: Profiles{DefaultProfile: builtinProfile()},

@@ -3,14 +3,15 @@ package conf
 import (
 	"errors"
 	"fmt"
-	"icapd/policy"
-	"icapd/scan"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+
+	"icapd/policy"
+	"icapd/scan"
 )
 
 // Path is a file or folder. A relative one in a file is meant from that file's folder; in a flag, from where

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"icapd/internal/units"
-	"icapd/policy"
 	"net"
 	"net/netip"
 	"net/url"
@@ -17,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"icapd/internal/units"
+	"icapd/policy"
 )
 
 const defaultUpstreamTimeout = 30 * time.Second
@@ -255,6 +256,7 @@ func (v *validator) engines(e *Engines) {
 	between(v, "engines.clamd.max_bytes", e.Clamd.MaxBytes, 0, units.TiB)
 	between(v, "engines.clamd.max_file_bytes", e.Clamd.MaxFileBytes, units.Byte, units.TiB)
 	v.upstreams(e.Upstream)
+	v.cache(&e.Cache)
 }
 
 func checkClamd(s string) error {
@@ -279,6 +281,26 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 func (v *validator) name(key, name string) {
 	if !validName.MatchString(name) {
 		v.bad(key, "%q is not a name (letters, digits, and ._- within, at most 64)", name)
+	}
+}
+
+func (v *validator) cache(c *Cache) {
+	if c.Bytes < 0 {
+		v.bad("engines.cache.bytes", "must not be negative")
+	}
+	if c.TTL <= 0 {
+		v.bad("engines.cache.ttl", "must be longer than nothing")
+	}
+	if c.Redis == "" {
+		return
+	}
+	switch u, err := url.Parse(string(c.Redis)); {
+	case err != nil:
+		v.bad("engines.cache.redis", "is not a URL")
+	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
+		v.bad("engines.cache.redis", "%q is none of redis, rediss, unix", u.Scheme)
+	case c.Bytes == 0:
+		v.bad("engines.cache.redis", "has no use without engines.cache.bytes")
 	}
 }
 

@@ -2,8 +2,9 @@ package policy
 
 import (
 	"fmt"
-	"icapd/scan"
 	"slices"
+
+	"icapd/scan"
 )
 
 // Decision is what is to be done with a message, and why. The zero Decision is a block without a reason.

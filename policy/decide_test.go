@@ -3,11 +3,12 @@ package policy
 import (
 	"flag"
 	"fmt"
-	"icapd/scan"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"icapd/scan"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"icapd/scan"
 )
 
 // Config is what a [Policy] is made from.

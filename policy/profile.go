@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"icapd/scan"
 	"path"
 	"strings"
+
+	"icapd/scan"
 )
 
 // Profile says what is to be done about what engines see and cannot see. A Profile does not change once it is

@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"icapd/scan"
 	"net/netip"
 	"testing"
+
+	"icapd/scan"
 )
 
 func TestSelect(t *testing.T) {

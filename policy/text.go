@@ -2,8 +2,9 @@ package policy
 
 import (
 	"fmt"
-	"icapd/scan"
 	"strings"
+
+	"icapd/scan"
 )
 
 // String describes the rule: "skip: type video/*, larger than 1048576".

@@ -4,12 +4,19 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"icapd/av/cache"
 	"icapd/av/clamd"
 	"icapd/av/guard"
 	"icapd/av/hashes"
+	"icapd/av/upstream"
 	"icapd/av/yara"
 	"icapd/cdr"
 	"icapd/cdr/kit"
@@ -21,9 +28,6 @@ import (
 	"icapd/sanitize"
 	"icapd/scan"
 	"icapd/signatures"
-	"runtime"
-	"slices"
-	"strings"
 )
 
 // parts is everything that one configuration makes.
@@ -36,6 +40,8 @@ type parts struct {
 	notes    []string // what an operator should know and what is no error
 
 	cores     *guard.Pool
+	cache     *cache.Cache     // nil if off
+	adapters  []scan.Rewriter  // upstreams that may make things safe themselves
 	yara      *yara.Engine     // nil if off
 	hashes    *hashes.Engine   // nil if off
 	injection *sanitize.Engine // nil if off
@@ -88,6 +94,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 	}
 	p := &parts{config: c, version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0))}
 	err := errors.Join(
+		p.openCache(&c.Engines.Cache),
 		p.addYara(&c.Engines.Yara),
 		p.addClamd(&c.Engines.Clamd),
 		p.addHashes(&c.Engines.Hashes),
@@ -133,7 +140,7 @@ func (p *parts) addYara(c *conf.Yara) error {
 	for _, w := range e.Warnings() {
 		p.notes = append(p.notes, w.Error())
 	}
-	p.compute(e)
+	p.add(p.remember(p.cores.Limit(e))) // an answer that is known needs no core
 	p.closers = append(p.closers, e.Close)
 	return nil
 }
@@ -151,7 +158,7 @@ func (p *parts) addClamd(c *conf.Clamd) error {
 	if err != nil {
 		return at(p.config, "engines.clamd.addresses", err, err)
 	}
-	p.add(e)
+	p.add(p.remember(e))
 	p.closers = append(p.closers, e.Close)
 	return nil
 }
@@ -193,12 +200,69 @@ func hashLists(list []conf.Source) ([]hashes.Source, error) {
 	return out, nil
 }
 
-// addUpstream refuses what this build cannot do: an engine that somebody counts on must not be missing quietly.
+// addUpstream adds an engine for each ICAP server, behind a circuit breaker: one that is down costs no time-outs.
 func (p *parts) addUpstream(list []conf.Upstream) error {
-	if len(list) == 0 {
+	var errs []error
+	for i := range list {
+		if err := p.addOneUpstream(&list[i]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.config.At(fmt.Sprintf("engines.upstream[%d]", i)), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *parts) addOneUpstream(c *conf.Upstream) error {
+	opt := upstream.Options{
+		Name: c.Name, URL: string(c.URL), Timeout: c.Timeout, MaxSize: int64(c.MaxBytes), Whole: c.Whole,
+		OpensArchives: c.OpensArchives, Adapt: c.Adapt,
+	}
+	if c.CA != "" {
+		pool, err := loadPool(string(c.CA))
+		if err != nil {
+			return err
+		}
+		opt.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	e, err := upstream.New(opt)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, e.Close)
+	p.add(p.remember(guard.Break(e, guard.BreakerOptions{})))
+	if c.Adapt {
+		p.adapters = append(p.adapters, e.Rewriter())
+	}
+	return nil
+}
+
+// openCache makes the cache that engines are wrapped in, if there is to be one.
+func (p *parts) openCache(c *conf.Cache) error {
+	if c.Bytes == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: this build cannot ask other ICAP servers", p.config.At("engines.upstream"))
+	opt := cache.Options{Bytes: int64(c.Bytes), TTL: c.TTL, Secret: []byte(c.Secret)}
+	if c.Redis != "" {
+		store, err := cache.NewRedis(string(c.Redis))
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.config.At("engines.cache.redis"), err)
+		}
+		opt.Store = store
+	}
+	made, err := cache.New(opt)
+	if err != nil {
+		return err
+	}
+	p.cache = made
+	p.closers = append(p.closers, made.Close)
+	return nil
+}
+
+// remember wraps an engine in the cache.
+func (p *parts) remember(e scan.Engine) scan.Engine {
+	if p.cache == nil {
+		return e
+	}
+	return p.cache.Wrap(e)
 }
 
 func (p *parts) addInjection(c *conf.Injection) error {
@@ -247,6 +311,7 @@ func (p *parts) rewriters() func(*policy.Profile) []scan.Rewriter {
 			if p.injection != nil {
 				list = append(list, sanitize.NewRewriter(p.injection, sanitize.Mode(n.String())))
 			}
+			list = append(list, p.adapters...)
 			made[wish{c, n}] = list
 		}
 	}
@@ -268,7 +333,7 @@ func (p *parts) istag() string {
 	c := *p.config
 	c.Listen, c.Admin, c.TrustedPeers, c.Log = nil, conf.Admin{}, nil, conf.Log{}
 	c.Timeouts, c.Spool = conf.Timeouts{}, conf.Spool{}
-	c.Engines = conf.Engines{Upstream: c.Engines.Upstream}
+	c.Engines = conf.Engines{Upstream: c.Engines.Upstream} // the others say what they are by their versions
 	text, err := c.Marshal()
 	if err != nil {
 		text = []byte(err.Error())

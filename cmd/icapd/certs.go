@@ -6,11 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"icapd/conf"
 	"io/fs"
 	"maps"
 	"os"
 	"sync/atomic"
+
+	"icapd/conf"
 )
 
 // certs is the TLS configurations in force. A reload puts others in their place.

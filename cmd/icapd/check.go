@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/conf"
 	"time"
+
+	"icapd/conf"
 
 	"github.com/spf13/cobra"
 )

@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"icapd/icap"
-	"icapd/icap/icaptest"
 	"net"
 	"net/url"
 	"strings"
 	"time"
+
+	"icapd/icap"
+	"icapd/icap/icaptest"
 
 	"github.com/spf13/pflag"
 )

@@ -5,14 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"icapd/internal/event"
-	"icapd/internal/service"
-	"icapd/policy"
-	"icapd/scan"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"icapd/internal/event"
+	"icapd/internal/service"
+	"icapd/policy"
+	"icapd/scan"
 
 	"github.com/spf13/cobra"
 )

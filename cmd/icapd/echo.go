@@ -1,8 +1,9 @@
 package main
 
 import (
-	"icapd/icap"
 	"io"
+
+	"icapd/icap"
 )
 
 // echo is the service for interop and load tests. It reads the body whole and returns it unmodified: 204 where that

@@ -3,11 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"io"
+	"os"
+
 	"icapd/internal/content"
 	"icapd/sanitize/eval"
 	"icapd/scan"
-	"io"
-	"os"
 )
 
 // evaluate judges the injection rules on labelled traffic.

@@ -2,11 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"time"
+
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/event"
-	"io"
-	"time"
 
 	"github.com/sirupsen/logrus"
 )

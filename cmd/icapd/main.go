@@ -2,8 +2,9 @@
 package main
 
 import (
-	"icapd/av/yara"
 	"os"
+
+	"icapd/av/yara"
 )
 
 // version is set by the linker: -ldflags "-X main.version=v1.2.3".

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"icapd/icap"
 	"io"
 	"mime"
 	"net/url"
@@ -14,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"icapd/icap"
 
 	"github.com/spf13/cobra"
 )

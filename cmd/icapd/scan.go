@@ -4,12 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/conf"
-	"icapd/internal/content"
-	"icapd/internal/event"
-	"icapd/internal/service"
-	"icapd/policy"
-	"icapd/scan"
 	"io"
 	"net/url"
 	"os"
@@ -18,6 +12,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"icapd/conf"
+	"icapd/internal/content"
+	"icapd/internal/event"
+	"icapd/internal/service"
+	"icapd/policy"
+	"icapd/scan"
 
 	"github.com/spf13/cobra"
 )

@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"icapd/av/yara"
-	"icapd/icap"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"icapd/av/yara"
+	"icapd/icap"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"icapd/conf"
-	"icapd/icap"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"icapd/conf"
+	"icapd/icap"
 
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"

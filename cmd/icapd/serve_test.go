@@ -13,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"icapd/icap"
 	"io"
 	"math/big"
 	"net"
@@ -27,6 +26,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"icapd/icap"
 )
 
 // process is a running icapd.

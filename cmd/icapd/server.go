@@ -5,6 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/admin"
@@ -12,11 +18,6 @@ import (
 	"icapd/internal/metrics"
 	"icapd/internal/service"
 	"icapd/scan"
-	"net"
-	"net/http"
-	"net/netip"
-	"sync/atomic"
-	"time"
 )
 
 // server is a running icapd. What a reload changes is behind an atomic pointer; what it cannot change is in config,

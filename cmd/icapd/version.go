@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"icapd/conf"
 	"runtime"
 	"strings"
+
+	"icapd/conf"
 
 	"github.com/spf13/cobra"
 )
