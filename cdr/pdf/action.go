@@ -40,6 +40,7 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 		w.found(vector, kit.ActionNeutralised, w.describe(d))
 		return nil
 	}
+	w.checkKeys(d)
 	out := newDict(entry{"Type", name("Action")}, entry{"S", s})
 	for _, e := range d.entries {
 		keep := roleDrop

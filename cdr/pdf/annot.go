@@ -79,8 +79,6 @@ func (w *walker) judgeFile(d *dict) role {
 		return roleFile
 	}
 	switch {
-	case w.f.job.Switches.EmbeddedFiles == kit.ChoiceBlock && d.has("EF"):
-		w.f.fatal = kit.Blocked("a document with embedded files")
 	case d.has("EF"), d.has("RF"):
 		w.found(vectorEmbedded, kit.ActionRemoved, w.fileName(d))
 	default:

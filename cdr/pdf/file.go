@@ -25,7 +25,8 @@ type file struct {
 	inflater   io.ReadCloser
 	endstream  [2]int // the last search for endstream: from, found
 	work       int    // bytes parsed so far
-	objects    int    // objects parsed so far
+	objects    int    // objects that the tables have and that were parsed so far
+	parsed     int    // objects parsed so far, the others included
 	unused     []int  // free entries of the table in hand
 	startxrefs []span // cross-reference sections, as far as they were read
 	repaired   bool   // the tables are not the file's own
@@ -59,13 +60,17 @@ type container struct {
 	data    []byte
 	numbers []int
 	offsets []int
+	places  map[int]int // of the numbers; made when it is needed
 	first   int
 }
+
+// maxHeader is how far into a file readers look for its header.
+const maxHeader = 1024
 
 // open reads the tables. Files whose tables are wrong get new ones, from what is found in the file.
 func open(ctx context.Context, job *kit.Job, data []byte) (*file, error) {
 	f := &file{ctx: ctx, job: job, data: data}
-	f.base = bytes.Index(data, []byte("%PDF-"))
+	f.base = bytes.Index(data[:min(len(data), maxHeader)], []byte("%PDF-"))
 	if f.base < 0 {
 		return nil, kit.Corrupt("no PDF header")
 	}
@@ -234,7 +239,7 @@ func (f *file) objectAt(at int) (parsed, error) {
 	if most := 32*len(f.data) + 1<<20; f.work > most {
 		return out, kit.Limit("work", "PDF objects overlap each other")
 	}
-	if f.work&0xffff < 64 && f.ctx.Err() != nil {
+	if f.parsed++; f.parsed%256 == 0 && f.ctx.Err() != nil {
 		return out, f.ctx.Err()
 	}
 	return out, err
@@ -373,16 +378,17 @@ func (f *file) unpack(num int, s *slot) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := s.index
-	if i >= len(c.numbers) || c.numbers[i] != num {
-		i = -1
-		for k, n := range c.numbers {
-			if n == num {
-				i = k
-			}
+	if s.index < len(c.numbers) && c.numbers[s.index] == num {
+		return f.packedObject(c, s.index)
+	}
+	if c.places == nil { // the index is wrong; some writers count from one
+		c.places = make(map[int]int, len(c.numbers))
+		for i, n := range c.numbers {
+			c.places[n] = i
 		}
 	}
-	if i < 0 {
+	i, ok := c.places[num]
+	if !ok {
 		return nil, kit.Corrupt("PDF object %d is not in its stream", num)
 	}
 	return f.packedObject(c, i)

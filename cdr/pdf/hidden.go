@@ -21,9 +21,16 @@ func (f *file) hidden(w *walker) error {
 	if i := bytes.LastIndex(f.data, []byte("%%EOF")); i >= 0 && !padding(f.data[i+5:]) {
 		w.found(vectorHidden, kit.ActionRemoved, "after the end")
 	}
+	numbers := make([]int, 0, len(f.xref))
 	for num, s := range f.xref {
-		if s.free {
-			continue
+		if !s.free {
+			numbers = append(numbers, num)
+		}
+	}
+	slices.Sort(numbers)
+	for i, num := range numbers {
+		if i%256 == 0 && f.ctx.Err() != nil {
+			return f.ctx.Err()
 		}
 		v := f.get(num)
 		if f.fatal != nil {
@@ -220,7 +227,8 @@ func (w *walker) active(v object) string {
 }
 
 func (w *walker) activeDict(d *dict) string {
-	if w.isAction(d) {
+	isElement := d.has("P") && (d.has("K") || d.has("Pg")) // of the structure tree
+	if w.isAction(d) && !isElement {
 		s := w.nameOf(d, "S")
 		if vector := actionVectors[s]; vector != "" {
 			return vector

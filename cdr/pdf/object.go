@@ -19,6 +19,7 @@ type (
 type dict struct {
 	entries []entry
 	index   map[name]int // of entries; nil while there are few
+	twice   bool         // a key had two values: readers differ about which one counts
 }
 
 type entry struct {

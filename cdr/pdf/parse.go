@@ -264,7 +264,7 @@ func (p *parser) dict() (object, error) {
 		key := p.name()
 		p.space()
 		if bytes.HasPrefix(p.data[p.pos:], []byte(">>")) { // a key without a value
-			d.set(key, nil)
+			d.add(key, nil)
 			continue
 		}
 		v, err := p.object()
@@ -277,8 +277,30 @@ func (p *parser) dict() (object, error) {
 			}
 			v = nil
 		}
-		d.set(key, v)
+		d.add(key, v)
 	}
+}
+
+// add is set for an entry of the file: it notes a key that comes with another value than before.
+func (d *dict) add(key name, v object) {
+	if d.has(key) && !same(d.get(key), v) {
+		d.twice = true
+	}
+	d.set(key, v)
+}
+
+// same reports whether two values are equal and simple. References may be equal, too.
+func same(a, b object) bool {
+	switch a := a.(type) {
+	case nil:
+		return b == nil
+	case boolean, integer, real, name, ref:
+		return a == b
+	case text:
+		b, ok := b.(text)
+		return ok && bytes.Equal(a, b)
+	}
+	return false
 }
 
 // strayValue skips a value without a key, as readers do.

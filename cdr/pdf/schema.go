@@ -85,7 +85,7 @@ var schema = map[role]map[name]role{
 		"C": roleData, "F": roleData,
 	},
 	roleForm: {
-		"Fields": roleField, "NeedAppearances": roleData, "SigFlags": roleData, "DR": roleResources, "DA": roleData,
+		"Fields": roleField, "NeedAppearances": roleData, "DR": roleResources, "DA": roleData,
 		"Q": roleData,
 	},
 	roleResources: {

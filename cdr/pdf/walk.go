@@ -11,7 +11,6 @@ import (
 type walker struct {
 	f       *file
 	objects []object      // the output: object n+1 is objects[n]
-	origin  []int         // number of the object in the input
 	index   map[visit]int // what was met already
 	queue   []visit
 	here    int // number of the object in hand
@@ -41,6 +40,9 @@ func newWalker(f *file) *walker {
 // found notes something that cannot stay, so that the document must be written anew.
 func (w *walker) found(vector, action, detail string) {
 	w.changed = true
+	if vector == vectorEmbedded && w.f.job.Switches.EmbeddedFiles == kit.ChoiceBlock && w.f.fatal == nil {
+		w.f.fatal = kit.Blocked("a document with embedded files")
+	}
 	w.f.job.Removed(vector, at(w.here), action, detail)
 }
 
@@ -66,12 +68,12 @@ func (w *walker) run() error {
 			w.trailerKey(e)
 		}
 	}
-	w.root, _ = w.copy(w.f.trailer.get("Root"), roleCatalog)
+	w.root = w.indirect(w.f.trailer.get("Root"), roleCatalog)
 	if info := w.f.trailer.get("Info"); info != nil {
 		if w.f.job.Switches.StripMetadata {
 			w.found(vectorMetadata, kit.ActionRemoved, "document information")
 		} else {
-			w.info, _ = w.copy(info, roleInfo)
+			w.info = w.indirect(info, roleInfo)
 		}
 	}
 	for n := 0; len(w.queue) > 0; n++ {
@@ -98,6 +100,16 @@ func (w *walker) trailerKey(e entry) {
 	if w.here = 0; !trailerKeys[e.key] && !isNumber(e.value) {
 		w.found(vectorTrailer, kit.ActionRemoved, string(e.key))
 	}
+}
+
+// indirect copies a value that must be an object of its own.
+func (w *walker) indirect(v object, r role) object {
+	c, _ := w.copy(v, r)
+	if d, ok := c.(*dict); ok {
+		w.objects = append(w.objects, d)
+		return outRef(len(w.objects))
+	}
+	return c
 }
 
 // isNumber reports whether a value is a number, or a string that is one or a version: what writers put beside the
@@ -178,7 +190,6 @@ func (w *walker) refer(v visit) outRef {
 	n, ok := w.index[v]
 	if !ok {
 		w.objects = append(w.objects, nil)
-		w.origin = append(w.origin, v.num)
 		n = len(w.objects)
 		w.index[v] = n
 		w.reached[v.num] = true
@@ -239,6 +250,7 @@ func treeValue(r role) role {
 // dict copies the entries that may stay.
 func (w *walker) dict(d *dict, r role) *dict {
 	out := &dict{entries: make([]entry, 0, len(d.entries)+1)}
+	w.checkKeys(d)
 	if r == roleStamp {
 		out.set("Type", name("Annot"))
 		out.set("Subtype", name("Stamp"))
@@ -254,6 +266,13 @@ func (w *walker) dict(d *dict, r role) *dict {
 	}
 	w.finish(out, r)
 	return out
+}
+
+// checkKeys notes a dictionary that readers read in different ways.
+func (w *walker) checkKeys(d *dict) {
+	if d.twice {
+		w.found(vectorMalformed, kit.ActionNeutralised, "a key with two values: the last one stays")
+	}
 }
 
 // finish makes an entry agree with what became of the others.
@@ -381,8 +400,8 @@ func (w *walker) special(d *dict, key name, r role) (role, bool) {
 			w.found(vectorLink, kit.ActionRemoved, "base address")
 			return roleDrop, true
 		}
-	case r == roleCatalog && key == "OpenAction":
-		return roleOpen, true
+	case r == roleForm && key == "SigFlags":
+		return roleDrop, true // the signatures go
 	}
 	return 0, false
 }
@@ -403,7 +422,7 @@ func (w *walker) judge(d *dict, r role) role {
 	}
 	t := w.nameOf(d, "Type")
 	switch {
-	case w.isAction(d) && r != roleStruct:
+	case w.isAction(d) && (r != roleStruct || !d.has("P")):
 		return roleAction
 	case r == roleFile || t == "Filespec" || t == "F" && d.has("F"):
 		return w.judgeFile(d)
@@ -458,12 +477,8 @@ func (w *walker) nameOf(d *dict, key name) name {
 
 // isAction reports whether a dictionary is an action by its looks. Elements of the structure tree have an S, too.
 func (w *walker) isAction(d *dict) bool {
-	s := w.nameOf(d, "S")
-	if _, ok := actionVectors[s]; !ok {
-		return false
-	}
-	t := w.nameOf(d, "Type")
-	return t != "StructElem" && !(d.has("P") && (d.has("K") || d.has("Pg")))
+	_, ok := actionVectors[w.nameOf(d, "S")]
+	return ok && w.nameOf(d, "Type") != "StructElem"
 }
 
 // judgeStream is judge for streams.
@@ -514,6 +529,7 @@ func (w *walker) stream(s *stream, r role) (object, error) {
 		return w.embedded(s)
 	}
 	out := &dict{entries: make([]entry, 0, len(s.dict.entries))}
+	w.checkKeys(s.dict)
 	for _, e := range s.dict.entries {
 		if e.key == "Length" || e.key == "DL" || e.key == "Filter" || e.key == "DecodeParms" || e.key == "F" || e.key == "DP" {
 			continue
@@ -565,7 +581,7 @@ func (w *walker) keepFiles() bool {
 	return c == kit.ChoiceAllow || c == kit.ChoiceSanitise
 }
 
-// pages counts the pages, up to a few.
+// pages returns the first pages, up to a few.
 func (w *walker) pages(most int) []*dict {
 	root, _ := w.f.resolve(w.f.trailer.get("Root")).(*dict)
 	var found []*dict
@@ -576,7 +592,8 @@ func (w *walker) pages(most int) []*dict {
 		switch {
 		case d == nil:
 		case d.has("Kids"):
-			queue = slices.Concat(w.f.list(d.get("Kids")), queue)
+			kids := w.f.list(d.get("Kids"))
+			queue = slices.Concat(kids[:min(len(kids), 10)], queue)
 		default:
 			found = append(found, d)
 		}

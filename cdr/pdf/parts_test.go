@@ -1,0 +1,285 @@
+package pdf
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
+)
+
+func testFile(tb testing.TB) *file {
+	tb.Helper()
+	return &file{ctx: tb.Context(), job: kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil), xref: map[int]*slot{}}
+}
+
+func TestFilters(t *testing.T) {
+	unhexed := func(s string) []byte { b, _ := hex.DecodeString(s); return b }
+	parms := func(predictor, columns int) *dict {
+		return newDict(entry{"Predictor", integer(predictor)}, entry{"Columns", integer(columns)})
+	}
+	for _, tt := range []struct {
+		filter name
+		parms  *dict
+		in     []byte
+		want   string
+	}{
+		{"LZWDecode", nil, unhexed("800B6050220C0C8501"), "-----A---B"}, // the example of section 7.4.4.2
+		{"ASCIIHexDecode", nil, []byte("48 65 6c6C 6>x"), "Hell`"},
+		{"ASCII85Decode", nil, []byte("<~87cURD]i,\"Ebo80~>"), "Hello World!"},
+		{"ASCII85Decode", nil, []byte("z87cURDZ~>"), "\x00\x00\x00\x00Hello"},
+		{"RunLengthDecode", nil, []byte("\x02abc\xfed\x80ignored"), "abcddd"},
+		{"FlateDecode", nil, deflate([]byte("hello")), "hello"},
+		{"FlateDecode", nil, deflate([]byte("hello"))[2:], "hello"},
+		{"FlateDecode", parms(12, 3), deflate([]byte("\x02abc\x02\x01\x01\x01\x01a\x01\x01\x00xyz\x03\x02\x02\x02\x04\x01\x01\x01")), "abcbcdabcxyz>]m?^n"},
+		{"FlateDecode", parms(2, 3), deflate([]byte("a\x01\x01b\x01\x01")), "abcbcd"},
+		{"Crypt", nil, []byte("as it is"), "as it is"},
+	} {
+		out, err := testFile(t).unfilter(filterSpec{tt.filter, tt.parms}, tt.in)
+		if err != nil || !strings.HasPrefix(string(out), tt.want) || len(out) != len(tt.want) {
+			t.Errorf("%s of %x: %q, %v, want %q", tt.filter, tt.in, out, err, tt.want)
+		}
+	}
+	var numbers []byte
+	for i := range 10000 {
+		numbers = fmt.Appendf(numbers, "%d ", i*i)
+	}
+	cut := deflate(numbers)
+	out, err := testFile(t).inflate(cut[:len(cut)/2])
+	if err != nil || len(out) < len(numbers)/4 || !bytes.HasPrefix(numbers, out) {
+		t.Errorf("a stream that is cut off: %d of %d bytes, %v", len(out), len(numbers), err)
+	}
+	if _, err := testFile(t).unfilter(filterSpec{name: "DCTDecode"}, nil); !errors.Is(err, errFilter) {
+		t.Errorf("an image: %v", err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	for in, want := range map[string]string{
+		"<</A#42/C#/D(\\(\\)\\101\\7x\\\n(n)\r\n)/E<4 14>>>": "<</AB /C#23/D (\\(\\)A\x07x\\(n\\)\n)/E (A@)>>",
+		"[1 2 0 R 3 0 Rx -.5 +7 --3 1.2.3 true null foo]":    "[1 2 0 R 3 0 null -.5 7 -3 1.23 true null null]",
+		"<</A 1/A 2/B>>": "<</A 2/B null>>",
+		"% comment\n /N": "/N",
+	} {
+		p := &parser{data: []byte(in)}
+		v, err := p.object()
+		if got := string(appendObject(nil, rewriteRefs(v))); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "(", "<41", "[", "<<", "<</A", "<</A>", ")", "[endobj]", strings.Repeat("[", 300)} {
+		p := &parser{data: []byte(in)}
+		if v, err := p.object(); err == nil {
+			t.Errorf("%q passed: %v", in, v)
+		}
+	}
+}
+
+// rewriteRefs makes references of the input writable.
+func rewriteRefs(v object) object {
+	switch v := v.(type) {
+	case ref:
+		return outRef(v.num)
+	case array:
+		for i := range v {
+			v[i] = rewriteRefs(v[i])
+		}
+	}
+	return v
+}
+
+func TestRebuild(t *testing.T) {
+	c := carrier{catalog: "/Foo(" + canary + ")", page: "/Bar(" + canary + ")"}
+	for pass, in := 0, table(c); pass < 2; pass++ {
+		job := kit.NewJob(kit.ModeRebuild, kit.Switches{}, kit.Limits{}, nil)
+		r, err := Format{}.Disarm(t.Context(), job, kit.Document{Data: in})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case pass == 0 && (survives(r.Data, canary) || !survives(r.Data, hello) || !slices.Contains(vectors(job), vectorUnknownKey)):
+			t.Errorf("%v\n%s", job.Removals(), r.Data)
+		case pass == 1 && r.Changed():
+			t.Errorf("again %v", job.Removals())
+		}
+		in = r.Data
+	}
+}
+
+// encrypted writes the carrier's document as AES-256 (revision 6) with the user password.
+func encrypted(password string) []byte {
+	key := sha256.Sum256([]byte("a file key"))
+	salts := []byte("validate" + "key-salt")
+	hash := func(salt []byte) []byte { // equals algorithm 2.B only for the empty password
+		return modernHash(slices.Concat([]byte(password), salt))
+	}
+	u := slices.Concat(hash(salts[:8]), salts)
+	block, _ := aes.NewCipher(hash(salts[8:]))
+	ue := make([]byte, 32)
+	cipher.NewCBCEncrypter(block, make([]byte, 16)).CryptBlocks(ue, key[:])
+	seal := func(s string) []byte {
+		pad := 16 - len(s)%16
+		in := append([]byte(s), bytes.Repeat([]byte{byte(pad)}, pad)...)
+		iv := []byte("initialisation..")[:16]
+		b, _ := aes.NewCipher(key[:])
+		out := make([]byte, len(in))
+		cipher.NewCBCEncrypter(b, iv).CryptBlocks(out, in)
+		return append(iv, out...)
+	}
+	script := hex.EncodeToString(seal(canary))
+	title := hex.EncodeToString(seal("the title"))
+	content := seal("BT /F1 12 Tf (" + hello + ") Tj ET")
+	return table(carrier{
+		catalog: "/OpenAction<</S/JavaScript/JS<" + script + ">>>",
+		page:    "/Annots[]/Contents 6 0 R",
+		objects: []string{streamOf("", string(content)), "<</Title<" + title + ">>>"},
+		trailer: fmt.Sprintf("/Info 7 0 R/ID[<00><00>]/Encrypt<</Filter/Standard/V 5/R 6/Length 256/P -1/U<%x>/UE<%x>/O<%x>/CF<</StdCF<</CFM/AESV3>>>>/StmF/StdCF/StrF/StdCF>>", u, ue, u),
+	})
+}
+
+func TestEncrypted(t *testing.T) {
+	out, job, err := disarm(t, encrypted(""), kit.Switches{})
+	if err != nil || !survives(out, hello) || !survives(out, "the title") || survives(out, canary) || bytes.Contains(out, []byte("/Encrypt")) {
+		t.Errorf("%v %v\n%s", err, job.Removals(), out)
+	}
+	if !slices.Contains(vectors(job), vectorEncryption) {
+		t.Errorf("vectors %v", vectors(job))
+	}
+	var gap *scan.Gap
+	if _, _, err := disarm(t, encrypted("x"), kit.Switches{}); !errors.As(err, &gap) || gap.Reason != scan.ReasonEncrypted {
+		t.Errorf("with a password: %v", err)
+	}
+}
+
+// qpdf encrypts in all the ways there are, and reads what was written.
+func TestPeer(t *testing.T) {
+	if _, err := exec.LookPath("qpdf"); err != nil {
+		t.Skip("qpdf is not installed")
+	}
+	dir := t.TempDir()
+	in, crypt := filepath.Join(dir, "in.pdf"), filepath.Join(dir, "crypt.pdf")
+	c := carrier{
+		catalog: "/OpenAction<</S/JavaScript/JS(" + canary + ")>>/Metadata 6 0 R",
+		objects: []string{streamOf("/Type/Metadata/Subtype/XML", "<x>the metadata</x>")}, trailer: "/Info<</Title(the title)>>",
+	}
+	check := func(name string, data []byte) {
+		t.Helper()
+		out, job, err := disarm(t, data, kit.Switches{})
+		if err != nil || out == nil {
+			t.Fatalf("%s: %v %v", name, err, job.Removals())
+		}
+		for _, kept := range []string{hello, "the title", "the metadata"} {
+			if !survives(out, kept) {
+				t.Errorf("%s: %q is gone\n%s", name, kept, unpackable(out))
+			}
+		}
+		if survives(out, canary) {
+			t.Errorf("%s: the canary survives", name)
+		}
+		file := filepath.Join(dir, "out.pdf")
+		if err := os.WriteFile(file, out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if msg, err := exec.CommandContext(t.Context(), "qpdf", "--check", file).CombinedOutput(); err != nil {
+			t.Errorf("%s: qpdf: %v\n%s", name, err, msg)
+		}
+	}
+	for name, write := range layouts {
+		check(name, write(c))
+	}
+	if err := os.WriteFile(in, table(c), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"40", "128 --use-aes=n", "128 --use-aes=y", "128 --use-aes=y --cleartext-metadata", "128 --force-V4", "256", "256 --force-R5", "256 --cleartext-metadata"} {
+		for _, packing := range []string{"disable", "generate"} {
+			line := slices.Concat([]string{"--allow-weak-crypto", "--object-streams=" + packing, "--encrypt", "", "owner"}, strings.Fields(args), []string{"--", in, crypt})
+			if msg, err := exec.CommandContext(t.Context(), "qpdf", line...).CombinedOutput(); err != nil {
+				t.Fatalf("qpdf %v: %v\n%s", line, err, msg)
+			}
+			data, err := os.ReadFile(crypt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(args+" "+packing, data)
+		}
+	}
+}
+
+// What is written must stand a second pass, whatever was read.
+func FuzzDisarm(f *testing.F) {
+	seeds := 0
+	for _, write := range layouts {
+		f.Add(write(carrier{}))
+		for i, tt := range injected {
+			if i%4 == 0 {
+				f.Add(write(tt.carrier))
+				seeds++
+			}
+		}
+	}
+	f.Add(encrypted(""))
+	if seeds < 20 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		out, job, err := disarm(t, data, kit.Switches{})
+		if err != nil || out == nil {
+			return
+		}
+		if len(job.Removals()) == 0 {
+			t.Error("changed without a reason")
+		}
+		again, job, err := disarm(t, out, kit.Switches{})
+		if err != nil || again != nil {
+			t.Fatalf("a second pass: %v %v\n%q", err, job.Removals(), out)
+		}
+	})
+}
+
+// bench is a document of a megabyte: a thousand pages with contents, one image, and links.
+func bench(script bool) carrier {
+	c := carrier{page: annots("/Subtype/Link/A<</S/URI/URI(https://kept.test)>>")}
+	if script {
+		c.catalog = "/OpenAction<</S/JavaScript/JS(x)>>"
+	}
+	noise := sha256.Sum256(nil)
+	image := bytes.NewBuffer(nil)
+	for image.Len() < 800<<10 {
+		noise = sha256.Sum256(noise[:])
+		image.Write(noise[:])
+	}
+	c.objects = append(c.objects, streamOf("/Subtype/Image/Width 1000/Height 800/ColorSpace/DeviceGray/BitsPerComponent 8", image.String()))
+	var annots strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&annots, "%d 0 R ", i+7)
+		c.objects = append(c.objects, fmt.Sprintf("<</Type/Annot/Subtype/Link/Rect[1 2 3 %d]/Border[0 0 0]/A<</S/URI/URI(https://kept.test/%d)>>/Contents(a link among many of them)>>", i, i))
+	}
+	c.page = "/Annots[" + annots.String() + "]/Resources<</XObject<</X 6 0 R>>>>"
+	return c
+}
+
+func BenchmarkDisarm(b *testing.B) {
+	for name, in := range map[string][]byte{
+		"unchanged": table(bench(false)), "unchanged-packed": packed(bench(false)), "changed": table(bench(true)), "changed-packed": packed(bench(true)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := disarm(b, in, kit.Switches{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
