@@ -278,6 +278,16 @@ func (c *conn) write(p []byte) error {
 	return err
 }
 
+// writeFailed tells of a client that did not take its answer.
+func (c *conn) writeFailed(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.st.timeouts.Add(1)
+		c.report(EventTimeout, err)
+		return
+	}
+	c.report(EventConn, err)
+}
+
 func (c *conn) report(kind EventKind, err error) {
 	if c.st.srv.ErrorLog != nil {
 		c.st.srv.ErrorLog(Event{Kind: kind, Remote: c.nc.RemoteAddr(), Err: err})

@@ -343,6 +343,7 @@ func (x *exchange) commit(b []byte) error {
 	x.written += int64(len(b))
 	if err != nil {
 		x.state = ansCut
+		x.c.writeFailed(err)
 	}
 	return err
 }

@@ -400,16 +400,17 @@ func TestTimeouts(t *testing.T) {
 
 func TestWriteTimeout(t *testing.T) {
 	failed := make(chan error, 1)
+	var ev events
 	srv := &Server{Handler: muxOf(HandlerFunc(func(w *ResponseWriter, r *Request) {
 		failed <- w.Modified(r.HTTPResponse, endless{})
-	})), WriteTimeout: 50 * time.Millisecond}
+	})), WriteTimeout: 50 * time.Millisecond, ErrorLog: ev.add}
 	addr := serveTest(t, srv)
 	c := dial(t, addr)
 	io.WriteString(c, nullMsg(""))
 	select {
 	case err := <-failed:
-		if err == nil {
-			t.Error("no error")
+		if err == nil || ev.count(EventTimeout) != 1 {
+			t.Errorf("%v, %d events", err, ev.count(EventTimeout))
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("a client that does not read holds the handler")

@@ -54,7 +54,7 @@ func startChild(tb testing.TB, kind string) (addr string, pid int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.CommandContext(tb.Context(), exe, "-test.run=none")
+	cmd := exec.Command(exe, "-test.run=none")
 	cmd.Env = append(os.Environ(), "ICAP_TEST_SERVER="+kind)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

@@ -34,7 +34,10 @@ type Server struct {
 	DrainBytes   int64
 	DrainTimeout time.Duration
 	// MaxConnections limits open connections (0: no limit). At the limit the
-	// server stops accepting, first closing the connection that is idle longest.
+	// server stops accepting, first closing the connection that is idle longest,
+	// and answers 503 to a connection that found no place within QueueTimeout.
+	// An idle connection holds no buffer, one with a message under way at most
+	// 128 KiB and its heads and preview.
 	MaxConnections int
 	// MaxInFlight limits the requests that are with the handler at one time
 	// (0: no limit). OPTIONS is not counted. Requests beyond it wait, at most
