@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"icapd/icap"
 	"io"
 	"math/big"
 	"net"
@@ -23,6 +22,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"icapd/icap"
 
 	"github.com/pires/go-proxyproto"
 	"go.uber.org/goleak"
