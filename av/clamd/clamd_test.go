@@ -92,20 +92,24 @@ func TestSuite(t *testing.T) {
 }
 
 func TestScan(t *testing.T) {
-	s := clamdtest.Start(t, clamdtest.Options{})
+	s := clamdtest.Start(t, clamdtest.Options{Config: map[string]string{"MaxFileSize": "4M", "MaxScanSize": "8M"}})
+	x := clamdtest.EICARFile()
+	atEnd := append(noise(3<<20), x...)
+	large := noise(64 << 20)
+	bomb := gzipped(t, make([]byte, 5<<20))
+	many := zipped(t, make([]byte, 3<<20), slices.Repeat([][]byte{make([]byte, 3<<20)}, 4)...)
 	for network, address := range networks(s) {
 		t.Run(network, func(t *testing.T) {
 			e := open(t, clamd.Options{Addresses: []string{address}})
-			wantFound(t, e, "EICAR", clamdtest.EICARFile(), clamdtest.EICAR)
-			wantFound(t, e, "EICAR at the end of 3 MiB", append(noise(3<<20), clamdtest.EICARFile()...), clamdtest.EICAR)
+			wantFound(t, e, "EICAR", x, clamdtest.EICAR)
+			wantFound(t, e, "EICAR at the end of 3 MiB", atEnd, clamdtest.EICAR)
 			wantClean(t, e, "text", []byte(`{"hello":"world"}`))
 			wantClean(t, e, "nothing", nil)
-			wantClean(t, e, "exactly StreamMaxLength", noise(4<<20))
-			wantGap(t, e, "a byte more than StreamMaxLength", noise(4<<20+1), scan.ReasonLimit, "StreamMaxLength")
-			wantGap(t, e, "64 MiB", noise(64<<20), scan.ReasonLimit, "StreamMaxLength")
-			wantGap(t, e, "gzip of 30 MiB", gzipped(t, make([]byte, 30<<20)), scan.ReasonLimit, "MaxFileSize")
-			wantGap(t, e, "zip of 5 times 24 MiB", zipped(t, noise(24 << 20)[:0], slices.Repeat([][]byte{make([]byte, 24<<20)}, 5)...),
-				scan.ReasonLimit, "MaxScanSize")
+			wantClean(t, e, "exactly StreamMaxLength", large[:4<<20])
+			wantGap(t, e, "a byte more than StreamMaxLength", large[:4<<20+1], scan.ReasonLimit, "StreamMaxLength")
+			wantGap(t, e, "64 MiB", large, scan.ReasonLimit, "StreamMaxLength")
+			wantGap(t, e, "gzip of 5 MiB", bomb, scan.ReasonLimit, "MaxFileSize")
+			wantGap(t, e, "zip of 5 times 3 MiB", many, scan.ReasonLimit, "MaxScanSize")
 			wantGap(t, e, "encrypted zip", encryptedZip(t), scan.ReasonEncrypted, "")
 		})
 	}
