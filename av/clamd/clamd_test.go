@@ -237,6 +237,26 @@ func TestWants(t *testing.T) {
 	}
 }
 
+// TestCutMember is about what clamd passes over without a word, whatever AlertExceedsMax says: the end of a
+// member that is larger than MaxFileSize. If the root is no longer clean, Wants can trust clamd more.
+func TestCutMember(t *testing.T) {
+	s := clamdtest.Start(t, clamdtest.Options{Config: map[string]string{"MaxFileSize": "2M"}})
+	e := open(t, clamd.Options{Addresses: s.Addresses(), MaxFileSize: 2 << 20})
+	data := append(noise(3<<20), clamdtest.EICARFile()...)
+	root := item(zipped(t, data))
+	root.Type = "application/zip"
+	member := item(data)
+	member.Parent, member.Path = root, "body/member"
+	if fs, err := e.Scan(t.Context(), root); len(fs) > 0 || err != nil {
+		t.Errorf("clamd sees the end of a large member now: %v, %v", fs, err)
+	}
+	r := scan.Runner{Engines: []scan.Engine{e}}
+	v := r.Run(t.Context(), slices.Values([]*scan.Item{root, member}))
+	if v.Outcome() != scan.Unscannable || v.Gaps[0].Limit != "MaxFileSize" || v.Gaps[0].Path != "body/member" {
+		t.Errorf("%v, gaps %v", v.Outcome(), v.Gaps)
+	}
+}
+
 // TestUnpacked shows for each archive that Wants leaves to clamd that clamd does open it.
 func TestUnpacked(t *testing.T) {
 	s := clamdtest.Start(t, clamdtest.Options{})
