@@ -17,48 +17,21 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 	if s == "" && !d.has("JS") {
 		return nil // no reader does anything with it
 	}
-	vector, known := actionVectors[s]
-	if !known {
-		vector = "unknown-action"
-	}
-	switch {
-	case vector != "":
-	case r == roleOpen && (s != "GoTo" || d.has("Next")):
-		vector = vectorOpenAction
-	case s == "URI":
-		if u, ok := w.f.resolve(d.get("URI")).(text); !ok || !safeURI(u) || w.f.job.Switches.Links == kit.ChoiceRemove {
-			vector = vectorLink
-		}
-	case s == "Named":
-		switch n := w.nameOf(d, "N"); n {
-		case "NextPage", "PrevPage", "FirstPage", "LastPage":
-		default:
-			vector = vectorNamed
-		}
-	}
-	if vector != "" {
+	if vector := w.judgeAction(d, s, r); vector != "" {
 		w.found(vector, kit.ActionNeutralised, w.describe(d))
 		return nil
 	}
 	w.checkKeys(d)
 	out := newDict(entry{"Type", name("Action")}, entry{"S", s})
 	for _, e := range d.entries {
-		keep := roleDrop
-		switch {
-		case s == "GoTo" && e.key == "D":
-			keep = roleDest
-		case s == "GoTo" && e.key == "SD":
-			keep = roleData
-		case s == "URI" && (e.key == "URI" || e.key == "IsMap"), s == "Named" && e.key == "N":
-			keep = roleData
-		}
 		if vector := forbidden[e.key]; vector != "" {
 			w.found(vector, kit.ActionRemoved, "")
 		}
-		if keep == roleDrop {
+		kr, ok := actionKeys[s][e.key]
+		if !ok {
 			continue
 		}
-		if v, ok := w.copy(e.value, keep); ok {
+		if v, ok := w.copy(e.value, kr); ok {
 			out.set(e.key, v)
 		}
 	}
@@ -66,6 +39,38 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 		out.set("Next", next)
 	}
 	return out
+}
+
+// actionKeys are the keys of the actions that may stay. The type of an action is written anew, and what follows it
+// is judged by itself.
+var actionKeys = map[name]map[name]role{
+	"GoTo":  {"D": roleDest, "SD": roleData},
+	"URI":   {"URI": roleData, "IsMap": roleData},
+	"Named": {"N": roleData},
+}
+
+// judgeAction returns the vector of an action that cannot stay.
+func (w *walker) judgeAction(d *dict, s name, r role) string {
+	vector, known := actionVectors[s]
+	switch {
+	case !known:
+		return "unknown-action"
+	case vector != "":
+		return vector
+	case r == roleOpen && (s != "GoTo" || d.has("Next")):
+		return vectorOpenAction
+	case s == "URI":
+		if u, ok := w.f.resolve(d.get("URI")).(text); !ok || !safeURI(u) || w.f.job.Switches.Links == kit.ChoiceRemove {
+			return vectorLink
+		}
+	case s == "Named":
+		switch w.nameOf(d, "N") {
+		case "NextPage", "PrevPage", "FirstPage", "LastPage":
+		default:
+			return vectorNamed
+		}
+	}
+	return ""
 }
 
 // next copies the actions that follow one. An action that comes again ends the chain.

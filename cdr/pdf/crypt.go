@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/md5" //nolint:gosec // the format's own key derivation
-	"crypto/rc4" //nolint:gosec // the format's own cipher
+	"crypto/md5"
+	"crypto/rc4"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"
@@ -69,8 +69,8 @@ func newSecurity(d *dict, id []byte, resolve func(object) object) (*security, er
 			return nil, err
 		}
 	}
-	switch {
-	case v == 1 || v == 2 || v == 4:
+	switch v {
+	case 1, 2, 4:
 		n := integerOf("Length") / 8
 		if v == 1 {
 			n = 5
@@ -85,7 +85,7 @@ func newSecurity(d *dict, id []byte, resolve func(object) object) (*security, er
 		if !legacyCheck(s.key, textOf("U"), id, r) {
 			return nil, kit.Encrypted("PDF needs a password")
 		}
-	case v == 5:
+	case 5:
 		key, ok := modernKey(textOf("U"), textOf("UE"), r)
 		if !ok {
 			return nil, kit.Encrypted("PDF needs a password")
@@ -120,7 +120,7 @@ func cryptFilter(d *dict, which name, resolve func(object) object) (method, erro
 
 // legacyKey is algorithm 2.
 func legacyKey(o, id []byte, p uint32, n int, r int64, plainMetadata bool) []byte {
-	h := md5.New() //nolint:gosec // see the import
+	h := md5.New()
 	h.Write(passwordPad)
 	h.Write(o[:min(len(o), 32)])
 	h.Write(binary.LittleEndian.AppendUint32(nil, p))
@@ -131,7 +131,7 @@ func legacyKey(o, id []byte, p uint32, n int, r int64, plainMetadata bool) []byt
 	key := h.Sum(nil)
 	if r >= 3 {
 		for range 50 {
-			sum := md5.Sum(key[:n]) //nolint:gosec // see the import
+			sum := md5.Sum(key[:n])
 			key = sum[:]
 		}
 	}
@@ -143,14 +143,14 @@ func legacyCheck(key, u, id []byte, r int64) bool {
 	if r < 3 {
 		return bytes.Equal(rc4Crypt(key, passwordPad), u)
 	}
-	h := md5.New() //nolint:gosec // see the import
+	h := md5.New()
 	h.Write(passwordPad)
 	h.Write(id)
 	x := h.Sum(nil)
 	for i := range 20 {
 		k := make([]byte, len(key))
 		for j := range k {
-			k[j] = key[j] ^ byte(i) //nolint:gosec // G115: below 20
+			k[j] = key[j] ^ byte(i)
 		}
 		x = rc4Crypt(k, x)
 	}
@@ -212,7 +212,7 @@ func modernHash(salt []byte) []byte {
 }
 
 func rc4Crypt(key, data []byte) []byte {
-	c, err := rc4.NewCipher(key) //nolint:gosec // see the import
+	c, err := rc4.NewCipher(key)
 	if err != nil {
 		return nil
 	}
@@ -244,7 +244,7 @@ func (d *decrypter) decrypt(m method, b []byte) ([]byte, error) {
 
 // objectKey is algorithm 1.
 func (d *decrypter) objectKey(salt []byte) []byte {
-	h := md5.New() //nolint:gosec // see the import
+	h := md5.New()
 	h.Write(d.s.key)
 	h.Write([]byte{byte(d.num), byte(d.num >> 8), byte(d.num >> 16), byte(d.gen), byte(d.gen >> 8)}) //nolint:gosec // G115: the low bytes are meant
 	h.Write(salt)

@@ -114,10 +114,7 @@ func (f *file) ready() error {
 	}
 	root, _ := f.resolve(f.trailer.get("Root")).(*dict)
 	pages, _ := f.resolve(root.get("Pages")).(*dict)
-	if pages == nil {
-		return kit.Corrupt("PDF without pages")
-	}
-	if len(f.list(pages.get("Kids"))) == 0 && !f.repaired {
+	if _, ok := f.resolve(pages.get("Kids")).(array); !ok {
 		return kit.Corrupt("PDF without pages")
 	}
 	return nil
@@ -339,7 +336,7 @@ func (f *file) streamAt(p *parser, d *dict) *stream {
 
 // streamEnd finds where the data of a stream ends whose length is wrong.
 func (f *file) streamEnd(start int) (end, after int) {
-	if !(f.endstream[0] <= start && start <= f.endstream[1]) {
+	if start < f.endstream[0] || start > f.endstream[1] {
 		i := bytes.Index(f.data[start:], []byte("endstream"))
 		if i < 0 {
 			i = len(f.data) - start

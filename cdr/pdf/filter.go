@@ -189,6 +189,7 @@ func (f *file) predict(data []byte, parms *dict) ([]byte, error) {
 
 // unpng undoes the filters of PNG, one a row.
 func unpng(data []byte, row, pixel int) []byte {
+	row = min(row, len(data)) // what is not there needs no room
 	out := make([]byte, 0, len(data))
 	prior := make([]byte, row)
 	for len(data) > 0 {
@@ -209,7 +210,7 @@ func unpng(data []byte, row, pixel int) []byte {
 			case 2:
 				line[i] += prior[i]
 			case 3:
-				line[i] += byte((int(left) + int(prior[i])) / 2)
+				line[i] += byte((int(left) + int(prior[i])) / 2) //nolint:gosec // G115: the mean of two bytes
 			case 4:
 				line[i] += paeth(left, prior[i], upLeft)
 			}
@@ -238,92 +239,24 @@ func abs(n int) int {
 	return n
 }
 
-// unlzw decodes the variant of LZW that TIFF and PDF share: codes of 9 to 12 bits, the highest bit first. early is
-// how most writers change the width, one code before it is needed.
-func unlzw(data []byte, early bool, check func(n int) error) ([]byte, error) {
-	const (
-		clear = 256
-		end   = 257
-		most  = 4096
-	)
-	var prefix [most]int16
-	var suffix [most]byte
-	var first [most]byte
-	var length [most]int
-	for i := range clear {
-		suffix[i], first[i], length[i] = byte(i), byte(i), 1
-	}
-	out := []byte{}
-	next, width, previous := end+1, 9, -1
-	acc, have := 0, 0
-	ahead := 0
-	if early {
-		ahead = 1
-	}
-	for _, b := range data {
-		acc, have = acc<<8|int(b), have+8
-		if have < width {
-			continue
-		}
-		code := acc >> (have - width) & (1<<width - 1)
-		have -= width
-		acc &= 1<<have - 1
-		if code == end {
-			break
-		}
-		if code == clear {
-			next, width, previous = end+1, 9, -1
-			continue
-		}
-		if code > next || code == next && previous < 0 || code >= end+1 && previous < 0 {
-			break // damaged: what came until then counts
-		}
-		if previous >= 0 && next < most {
-			prefix[next], length[next] = int16(previous), length[previous]+1 //nolint:gosec // G115: below 4096
-			first[next] = first[previous]
-			if suffix[next] = first[previous]; code < next {
-				suffix[next] = first[code]
-			}
-			next++
-		}
-		if code >= next {
-			break
-		}
-		start := len(out)
-		out = append(out, make([]byte, length[code])...)
-		for i, c := len(out)-1, code; i >= start; i-- {
-			out[i] = suffix[c]
-			c = int(prefix[c])
-		}
-		previous = code
-		if next+ahead >= 1<<width && width < 12 {
-			width++
-		}
-		if err := check(len(out)); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 func unhex(data []byte) []byte {
 	out := make([]byte, 0, len(data)/2)
-	half := -1
+	half := byte(noDigit)
 	for _, c := range data {
 		if c == '>' {
 			break
 		}
 		switch d := hexDigit(c); {
-		case d < 0:
-		case half < 0:
+		case d == noDigit:
+		case half == noDigit:
 			half = d
 		default:
-			out = append(out, byte(half<<4|d))
-			half = -1
+			out = append(out, half<<4|d)
+			half = noDigit
 		}
 	}
-	if half >= 0 {
-		out = append(out, byte(half<<4))
+	if half != noDigit {
+		out = append(out, half<<4)
 	}
 	return out
 }
@@ -349,7 +282,7 @@ func unascii85(data []byte) []byte {
 		case c >= '!' && c <= 'u':
 			group = group*85 + uint32(c-'!')
 			if n++; n == 5 {
-				out = append(out, byte(group>>24), byte(group>>16), byte(group>>8), byte(group)) //nolint:gosec // G115: the bytes are meant
+				out = append(out, byte(group>>24), byte(group>>16), byte(group>>8), byte(group))
 				group, n = 0, 0
 			}
 		}

@@ -79,8 +79,8 @@ func (p *parser) name() name {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
 		if raw[i] == '#' && i+2 < len(raw) {
-			if hi, lo := hexDigit(raw[i+1]), hexDigit(raw[i+2]); hi >= 0 && lo >= 0 {
-				out = append(out, byte(hi<<4|lo))
+			if hi, lo := hexDigit(raw[i+1]), hexDigit(raw[i+2]); hi != noDigit && lo != noDigit {
+				out = append(out, hi<<4|lo)
 				i += 2
 				continue
 			}
@@ -90,14 +90,17 @@ func (p *parser) name() name {
 	return name(out)
 }
 
-func hexDigit(c byte) int {
+// noDigit is what hexDigit returns for what is none.
+const noDigit = 0xff
+
+func hexDigit(c byte) byte {
 	switch {
 	case c >= '0' && c <= '9':
-		return int(c - '0')
+		return c - '0'
 	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
+		return c | 0x20 - 'a' + 10
 	}
-	return -1
+	return noDigit
 }
 
 // literal reads a string in parentheses (section 7.3.4.2).
@@ -169,24 +172,24 @@ func (p *parser) escape(out []byte) []byte {
 func (p *parser) hex() (object, error) {
 	p.pos++
 	out := []byte{}
-	half := -1
+	half := byte(noDigit)
 	for ; p.pos < len(p.data); p.pos++ {
 		c := p.data[p.pos]
 		if c == '>' {
 			p.pos++
-			if half >= 0 {
-				out = append(out, byte(half<<4))
+			if half != noDigit {
+				out = append(out, half<<4)
 			}
 			return p.decrypted(out)
 		}
 		d := hexDigit(c)
 		switch {
-		case d < 0: // white space, and what readers skip
-		case half < 0:
+		case d == noDigit: // white space, and what readers skip
+		case half == noDigit:
 			half = d
 		default:
-			out = append(out, byte(half<<4|d))
-			half = -1
+			out = append(out, half<<4|d)
+			half = noDigit
 		}
 	}
 	return nil, kit.Corrupt("PDF ends in a string")
@@ -372,7 +375,7 @@ func parseInt(b []byte) (int64, bool) {
 // cleanReal returns a number in the grammar of section 7.3.3, whatever was written: readers take "--5", "1.2.3" and
 // "5-3" for some number, and each for another one.
 func cleanReal(b []byte) string {
-	if _, err := strconv.ParseFloat(string(b), 64); err == nil && bytes.IndexAny(b, "eExXiInN_pP") < 0 {
+	if _, err := strconv.ParseFloat(string(b), 64); err == nil && !bytes.ContainsAny(b, "eExXiInN_pP") {
 		return string(b)
 	}
 	out := []byte{}

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"slices"
 
 	"icapd/cdr/kit"
 )
@@ -96,9 +97,9 @@ func (f *file) trailersIn(gap span) []*dict {
 // pickTrailer makes one trailer out of all, the last ones first.
 func (f *file) pickTrailer(trailers []*dict) {
 	f.trailer = newDict()
-	for i := len(trailers) - 1; i >= 0; i-- {
+	for _, t := range slices.Backward(trailers) {
 		for _, key := range []name{"Root", "Info", "ID", "Encrypt"} {
-			if v := trailers[i].get(key); v != nil && !f.trailer.has(key) {
+			if v := t.get(key); v != nil && !f.trailer.has(key) {
 				f.trailer.set(key, v)
 			}
 		}
@@ -113,8 +114,8 @@ func (f *file) findRoot(trailers []*dict) {
 		pages, _ := f.resolve(d.get("Pages")).(*dict)
 		return pages != nil
 	}
-	for i := len(trailers) - 1; i >= 0; i-- {
-		if v := trailers[i].get("Root"); isCatalog(v) {
+	for _, t := range slices.Backward(trailers) {
+		if v := t.get("Root"); isCatalog(v) {
 			f.trailer.set("Root", v)
 			return
 		}

@@ -17,7 +17,7 @@ func (w *walker) metadata(s *stream) (object, error) {
 	}
 	if err != nil {
 		w.drop(vectorMetadata, "not readable")
-		return nil, nil
+		return nil, nil //nolint:nilerr // it is left out
 	}
 	out, active, err := cleanXMP(data, w.f.job.Limits.XMLDepth)
 	if active {

@@ -1,0 +1,232 @@
+package pdf
+
+import "icapd/cdr/kit"
+
+// keyRole decides about one entry of a dictionary.
+func (w *walker) keyRole(d *dict, key name, r role) role {
+	if r == roleField {
+		r = roleAnnot
+	}
+	switch r {
+	case roleFree:
+		return roleData
+	case roleXObjects:
+		return roleXObject
+	case roleFonts:
+		return roleFont
+	case roleInfo, roleFileData:
+		return r
+	case roleDestTree, roleFileTree:
+		return w.treeRole(d, key, r)
+	default:
+	}
+	if vector, ok := forbidden[key]; ok && (vector != vectorEmbedded || key == "AF" || !w.keepFiles()) {
+		if !w.isNull(d.get(key)) {
+			w.found(vector, kit.ActionRemoved, "")
+		}
+		return roleDrop
+	}
+	if vector, ok := quiet[r][key]; ok {
+		if vector == vectorSignature && key == "Perms" {
+			w.signed = w.signed || w.isSigned(d.get(key))
+		}
+		w.leave(vector, d.get(key))
+		return roleDrop
+	}
+	if role, ok := w.special(d, key, r); ok {
+		return role
+	}
+	keys, listed := schema[r]
+	if role, ok := keys[key]; ok {
+		return role
+	}
+	if r == roleStamp || r == roleFile {
+		return roleDrop
+	}
+	if listed && r != roleStruct && w.f.job.Mode == kit.ModeRebuild {
+		w.found(vectorUnknownKey, kit.ActionRemoved, string(key))
+		return roleDrop
+	}
+	if role, ok := dataKeys[key]; ok && !listed {
+		return role
+	}
+	return roleData
+}
+
+func (w *walker) treeRole(d *dict, key name, r role) role {
+	switch key {
+	case "Kids", "Names":
+		return r
+	case "Limits":
+		return roleData
+	}
+	if d.has("Kids") || d.has("Names") {
+		return roleData
+	}
+	return treeValue(r) // the old form: a dictionary of destinations
+}
+
+func (w *walker) isNull(v object) bool { return w.f.resolve(v) == nil }
+
+// leave leaves a value out: quietly, unless something in it acts.
+func (w *walker) leave(vector string, v object) {
+	if active := w.active(v); active != "" {
+		w.found(active, kit.ActionRemoved, vector)
+		return
+	}
+	w.drop(vector, "")
+}
+
+// special decides about keys that depend on more than the role.
+func (w *walker) special(d *dict, key name, r role) (role, bool) {
+	strip := w.f.job.Switches.StripMetadata
+	switch {
+	case key == "Metadata" && strip:
+		w.found(vectorMetadata, kit.ActionRemoved, "XMP")
+		return roleDrop, true
+	case key == "PieceInfo" || key == "LastModified" && strip:
+		if strip {
+			w.found(vectorPrivate, kit.ActionRemoved, "")
+		} else {
+			w.leave(vectorPrivate, d.get(key))
+		}
+		return roleDrop, true
+	case key == "Thumb" && r == rolePages:
+		if strip {
+			w.found(vectorThumbnail, kit.ActionRemoved, "")
+		} else {
+			w.drop(vectorThumbnail, "")
+		}
+		return roleDrop, true
+	case r == roleXObject && key == "Ref":
+		w.found(vectorReference, kit.ActionRemoved, "")
+		return roleDrop, true
+	case r == roleXObject && (key == "PS" || key == "Level1"):
+		w.found(vectorPostScript, kit.ActionRemoved, "")
+		return roleDrop, true
+	case r == roleCatalog && key == "URI":
+		base, _ := w.f.resolve(d.get(key)).(*dict)
+		if s, ok := w.f.resolve(base.get("Base")).(text); ok && !safeURI(s) {
+			w.found(vectorLink, kit.ActionRemoved, "base address")
+			return roleDrop, true
+		}
+	case r == roleForm && key == "SigFlags":
+		return roleDrop, true // the signatures go
+	}
+	return 0, false
+}
+
+// judge says in which role a dictionary is copied: the one that it is asked for in, or, where that is none in
+// particular, the one that it looks like. What must not be copied is roleDrop.
+func (w *walker) judge(d *dict, r role) role {
+	switch r {
+	case roleFree, roleXObjects, roleFonts, roleResources, roleAppearance, roleNames, roleDestTree, roleInfo, roleFileTree,
+		roleFileData, roleCatalog:
+		return r
+	case roleAction, roleOpen:
+		return r
+	case roleAnnot, roleField, roleStamp:
+		return w.judgeAnnot(d, r)
+	case rolePortion, roleThumb, roleDrop:
+		return roleDrop
+	default:
+	}
+	t := w.nameOf(d, "Type")
+	switch {
+	case w.isAction(d) && (r != roleStruct || !d.has("P")):
+		return roleAction
+	case r == roleFile || t == "Filespec" || t == "F" && d.has("F"):
+		return w.judgeFile(d)
+	case r != roleData:
+		return r
+	}
+	switch t {
+	case "Catalog":
+		return roleCatalog
+	case "Page", "Pages":
+		return rolePages
+	case "Annot":
+		return w.judgeAnnot(d, roleAnnot)
+	case "StructElem", "StructTreeRoot":
+		return roleStruct
+	case "Font":
+		return roleFont
+	case "Sig", "DocTimeStamp":
+		return w.signature()
+	case "Rendition", "MediaClip":
+		w.found(vectorRendition, kit.ActionRemoved, "")
+		return roleDrop
+	case "NavNode":
+		w.found(vectorPresentation, kit.ActionRemoved, "")
+		return roleDrop
+	}
+	if d.has("ByteRange") && d.has("Contents") {
+		return w.signature()
+	}
+	if d.has("Rect") && d.has("Subtype") {
+		return w.judgeAnnot(d, roleAnnot)
+	}
+	return r
+}
+
+func (w *walker) signature() role {
+	w.signed = true
+	w.drop(vectorSignature, "")
+	return roleDrop
+}
+
+// isSigned reports whether permissions are about a signature of the document; usage rights are not.
+func (w *walker) isSigned(v object) bool {
+	d, _ := w.f.resolve(v).(*dict)
+	return d.has("DocMDP")
+}
+
+func (w *walker) nameOf(d *dict, key name) name {
+	n, _ := w.f.resolve(d.get(key)).(name)
+	return n
+}
+
+// isAction reports whether a dictionary is an action by its looks. Elements of the structure tree have an S, too.
+func (w *walker) isAction(d *dict) bool {
+	_, ok := actionVectors[w.nameOf(d, "S")]
+	return ok && w.nameOf(d, "Type") != "StructElem"
+}
+
+// judgeStream is judge for streams.
+func (w *walker) judgeStream(s *stream, r role) role {
+	d := s.dict
+	subtype, t := w.nameOf(d, "Subtype"), w.nameOf(d, "Type")
+	_, short := w.f.resolve(d.get("F")).(name)
+	switch {
+	case d.has("F") && !short, d.has("FFilter"), d.has("FDecodeParms"):
+		w.found(vectorExternal, kit.ActionRemoved, "")
+		return roleDrop
+	case r == roleFileData:
+		return r
+	case t == "EmbeddedFile":
+		w.found(vectorEmbedded, kit.ActionRemoved, "")
+		return roleDrop
+	case subtype == "PS", w.nameOf(d, "Subtype2") == "PS":
+		w.found(vectorPostScript, kit.ActionRemoved, "")
+		return roleDrop
+	case t == "XRef", t == "ObjStm":
+		return roleDrop
+	case r == rolePortion, r == roleThumb, r == roleDrop:
+		return roleDrop
+	case t == "3D", subtype == "U3D", subtype == "PRC":
+		w.found(vector3D, kit.ActionRemoved, "")
+		return roleDrop
+	case t == "Sound":
+		w.found(vectorSound, kit.ActionRemoved, "")
+		return roleDrop
+	case r == roleMetadata, t == "Metadata", subtype == "XML":
+		if w.f.job.Switches.StripMetadata {
+			w.found(vectorMetadata, kit.ActionRemoved, "XMP")
+			return roleDrop
+		}
+		return roleMetadata
+	case subtype == "Form", subtype == "Image", r == roleXObject, r == roleXObjects, d.has("PatternType"):
+		return w.judgeImage(s)
+	}
+	return roleData
+}
