@@ -264,14 +264,22 @@ var base64Kind = func() (t [256]uint8) {
 }()
 
 func leadingSpace(v []byte) int {
-	return len(v) - len(bytes.TrimLeft(v, " \t\r\n"))
+	n := 0
+	for n < len(v) && isSpace(v[n]) {
+		n++
+	}
+	return n
 }
 
 // findCoding reports whether a value as a whole encodes bytes worth a look. Most values fail on one of their
 // first characters.
 func findCoding(v []byte) (coding, bool) {
 	from := leadingSpace(v)
-	body := bytes.TrimRight(v[from:], " \t\r\n")
+	end := len(v)
+	for end > from && isSpace(v[end-1]) {
+		end--
+	}
+	body := v[from:end]
 	if len(body) < minEmbedded {
 		return coding{}, false
 	}
@@ -285,9 +293,10 @@ func findCoding(v []byte) (coding, bool) {
 		return coding{}, false
 	}
 	c.end = string(v[from+len(body):])
+	var buf [headBytes]byte
 	if isHex(body) && chars%2 == 0 {
 		h := coding{hex: true, upper: bytes.ContainsAny(body, "ABCDEF"), end: c.end}
-		if worth(h.head(body), chars, sureHex) {
+		if worth(h.head(body, &buf), chars, sureHex) {
 			return h, true
 		}
 		return coding{}, false // digits alone are more likely a hash than base64
@@ -295,7 +304,7 @@ func findCoding(v []byte) (coding, bool) {
 	if c.bare && chars%4 == 1 {
 		return coding{}, false
 	}
-	return c, worth(c.head(body), chars, sureBase64)
+	return c, worth(c.head(body, &buf), chars, sureBase64)
 }
 
 // shape reads the alphabet, padding and lines of what may be base64. It returns how many characters count.
@@ -345,10 +354,27 @@ func isHex(p []byte) bool {
 // headBytes is how much of a candidate is decoded to see whether it is worth an item.
 const headBytes = 512
 
-// head decodes the first bytes.
-func (c coding) head(p []byte) []byte {
+// head decodes the first bytes into buf.
+func (c coding) head(p []byte, buf *[headBytes]byte) []byte {
+	p = p[:min(len(p), headBytes)]
+	var n int
+	switch {
+	case c.line > 0:
+		n = copy(buf[:], c.wrappedHead(p))
+	case c.hex:
+		n, _ = hex.Decode(buf[:], p[:len(p)&^1])
+	case len(p) < headBytes:
+		n, _ = c.encoding().Decode(buf[:], p)
+	default: // the text goes on: whole groups of four alone
+		n, _ = c.encoding().Decode(buf[:], p[:len(p)&^3])
+	}
+	return buf[:n]
+}
+
+// wrappedHead decodes what has lines. It allocates, which is why it is not a part of head.
+func (c coding) wrappedHead(p []byte) []byte {
 	out := make([]byte, headBytes)
-	n, _ := io.ReadFull(c.reader(p[:min(len(p), 2*headBytes)]), out)
+	n, _ := io.ReadFull(c.reader(p), out)
 	return out[:n]
 }
 
