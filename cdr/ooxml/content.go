@@ -1,0 +1,267 @@
+package ooxml
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"path"
+	"regexp"
+	"strings"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
+)
+
+// contents decides about the parts that are not XML, or not of this format: pictures, media, embedded documents.
+func (p *pack) contents(ctx context.Context) error {
+	for _, at := range p.parts {
+		if at.drop || at == p.types || at == p.main || isSignature(at) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, ok := isRelations(at.fold); ok || p.isXML(at) {
+			continue
+		}
+		data, err := p.read(at)
+		if err != nil {
+			return err
+		}
+		if err := p.content(ctx, at, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isXML reports whether a part is markup of this format, by its type and by how it is used.
+func (p *pack) isXML(at *part) bool {
+	if at.inBy("afchunk") || at.inBy("oleobject") || at.inBy("package") {
+		return false
+	}
+	if at.inBy("image") || strings.HasPrefix(at.mime, "image/") {
+		return false
+	}
+	ext := path.Ext(at.fold)
+	return strings.HasSuffix(at.mime, "+xml") || strings.HasSuffix(at.mime, "/xml") || strings.HasSuffix(at.mime, "vmldrawing") ||
+		at.mime == "" && (ext == ".xml" || ext == ".vml")
+}
+
+func (at *part) inBy(short string) bool {
+	for _, r := range at.in {
+		if r.short == short {
+			return true
+		}
+	}
+	return false
+}
+
+const cfbMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+func (p *pack) content(ctx context.Context, at *part, data []byte) error {
+	switch {
+	case at.inBy("afchunk"):
+		return p.altChunk(ctx, at, data)
+	case at.inBy("oleobject") || at.inBy("package") || bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return p.embedded(ctx, at, data)
+	case bytes.HasPrefix(data, []byte(cfbMagic)):
+		vector := vectorOLE
+		if bytes.Contains(data, []byte("V\x00B\x00A\x00")) {
+			vector = vectorVBA
+		}
+		p.dropPart(at, vector)
+		return nil
+	case at.inBy("printersettings") || strings.Contains(at.mime, "printersettings"):
+		if !plainPrinter(data) {
+			p.dropPart(at, vectorPrinter)
+		}
+		return nil
+	}
+	return p.media(ctx, at, data)
+}
+
+// altChunk disarms a document that the reader would merge into this one.
+func (p *pack) altChunk(ctx context.Context, at *part, data []byte) error {
+	kind := kit.Sniff(data)
+	switch {
+	case bytes.HasPrefix(data, []byte("PK")):
+		kind = wordMain + "document"
+	case strings.HasPrefix(kind, "text/") && kind != "text/rtf":
+		if at.mime == "text/html" || at.mime == "application/xhtml+xml" {
+			kind = "text/html"
+		}
+	}
+	switch kind {
+	case "text/html", "text/rtf", wordMain + "document", "text/plain":
+	default:
+		p.dropPart(at, vectorAltChunk)
+		return nil
+	}
+	return p.recurse(ctx, at, data, kind, vectorAltChunk)
+}
+
+// embedded disarms a document that was embedded with the program's own format. All other objects go.
+func (p *pack) embedded(ctx context.Context, at *part, data []byte) error {
+	switch p.job.Switches.EmbeddedFiles {
+	case kit.ChoiceRemove:
+		p.dropPart(at, vectorPackage)
+		return nil
+	case kit.ChoiceBlock:
+		return kit.Blocked("embedded files")
+	}
+	if !bytes.HasPrefix(data, []byte("PK\x03\x04")) {
+		vector := vectorOLE
+		if bytes.Contains(data, []byte("V\x00B\x00A\x00")) {
+			vector = vectorVBA
+		}
+		p.dropPart(at, vector)
+		return nil
+	}
+	kind := kit.Sniff(data)
+	if kind == "application/zip" || kind == "application/octet-stream" {
+		kind = wordMain + "document" // the handler reads the type from the package
+	}
+	return p.recurse(ctx, at, data, kind, vectorPackage)
+}
+
+// recurse hands a part to the handler for its type. What cannot be made safe goes.
+func (p *pack) recurse(ctx context.Context, at *part, data []byte, kind, vector string) error {
+	r, err := p.job.Recurse(ctx, kit.Document{Data: data, Type: kind, Name: path.Base(at.name), Path: at.name})
+	var gap *scan.Gap
+	switch {
+	case errors.As(err, &gap) && (gap.Reason != scan.ReasonLimit || gap.Limit == "depth"):
+		p.dropPart(at, vector)
+		return nil
+	case err != nil:
+		return err
+	case !r.Changed():
+		return nil
+	}
+	p.removed(vector, at.name, kit.ActionRecursed, "")
+	at.data = r.Data
+	if r.Type != "" {
+		at.newMime = r.Type
+	} else if plain := plainMedia(at.mime); plain != "" {
+		at.newMime = plain
+	}
+	if r.Name != "" && p.index[foldName(path.Join(path.Dir(at.name), r.Name))] == nil {
+		at.newName = path.Join(path.Dir(at.name), r.Name)
+	}
+	return nil
+}
+
+// plainMedia returns the media type of the kind without macros, "" if it is one already.
+func plainMedia(mime string) string {
+	for _, m := range mainTypes {
+		if m.media == mime && m.plain != "" {
+			return mainTypes[m.plain].media
+		}
+	}
+	return ""
+}
+
+// media hands pictures to their handlers, and keeps what only shows or sounds.
+func (p *pack) media(ctx context.Context, at *part, data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	kind := kit.Sniff(data)
+	major, _, _ := strings.Cut(kind, "/")
+	if major == "audio" || major == "video" {
+		switch p.job.Switches.Media {
+		case kit.ChoiceRemove:
+			p.dropPart(at, vectorMediaFile)
+			return nil
+		case kit.ChoiceBlock:
+			return kit.Blocked("audio or video")
+		}
+	}
+	r, err := p.job.Recurse(ctx, kit.Document{Data: data, Type: kind, Name: path.Base(at.name), Path: at.name})
+	var gap *scan.Gap
+	switch {
+	case errors.As(err, &gap) && gap.Reason == scan.ReasonUnsupported && passive(at, kind, data) && !twoThings(major, data):
+		return nil
+	case errors.As(err, &gap) && (gap.Reason != scan.ReasonLimit || gap.Limit == "depth"):
+		if isPicture(at) {
+			at.data = blankPNG
+			p.removed(vectorBroken, at.name, kit.ActionNeutralised, "")
+			return nil
+		}
+		p.dropPart(at, vectorUnknown)
+		return nil
+	case err != nil:
+		return err
+	case r.Changed():
+		at.data = r.Data
+		p.changed = true
+	}
+	return nil
+}
+
+func isPicture(at *part) bool { return at.inBy("image") || strings.HasPrefix(at.mime, "image/") }
+
+// polyglot matches the beginning of programs, archives, documents and scripts inside of something else.
+var polyglot = regexp.MustCompile(`PK\x03\x04|PK\x05\x06|%PDF-1|(?i:<script[\s>/])|(?i:<html[\s>])|<\?php|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MZ\x90\x00\x03|\x7fELF|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1`)
+
+// twoThings reports whether bytes are also a file of another kind. Sound and film are long enough to hold any four
+// bytes by chance: of them only what readers look at to tell a type counts.
+func twoThings(major string, data []byte) bool {
+	const front, back = 4 << 10, 70 << 10
+	if (major == "audio" || major == "video") && len(data) > front+back {
+		return polyglot.Match(data[:front]) || polyglot.Match(data[len(data)-back:])
+	}
+	return polyglot.Match(data)
+}
+
+// passive reports whether a part without a handler of its own is a metafile, a font, sound or film.
+func passive(at *part, kind string, data []byte) bool {
+	major, _, _ := strings.Cut(kind, "/")
+	switch {
+	case major == "audio", major == "video", major == "font":
+		return true
+	case major == "image":
+		return kind != "image/svg+xml"
+	case metafile(data):
+		return true
+	}
+	ext := path.Ext(at.fold)
+	switch {
+	case at.inBy("font") || at.mime == "application/x-fontdata" || strings.Contains(at.mime, "obfuscatedfont"):
+		return ext == ".odttf" || ext == ".fntdata" || ext == ".ttf" || ext == ".otf"
+	case ext == ".wdp" || ext == ".jxr" || ext == ".hdp":
+		return bytes.HasPrefix(data, []byte("II\xbc"))
+	case ext == ".pict" || ext == ".pct":
+		return len(data) > 540 && len(bytes.Trim(data[:512], "\x00")) == 0
+	}
+	return false
+}
+
+// metafile reports whether bytes are a Windows metafile, with or without the placeable header, or an enhanced one.
+func metafile(data []byte) bool {
+	for _, magic := range []string{"\xd7\xcd\xc6\x9a", "\x01\x00\x09\x00\x00\x03", "\x02\x00\x09\x00\x00\x03", "\x01\x00\x09\x00\x00\x01", "VCLMTF"} {
+		if bytes.HasPrefix(data, []byte(magic)) {
+			return true
+		}
+	}
+	return len(data) > 44 && binary.LittleEndian.Uint32(data) == 1 && string(data[40:44]) == " EMF"
+}
+
+// plainPrinter reports whether printer settings are what Windows (DEVMODE, [MS-RPRN] 2.2.2.1) or macOS (a property
+// list) write. Anything else that is stored under their name is not needed by anyone.
+func plainPrinter(data []byte) bool {
+	if len(data) == 0 {
+		return true
+	}
+	trimmed := bytes.TrimLeft(data, "\xef\xbb\xbf \r\n\t")
+	if bytes.HasPrefix(trimmed, []byte("<?xml")) {
+		return bytes.Contains(data, []byte("com.apple.print")) && !polyglot.Match(data)
+	}
+	const sizeAt, extraAt, least, slack = 68, 70, 92, 4096
+	if len(data) < least || polyglot.Match(data) {
+		return false
+	}
+	size, extra := int(binary.LittleEndian.Uint16(data[sizeAt:])), int(binary.LittleEndian.Uint16(data[extraAt:]))
+	return size >= least-20 && size <= 1024 && len(data) >= size && len(data)-size-extra <= slack
+}

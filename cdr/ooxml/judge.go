@@ -1,0 +1,406 @@
+package ooxml
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// The vectors of Office Open XML, as reports name them.
+const (
+	vectorVBA        = "vba"
+	vectorVBASigned  = "vba-signature"
+	vectorScript     = "script"
+	vectorXLM        = "xlm-macro"
+	vectorDialog     = "dialog-sheet"
+	vectorMacroType  = "macro-enabled-type"
+	vectorMacroName  = "macro-name"
+	vectorMacroRef   = "macro-reference"
+	vectorTemplate   = "linked-template"
+	vectorImage      = "external-image"
+	vectorOLE        = "ole-object"
+	vectorOLELink    = "ole-link"
+	vectorPackage    = "embedded-document"
+	vectorActiveX    = "activex-control"
+	vectorLink       = "link-scheme"
+	vectorLinkPolicy = "link"
+	vectorAction     = "slide-action"
+	vectorData       = "data-connection"
+	vectorQuery      = "query-table"
+	vectorBook       = "external-workbook"
+	vectorMashup     = "data-mashup"
+	vectorModel      = "data-model"
+	vectorPivot      = "external-pivot"
+	vectorFormula    = "formula"
+	vectorAltChunk   = "imported-chunk"
+	vectorSubDoc     = "sub-document"
+	vectorFrame      = "frameset"
+	vectorMerge      = "mail-merge"
+	vectorChartData  = "external-chart-data"
+	vectorUI         = "custom-ui"
+	vectorKeymap     = "key-map"
+	vectorToolbar    = "toolbar"
+	vectorWebExt     = "web-extension"
+	vectorPrinter    = "printer-settings"
+	vectorMedia      = "external-media"
+	vectorMediaFile  = "media"
+	vectorExternal   = "external-relationship"
+	vectorOrphan     = "orphan-part"
+	vectorUnknown    = "unknown-part"
+	vectorEntity     = "document-type"
+	vectorPI         = "processing-instruction"
+	vectorBase       = "base-address"
+	vectorField      = "field-built"
+	vectorSignature  = "signature"
+	vectorThumbnail  = "thumbnail"
+	vectorMetadata   = "metadata"
+	vectorPublish    = "web-publishing"
+	vectorBroken     = "broken-picture"
+)
+
+// activeTypes matches content types of parts that never stay.
+var activeTypes = regexp.MustCompile(`(?i)vbaproject|vbadata|macrosheet|dialogsheet|activex|keymapcustomizations|attachedtoolbars|` +
+	`webextension|macroenabled|oleobject|customui|ui\+xml|jsaproject`)
+
+// byRelation says which parts, and relationships, go because of the type of the relationship.
+var byRelation = map[string]string{
+	"vbaproject": vectorVBA, "wordvbadata": vectorVBA, "vbaprojectsignature": vectorVBASigned, "vbaprojectsignatureagile": vectorVBASigned,
+	"vbaprojectsignaturev3": vectorVBASigned, "jsaproject": vectorScript,
+	"xlmacrosheet": vectorXLM, "xlintlmacrosheet": vectorXLM, "dialogsheet": vectorDialog,
+	"attachedtemplate": vectorTemplate, "activexcontrolbinary": vectorActiveX,
+	"subdocument": vectorSubDoc, "frame": vectorFrame, "mailmergesource": vectorMerge, "mailmergeheadersource": vectorMerge,
+	"recipientdata": vectorMerge, "mailmergerecipientdata": vectorMerge, "transform": vectorMerge,
+	"externallink": vectorBook, "externallinkpath": vectorBook, "xlexternallinkpath": vectorBook, "xlpathmissing": vectorBook,
+	"externallinklongpath": vectorBook, "xllibrary": vectorBook, "xlstartup": vectorBook, "xlalternatestartup": vectorBook,
+	"connections": vectorData, "querytable": vectorQuery, "powerpivotdata": vectorModel, "datamashup": vectorMashup,
+	"extensibility": vectorUI, "usercustomization": vectorUI, "customui": vectorUI,
+	"attachedtoolbars": vectorToolbar, "keymapcustomizations": vectorKeymap,
+	"webextension": vectorWebExt, "webextensiontaskpanes": vectorWebExt, "taskpanes": vectorWebExt,
+	"slideupdateinfo": vectorExternal, "slideupdateurl": vectorExternal,
+}
+
+// byType says the same of content types; the first match counts.
+var byType = []struct {
+	word, vector string
+}{
+	{"vbaprojectsignature", vectorVBASigned},
+	{"vbaproject", vectorVBA},
+	{"vbadata", vectorVBA},
+	{"jsaproject", vectorScript},
+	{"macrosheet", vectorXLM},
+	{"dialogsheet", vectorDialog},
+	{"activex", vectorActiveX},
+	{"keymapcustomizations", vectorKeymap},
+	{"attachedtoolbars", vectorToolbar},
+	{"mailmergerecipientdata", vectorMerge},
+	{"externallink+xml", vectorBook},
+	{"spreadsheetml.connections+xml", vectorData},
+	{"querytable+xml", vectorQuery},
+	{"model+data", vectorModel},
+	{"webextension", vectorWebExt},
+	{"usercustomization", vectorUI},
+}
+
+// byName says the same of names, for parts that hide behind another type.
+var byName = []struct {
+	pattern *regexp.Regexp
+	vector  string
+}{
+	{regexp.MustCompile(`vbaproject[^/]*\.bin$|vbadata\.xml$`), vectorVBA},
+	{regexp.MustCompile(`jsaproject`), vectorScript},
+	{regexp.MustCompile(`(?:^|/)(?:intl)?macrosheets?/`), vectorXLM},
+	{regexp.MustCompile(`(?:^|/)dialogsheets/`), vectorDialog},
+	{regexp.MustCompile(`(?:^|/)activex/`), vectorActiveX},
+	{regexp.MustCompile(`(?:^|/)customui\d*/|usercustomization/|customui[^/]*\.xml$`), vectorUI},
+	{regexp.MustCompile(`webextension|taskpanes`), vectorWebExt},
+	{regexp.MustCompile(`(?:^|/)externallinks/`), vectorBook},
+	{regexp.MustCompile(`(?:^|/)querytables/`), vectorQuery},
+	{regexp.MustCompile(`^xl/connections\.(?:xml|bin)$`), vectorData},
+	{regexp.MustCompile(`^xl/model/`), vectorModel},
+	{regexp.MustCompile(`\.(?:exe|dll|com|scr|pif|cpl|msi|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|lnk|jar|class|chm|reg|xll|wll)$`), vectorUnknown},
+}
+
+// activePart says why a part must go as a whole, "" if that is not known from what it is called.
+func (p *pack) activePart(at *part) string {
+	for _, r := range at.in {
+		if v := byRelation[r.short]; v != "" {
+			return v
+		}
+		if r.short == "control" && p.kind.family != familySheet {
+			return vectorActiveX
+		}
+	}
+	for _, t := range byType {
+		if strings.Contains(at.mime, t.word) {
+			return t.vector
+		}
+	}
+	for _, n := range byName {
+		if n.pattern.MatchString(at.fold) {
+			return n.vector
+		}
+	}
+	return ""
+}
+
+// disarm is the way of one package.
+func (p *pack) disarm(ctx context.Context) error {
+	if p.main.mime == binaryMain {
+		return kit.Unsupported("a workbook in binary records")
+	}
+	if p.kind.plain != "" {
+		p.removed(vectorMacroType, p.main.name, kit.ActionNeutralised, p.main.mime)
+		p.main.newMime = p.kind.plain
+	}
+	signed := false
+	linked := p.reachable(false)
+	for _, at := range p.parts {
+		switch {
+		case at == p.types || isSignature(at):
+			signed = signed || isSignature(at)
+		case !linked[at]:
+			p.dropPart(at, vectorOrphan)
+		default:
+			if v := p.activePart(at); v != "" && at != p.main {
+				p.dropPart(at, v)
+			}
+		}
+	}
+	if err := p.judgePivots(); err != nil {
+		return err
+	}
+	if err := p.contents(ctx); err != nil {
+		return err
+	}
+	if err := p.judgeRelations(); err != nil {
+		return err
+	}
+	if err := p.cleanParts(ctx); err != nil {
+		return err
+	}
+	if p.job.Switches.StripMetadata || p.job.Mode == kit.ModeRebuild {
+		p.stripParts(linked)
+	}
+	if !p.changed {
+		return nil
+	}
+	if signed {
+		if p.job.Switches.Signed == kit.ChoiceBlock {
+			return kit.Blocked("a signed document whose signature would break")
+		}
+		p.job.Warn("signature-invalidated")
+	}
+	for _, at := range p.parts {
+		if isSignature(at) {
+			p.dropPart(at, vectorSignature)
+		}
+		if isThumbnail(at) { // a picture of what the document was
+			at.drop = true
+		}
+	}
+	p.finish()
+	return nil
+}
+
+func (p *pack) dropPart(at *part, vector string) {
+	if at.drop {
+		return
+	}
+	at.drop = true
+	if _, ok := isRelations(at.fold); ok {
+		p.changed = true // goes with its part
+		return
+	}
+	p.removed(vector, at.name, kit.ActionRemoved, "")
+}
+
+func isSignature(at *part) bool {
+	return strings.HasPrefix(at.fold, "_xmlsignatures/") || strings.Contains(at.mime, "package.digital-signature")
+}
+
+func isThumbnail(at *part) bool {
+	for _, r := range at.in {
+		if r.short == "thumbnail" {
+			return true
+		}
+	}
+	return false
+}
+
+// stripParts drops what is known about who wrote the document.
+func (p *pack) stripParts(linked map[*part]bool) {
+	for _, at := range p.parts {
+		if at.drop || !linked[at] {
+			continue
+		}
+		for _, r := range at.in {
+			switch r.short {
+			case "core-properties", "extended-properties", "custom-properties", "people", "person":
+				p.dropPart(at, vectorMetadata)
+			case "thumbnail":
+				p.dropPart(at, vectorThumbnail)
+			case "printersettings":
+				p.dropPart(at, vectorPrinter)
+			}
+		}
+	}
+}
+
+// judgeRelations decides about what leads out of the package, and about what leads to parts that are gone.
+func (p *pack) judgeRelations() error {
+	all := []*relations{&p.root}
+	for _, at := range p.parts {
+		if !at.drop {
+			all = append(all, &at.rels)
+		}
+	}
+	for _, rels := range all {
+		for _, r := range rels.list {
+			if err := p.judgeRelation(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pack) judgeRelation(r *relation) error {
+	switch {
+	case r.to != nil && r.to.drop:
+		r.dead = true
+		return nil
+	case !r.external && r.short == "hyperlink" && r.to == nil && r.target != "" && !strings.HasPrefix(r.target, "#"):
+		// An internal link to a part that is not there: what a reader makes of the text is not known.
+		return p.kill(r, vectorLink)
+	case !r.external && r.to == nil && byRelation[r.short] != "":
+		return p.kill(r, byRelation[r.short])
+	case !r.external:
+		return nil
+	}
+	switch r.short {
+	case "hyperlink":
+		if !kit.SafeLink(r.target) || !strings.EqualFold(r.mode, "external") {
+			return p.kill(r, vectorLink)
+		}
+		if p.job.Switches.Links == kit.ChoiceRemove && !strings.HasPrefix(r.target, "#") {
+			return p.kill(r, vectorLinkPolicy)
+		}
+		return nil
+	case "image":
+		switch p.job.Switches.RemoteImages {
+		case kit.ChoiceAllow:
+			if strings.EqualFold(r.mode, "external") && kit.SafeLink(r.target) {
+				return nil
+			}
+		case kit.ChoiceBlock:
+			return kit.Blocked("images that are elsewhere")
+		}
+		r.blank = true
+		p.removed(vectorImage, r.where(), kit.ActionNeutralised, r.target)
+		return nil
+	case "oleobject", "package":
+		return p.kill(r, vectorOLELink)
+	case "video", "audio", "media":
+		return p.kill(r, vectorMedia)
+	}
+	if v := byRelation[r.short]; v != "" {
+		return p.kill(r, v)
+	}
+	return p.kill(r, vectorExternal)
+}
+
+func (p *pack) kill(r *relation, vector string) error {
+	r.dead = true
+	action := kit.ActionRemoved
+	if vector == vectorLink || vector == vectorLinkPolicy {
+		action = kit.ActionNeutralised
+	}
+	p.removed(vector, r.where(), action, r.target)
+	return nil
+}
+
+// where names a relationship for the report.
+func (r *relation) where() string {
+	if r.from.owner == nil {
+		return "package " + r.id
+	}
+	return r.from.owner.name + " " + r.id
+}
+
+// judgePivots drops pivot tables whose source is a connection or another file: the cells keep their values.
+func (p *pack) judgePivots() error {
+	dropped := false
+	for _, at := range p.parts {
+		if at.drop || !strings.Contains(at.mime, "pivotcachedefinition+xml") {
+			continue
+		}
+		external := false
+		if err := p.eachTag(at, func(t *kit.XMLToken) {
+			typ, _ := t.Attr("type")
+			switch t.Local() {
+			case "cacheSource":
+				external = external || strings.EqualFold(strings.TrimSpace(typ), "external")
+			case "worksheetSource", "rangeSet":
+				for a := range t.Attrs {
+					external = external || a.Local() == "id" && len(a.Name) > 2
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		if external {
+			dropped = true
+			p.dropPart(at, vectorPivot)
+		}
+	}
+	if !dropped {
+		return nil
+	}
+	for _, at := range p.parts {
+		switch {
+		case strings.Contains(at.mime, "pivotcacherecords"), strings.Contains(at.mime, "pivottable+xml"):
+			if p.leadsToDropped(at) {
+				p.dropPart(at, vectorPivot)
+			}
+		case strings.Contains(at.mime, "slicer") || strings.Contains(at.mime, "timeline"):
+			p.dropPart(at, vectorPivot)
+		}
+	}
+	p.sheets.pivots = true
+	return nil
+}
+
+func (p *pack) leadsToDropped(at *part) bool {
+	for _, r := range at.rels.list {
+		if r.short == "pivotcachedefinition" && r.to != nil && r.to.drop {
+			return true
+		}
+	}
+	for _, r := range at.in {
+		if r.from.owner != nil && r.from.owner.drop {
+			return true
+		}
+	}
+	return false
+}
+
+// A picture of one transparent pixel, PNG.
+var blankPNG = []byte("\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00" +
+	"\x00\x00\x0b\x49\x44\x41\x54\x78\xda\x63\x60\x00\x02\x00\x00\x05\x00\x01\xe9\xfa\xdc\xd8\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82")
+
+// blankImage returns the part with the picture that stands for pictures that are not fetched.
+func (p *pack) blankImage() *part {
+	const name = "media/blank.png"
+	if at := p.index[name]; at != nil && !at.drop && bytes.Equal(at.data, blankPNG) {
+		return at
+	}
+	at := &part{name: name, data: blankPNG, mime: "image/png"}
+	for n := 'a'; p.index[foldName(at.name)] != nil; n++ {
+		at.name = "media/blank" + string(n) + ".png"
+	}
+	p.add(at)
+	return at
+}

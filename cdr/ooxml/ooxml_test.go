@@ -1,0 +1,321 @@
+package ooxml
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"icapd/cdr/kit"
+)
+
+const (
+	instr    = `<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r>%<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>shown</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>`
+	olePart  = "application/vnd.openxmlformats-officedocument.oleObject"
+	vbaPart  = "application/vnd.ms-office.vbaProject"
+	drawing  = `<w:p><w:r><w:drawing><a:blip %/></w:drawing></w:r></w:p>`
+	hyper    = `<w:p><w:hyperlink r:id="h"><w:r><w:t>shown</w:t></w:r></w:hyperlink></w:p>`
+	click    = `<p:sp><p:cNvPr id="2" name="x"><a:hlinkClick r:id="h"/></p:cNvPr><a:t>shown</a:t></p:sp>`
+	settings = wordMain + "settings+xml"
+)
+
+func code(text string) string {
+	return strings.Replace(instr, "%", `<w:r><w:instrText>`+text+`</w:instrText></w:r>`, 1)
+}
+
+func cell(formula string) string {
+	return `<sheetData><row><c r="A1"><f>` + formula + `</f><v>shown</v></c></row></sheetData>`
+}
+
+func of(c piece, from string) piece {
+	c.from = from
+	return c
+}
+
+func settingsWith(body string) piece {
+	return piece{name: "word/settings.xml", mime: settings, rel: offRel + "settings", body: `<w:settings` + spaces + `>` + body + `</w:settings>`}
+}
+
+const slide1, sheet1, settingsXML = "ppt/slides/slide1.xml", "xl/worksheets/sheet1.xml", "word/settings.xml"
+
+// vectors are documents with a canary in something that acts.
+var vectors = map[string]pkg{
+	"vba":               docx("", piece{name: "word/vbaProject.bin", mime: vbaPart, rel: msRel + "vbaProject", body: cfb + "CANARY"}),
+	"vba, other name":   docx("", piece{name: "word/theme.dat", mime: vbaPart, rel: msRel + "vbaProject", body: "CANARY"}),
+	"vba, other case":   docx("", piece{name: "word/x.BIN", mime: strings.ToUpper(vbaPart), rel: offRel + "image", body: "CANARY"}),
+	"vba as picture":    docx("", piece{name: "word/media/image1.png", mime: "image/png", rel: offRel + "image", body: cfb + "V\x00B\x00A\x00CANARY"}),
+	"vba data":          docx("", piece{name: "word/vbaData.xml", mime: "application/vnd.ms-word.vbaData+xml", rel: msRel + "wordVbaData", body: "<a>CANARY</a>"}),
+	"jsa":               docx("", piece{name: "word/jsaProject.bin", mime: "application/octet-stream", rel: "http://schemas.onlyoffice.com/jsaProject", body: "CANARY"}),
+	"orphan":            docx("", piece{name: "word/hidden.xml", mime: "application/xml", body: "<a>CANARY</a>"}),
+	"unknown binary":    docx("", piece{name: "word/x.bin", mime: "application/octet-stream", rel: "http://x.test/y", body: "CANARY"}),
+	"program":           docx("", piece{name: "word/media/x.exe", mime: "image/png", rel: offRel + "image", body: "MZ\x90\x00CANARY"}),
+	"template":          docx("", settingsWith(`<w:attachedTemplate r:id="t"/>`), of(external("t", offRel+"attachedTemplate", "http://CANARY/x.dotm"), settingsXML)),
+	"template, strict":  docx("", settingsWith(`<w:attachedTemplate r:id="t"/>`), of(external("t", "http://purl.oclc.org/ooxml/officeDocument/relationships/attachedTemplate", "http://CANARY/x.dotm"), settingsXML)),
+	"mail merge":        docx("", settingsWith(`<w:mailMerge><w:query w:val="CANARY"/><w:dataSource r:id="t"/></w:mailMerge>`), of(external("t", offRel+"mailMergeSource", "file:///CANARY"), settingsXML)),
+	"frameset":          docx("", piece{name: "word/webSettings.xml", mime: wordMain + "webSettings+xml", rel: offRel + "webSettings", body: `<w:webSettings` + spaces + `><w:frameset><w:frame><w:sourceFileName r:id="f"/></w:frame></w:frameset></w:webSettings>`}, of(external("f", offRel+"frame", "http://CANARY"), "word/webSettings.xml")),
+	"sub document":      docx(`<w:subDoc r:id="s"/>`, external("s", offRel+"subDocument", "file:///CANARY.docx")),
+	"image":             docx(strings.Replace(drawing, "%", `r:link="i"`, 1), external("i", offRel+"image", "http://CANARY/x.png")),
+	"image, copy":       docx(strings.Replace(drawing, "%", `r:embed="e" r:link="i"`, 1), external("i", offRel+"image", "file:///CANARY"), piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "e", body: string(blankPNG)}),
+	"image, embedded":   docx(strings.Replace(drawing, "%", `r:embed="i"`, 1), external("i", offRel+"image", "http://CANARY/x.png")),
+	"vml image":         docx(`<w:pict><v:shape><v:imagedata r:href="i"/></v:shape></w:pict>`, external("i", offRel+"image", "http://CANARY/x.png")),
+	"vml address":       docx(`<w:pict><v:shape href="file:///CANARY"><v:imagedata src="http://CANARY/x.png" o:href="http://CANARY"/></v:shape></w:pict>`),
+	"ole":               docx(`<w:object><v:shape/><o:OLEObject Type="Embed" r:id="o"/></w:object>`, piece{name: "word/embeddings/o.bin", mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb + "CANARY"}),
+	"ole link":          docx(`<w:object><v:shape/><o:OLEObject Type="Link" r:id="o"><o:FieldCodes>CANARY</o:FieldCodes></o:OLEObject></w:object>`, external("o", offRel+"oleObject", "file:///CANARY")),
+	"activex":           docx(`<w:object><v:shape/><w:control r:id="c" w:name="CANARY"/></w:object>`, piece{name: "word/activeX/activeX1.xml", mime: "application/vnd.ms-office.activeX+xml", rel: offRel + "control", id: "c", body: "<a>CANARY</a>"}),
+	"dde":               docx(code(`DDEAUTO c:\\windows\\system32\\cmd.exe "/k CANARY"`)),
+	"dde, split":        docx(strings.Replace(instr, "%", `<w:r><w:instrText>D</w:instrText></w:r><w:r><w:instrText>DE</w:instrText></w:r><w:r><w:instrText xml:space="preserve"> CANARY "x"</w:instrText></w:r>`, 1)),
+	"dde, cdata":        docx(strings.Replace(instr, "%", `<w:r><w:instrText><![CDATA[DD]]>&#69; CANARY</w:instrText></w:r>`, 1)),
+	"dde, deleted":      docx(strings.Replace(instr, "%", `<w:r><w:instrText>D</w:instrText></w:r><w:del><w:r><w:delInstrText>AT</w:delInstrText></w:r></w:del><w:r><w:instrText>DE CANARY</w:instrText></w:r>`, 1)),
+	"dde, as text":      docx(strings.Replace(instr, "%", `<w:r><w:t>DDE CANARY</w:t></w:r>`, 1)),
+	"dde, quoted":       docx(strings.Replace(instr, "%", code("QUOTE 68 68 69")+`<w:r><w:instrText> CANARY</w:instrText></w:r>`, 1)),
+	"dde, nested":       docx(code("IF 1 = 1 ") + strings.Replace(instr, "%", `<w:r><w:instrText>IF 1 = 1 "</w:instrText></w:r>`+code(`DDE CANARY "x"`)+`<w:r><w:instrText>"</w:instrText></w:r>`, 1)),
+	"dde, branches":     docx(strings.Replace(instr, "%", `<mc:AlternateContent><mc:Choice Requires="v"><w:r><w:instrText>DD</w:instrText></w:r></mc:Choice><mc:Fallback><w:r><w:instrText>PA</w:instrText></w:r></mc:Fallback></mc:AlternateContent><w:r><w:instrText>E CANARY</w:instrText></w:r>`, 1)),
+	"include picture":   docx(code(`INCLUDEPICTURE "http://CANARY/x.png"`)),
+	"include, simple":   docx(`<w:fldSimple w:instr="INCLUDETEXT &quot;http://CANARY&quot;"><w:r><w:t>shown</w:t></w:r></w:fldSimple>`),
+	"field link":        docx(code(`HYPERLINK "file:///CANARY"`)),
+	"field, quoted":     docx(strings.Replace(instr, "%", `<w:r><w:instrText>HYPERLINK "</w:instrText></w:r>`+code("QUOTE 102 105 108 101 58 CANARY")+`<w:r><w:instrText>"</w:instrText></w:r>`, 1)),
+	"macro button":      docx(code(`MACROBUTTON CANARY click`)),
+	"link":              docx(hyper, external("h", offRel+"hyperlink", "file:///CANARY")),
+	"link, javascript":  docx(hyper, external("h", offRel+"hyperlink", "java&#115;cript:CANARY")),
+	"link, share":       docx(hyper, external("h", offRel+"hyperlink", `\\CANARY\x`)),
+	"unknown external":  docx("", external("u", "http://x.test/unknown", "http://CANARY")),
+	"key map":           docx("", piece{name: "word/customizations.xml", mime: "application/vnd.ms-word.keyMapCustomizations+xml", rel: msRel + "keyMapCustomizations", body: "<a>CANARY</a>"}),
+	"custom ui":         docx("", piece{name: "customUI/customUI.xml", mime: "application/xml", from: "/", rel: msRel + "ui/extensibility", body: "<a>CANARY</a>"}),
+	"web extension":     docx("", piece{name: "word/webextensions/taskpanes.xml", mime: "application/vnd.ms-office.webextensiontaskpanes+xml", from: "/", rel: "http://schemas.microsoft.com/office/2011/relationships/webextensiontaskpanes", body: "<a>CANARY</a>"}),
+	"printer":           docx("", piece{name: "word/printerSettings1.bin", mime: wordMain + "printerSettings", rel: offRel + "printerSettings", body: "CANARY"}),
+	"form macro":        docx(`<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:entryMacro w:val="CANARY"/></w:ffData></w:fldChar></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>`),
+	"chunk":             docx(`<w:altChunk r:id="c"/>`, piece{name: "word/c.mht", mime: "message/rfc822", rel: offRel + "aFChunk", id: "c", body: "MIME-Version: 1.0\nContent-Type: text/html\n\nCANARY"}),
+	"chunk, html":       docx(`<w:altChunk r:id="c"/>`, piece{name: "word/c.html", mime: "text/html", rel: offRel + "aFChunk", id: "c", body: "<html><body><script>CANARY</script>shown</body></html>"}),
+	"svg":               docx("", piece{name: "word/media/i.svg", mime: "image/svg+xml", rel: offRel + "image", body: `<svg xmlns="http://www.w3.org/2000/svg"><script>CANARY</script></svg>`}),
+	"pi":                docx("<?x CANARY?>"),
+	"base":              docx(`<w:p xml:base="http://CANARY"/>`),
+	"doctype":           docx("", piece{name: "word/styles.xml", mime: wordMain + "styles+xml", rel: offRel + "styles", body: `<!DOCTYPE a SYSTEM "http://CANARY"><a/>`}),
+	"app base":          docx("", piece{name: "docProps/app.xml", mime: "application/vnd.openxmlformats-officedocument.extended-properties+xml", from: "/", rel: offRel + "extended-properties", body: `<Properties><HyperlinkBase>file://CANARY</HyperlinkBase></Properties>`}),
+	"macro, xlsm":       xlsx("</sheets>", "", piece{name: "xl/vbaProject.bin", mime: vbaPart, rel: msRel + "vbaProject", body: cfb + "CANARY"}),
+	"xlm":               xlsx(`<sheet name="Macro1" sheetId="2" r:id="m"/></sheets><definedNames><definedName name="_xlnm.Auto_Open">Macro1!$A$1</definedName><definedName name="CANARY" localSheetId="1">One!A1</definedName></definedNames>`, cell("Macro1!CANARY"), piece{name: "xl/macrosheets/sheet1.xml", mime: "application/vnd.ms-excel.macrosheet+xml", rel: msRel + "xlMacrosheet", id: "m", body: "<a>CANARY</a>"}),
+	"dialog sheet":      xlsx(`<sheet name="Dialog" sheetId="2" r:id="m"/></sheets>`, "", piece{name: "xl/dialogsheets/sheet1.xml", mime: sheetMain + "dialogsheet+xml", rel: offRel + "dialogsheet", id: "m", body: "<a>CANARY</a>"}),
+	"auto name":         xlsx(`</sheets><definedNames><definedName name="Auto_Open">One!CANARY</definedName></definedNames>`, ""),
+	"xlm name":          xlsx(`</sheets><definedNames><definedName name="x" xlm="1">CANARY</definedName></definedNames>`, cell("x()+CANARY")),
+	"formula":           xlsx("</sheets>", cell(`_xlfn.WEBSERVICE("http://CANARY")`)),
+	"formula, entities": xlsx("</sheets>", cell(`&#87;ebservice("http://CANARY")`)),
+	"formula, dde":      xlsx("</sheets>", cell(`cmd|'/c CANARY'!A0`)),
+	"formula, dde 2":    xlsx("</sheets>", cell(`'cmd|/c CANARY'!A0`)),
+	"formula, link":     xlsx("</sheets>", cell(`HYPERLINK("fi"&amp;"le:///CANARY","x")`)),
+	"formula, path":     xlsx("</sheets>", cell(`'\\CANARY\s\[x.xls]One'!A1`)),
+	"formula, shared":   xlsx("</sheets>", `<sheetData><row><c><f t="shared" si="3"/><v>1</v></c><c><f t="shared" si="3" ref="A1:B2">RTD("CANARY")</f><v>shown</v></c></row></sheetData>`),
+	"formula, rule":     xlsx("</sheets>", `<conditionalFormatting><cfRule><formula>CALL("CANARY")</formula></cfRule></conditionalFormatting>`),
+	"formula, checks":   xlsx("</sheets>", `<dataValidations count="1"><dataValidation><formula1>WEBSERVICE("CANARY")</formula1></dataValidation></dataValidations>`),
+	"external book":     xlsx(`</sheets><externalReferences><externalReference r:id="b"/></externalReferences><definedNames><definedName name="n">[1]One!A1</definedName></definedNames>`, cell("[1]CANARY!A1+n"), piece{name: "xl/externalLinks/externalLink1.xml", mime: sheetMain + "externalLink+xml", rel: offRel + "externalLink", id: "b", body: `<externalLink` + spaces + `><externalBook r:id="p">CANARY</externalBook></externalLink>`}, of(external("p", offRel+"externalLinkPath", "file:///CANARY.xlsx"), "xl/externalLinks/externalLink1.xml")),
+	"dde link":          xlsx(`</sheets><externalReferences><externalReference r:id="b"/></externalReferences>`, cell("[1]!'CANARY'"), piece{name: "xl/externalLinks/externalLink1.xml", mime: sheetMain + "externalLink+xml", rel: offRel + "externalLink", id: "b", body: `<externalLink><ddeLink ddeService="cmd" ddeTopic="CANARY"/></externalLink>`}),
+	"connections":       xlsx("</sheets>", "", piece{name: "xl/connections.xml", mime: sheetMain + "connections+xml", rel: offRel + "connections", body: `<connections><dbPr connection="CANARY"/></connections>`}),
+	"query table":       xlsx("</sheets>", `<tableParts count="1"><tablePart r:id="t"/></tableParts>`, piece{name: "xl/tables/table1.xml", from: sheet1, id: "t", rel: offRel + "table", mime: sheetMain + "table+xml", body: `<table tableType="queryTable" connectionId="1"><tableColumn queryTableFieldId="1"/></table>`}, piece{name: "xl/queryTables/queryTable1.xml", from: "xl/tables/table1.xml", rel: offRel + "queryTable", mime: sheetMain + "queryTable+xml", body: `<queryTable name="CANARY"/>`}),
+	"pivot":             xlsx(`</sheets><pivotCaches><pivotCache cacheId="1" r:id="c"/></pivotCaches>`, "", piece{name: "xl/pivotCache/pivotCacheDefinition1.xml", mime: sheetMain + "pivotCacheDefinition+xml", rel: offRel + "pivotCacheDefinition", id: "c", body: `<pivotCacheDefinition><cacheSource type="external" connectionId="1"/>CANARY</pivotCacheDefinition>`}),
+	"data model":        xlsx("</sheets>", "", piece{name: "xl/model/item.data", mime: "application/vnd.openxmlformats-officedocument.model+data", rel: "http://schemas.microsoft.com/office/2011/relationships/powerPivotData", body: "CANARY"}),
+	"mashup":            xlsx("</sheets>", "", piece{name: "customXml/item1.xml", mime: "application/xml", rel: offRel + "customXml", body: `<DataMashup xmlns="http://schemas.microsoft.com/DataMashup">CANARY</DataMashup>`}),
+	"sheet link":        xlsx("</sheets>", `<hyperlinks><hyperlink ref="A1" r:id="h"/></hyperlinks>`, of(external("h", offRel+"hyperlink", "ms-msdt:CANARY"), sheet1)),
+	"sheet ole":         xlsx("</sheets>", `<oleObjects><mc:AlternateContent><mc:Choice Requires="x14"><oleObject r:id="o"/></mc:Choice><mc:Fallback><oleObject r:id="o"/></mc:Fallback></mc:AlternateContent></oleObjects>`, piece{name: "xl/embeddings/o.bin", from: sheet1, mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb + "CANARY"}),
+	"sheet dde object":  xlsx("</sheets>", `<oleObjects><oleObject link="[1]!'CANARY'"/></oleObjects>`),
+	"sheet activex":     xlsx("</sheets>", `<controls><control r:id="c" name="CANARY"/></controls>`, piece{name: "xl/activeX/activeX1.xml", from: sheet1, mime: "application/vnd.ms-office.activeX+xml", rel: offRel + "control", id: "c", body: "<a>CANARY</a>"}),
+	"macro attribute":   xlsx("</sheets>", `<drawing r:id="d"/>`, piece{name: "xl/drawings/drawing1.xml", from: sheet1, mime: "application/vnd.openxmlformats-officedocument.drawing+xml", rel: offRel + "drawing", id: "d", body: `<d><sp macro="[0]!CANARY"/></d>`}),
+	"vml macro":         xlsx("</sheets>", `<legacyDrawing r:id="d"/>`, piece{name: "xl/drawings/vmlDrawing1.vml", from: sheet1, mime: "application/vnd.openxmlformats-officedocument.vmlDrawing", rel: offRel + "vmlDrawing", id: "d", body: `<xml` + spaces + `><x:FmlaMacro>CANARY</x:FmlaMacro></xml>`}),
+	"publishing":        xlsx("</sheets>", `<webPublishItems><webPublishItem destinationFile="CANARY"/></webPublishItems>`),
+	"slide program":     pptx(`<p:sp><a:hlinkClick r:id="h" action="ppaction://program"/></p:sp>`, of(external("h", offRel+"hyperlink", "CANARY.exe"), slide1)),
+	"slide macro":       pptx(`<p:sp><a:hlinkClick r:id="" action="ppaction://macro?name=CANARY"/></p:sp>`),
+	"slide hover":       pptx(`<p:sp><a:hlinkHover r:id="" action="ppaction://ole?verb=CANARY"/></p:sp>`),
+	"slide link":        pptx(click, of(external("h", offRel+"hyperlink", "javascript:CANARY"), slide1)),
+	"slide media":       pptx(`<p:pic><p:nvPr><a:videoFile r:link="v"/></p:nvPr></p:pic>`, of(external("v", offRel+"video", "http://CANARY/x.mp4"), slide1)),
+	"slide ole":         pptx(`<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="4" name="o"/></p:nvGraphicFramePr><a:graphic><a:graphicData><p:oleObj name="CANARY" r:id="o"><p:embed/><p:pic><p:nvPicPr><p:cNvPr id="0" name=""/></p:nvPicPr><a:t>shown</a:t></p:pic></p:oleObj></a:graphicData></a:graphic></p:graphicFrame>`, piece{name: "ppt/embeddings/o.bin", from: slide1, mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb + "CANARY"}),
+	"slide activex":     pptx(`</p:spTree><p:controls><p:control r:id="c" name="CANARY"><p:pic><a:t>shown</a:t></p:pic></p:control></p:controls><p:spTree>`, piece{name: "ppt/activeX/activeX1.xml", from: slide1, mime: "application/vnd.ms-office.activeX+xml", rel: offRel + "control", id: "c", body: "<a>CANARY</a>"}),
+	"visio macro":       {"visio/document.xml", visioMain + "drawing.main+xml", `<VisioDocument><Cell N="EventDblClick" F='RUNMACRO("CANARY")'/><t>before after</t></VisioDocument>`, nil},
+	"visio link":        {"visio/document.xml", visioMain + "drawing.main+xml", `<VisioDocument><Cell N="Address" V="file:///CANARY"/><t>before after</t></VisioDocument>`, nil},
+}
+
+func TestCanaries(t *testing.T) {
+	if len(vectors) < 70 {
+		t.Fatalf("%d vectors only", len(vectors))
+	}
+	for name, doc := range vectors {
+		t.Run(name, func(t *testing.T) {
+			doc.body = strings.ReplaceAll(doc.body, "CANARY", canary)
+			for i := range doc.pieces {
+				doc.pieces[i].body = strings.ReplaceAll(doc.pieces[i].body, "CANARY", canary)
+				doc.pieces[i].name = strings.ReplaceAll(doc.pieces[i].name, "CANARY", canary)
+			}
+			data := doc.bytes(t)
+			r, job, err := run(t, data)
+			if err != nil || !r.Changed() || len(job.Removals()) == 0 {
+				t.Fatalf("%d bytes, %v, %v", len(r.Data), err, job.Removals())
+			}
+			files := unzip(t, r.Data)
+			if where := survives(files); where != "" {
+				t.Errorf("the canary survives in %s:\n%s", where, files[where])
+			}
+			all := ""
+			for _, text := range files {
+				all += text
+			}
+			before := doc.body
+			for _, p := range doc.pieces {
+				before += p.body
+			}
+			for _, word := range []string{"before", "after", "shown"} {
+				if strings.Contains(before, word) && !strings.Contains(all, word) {
+					t.Errorf("%q is gone", word)
+				}
+			}
+			if where := dangling(t, files); where != "" {
+				t.Error(where)
+			}
+			if again, job, err := run(t, r.Data); err != nil || again.Changed() {
+				t.Errorf("a second pass: %v %v", err, job.Removals())
+			}
+		})
+	}
+}
+
+func TestCleanStaysAsItIs(t *testing.T) {
+	core := piece{name: "docProps/core.xml", mime: "application/vnd.openxmlformats-package.core-properties+xml", from: "/", rel: "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties", body: "<a/>"}
+	for name, doc := range map[string]pkg{
+		"docx": docx(code(`PAGE \* MERGEFORMAT`)+code(`HYPERLINK "https://a.test/"`)+code(`TOC \o "1-3"`)+hyper+strings.Replace(drawing, "%", `r:embed="i"`, 1),
+			core, external("h", offRel+"hyperlink", "https://a.test/?a=b&amp;c=d"),
+			piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: string(blankPNG)},
+			piece{name: "customXml/item1.xml", mime: "application/xml", rel: offRel + "customXml", body: `<?mso-contentType?><a href="file:///x">y</a>`}),
+		"xlsx": xlsx(`</sheets><definedNames><definedName name="_xlnm.Print_Area" localSheetId="0">One!$A$1:$B$2</definedName></definedNames>`,
+			cell(`SUM(A1:B2)+Table1[[#This Row],[x]]+'One'!A1&amp;"a|b"`)+cell(`HYPERLINK("#One!A1","x")`)+cell(`HYPERLINK("https://a.test/"&amp;A1)`)+`<hyperlinks><hyperlink ref="A1" location="One!A1"/></hyperlinks>`, core),
+		"pptx":  pptx(`<p:sp><a:hlinkClick r:id="" action="ppaction://hlinkshowjump?jump=nextslide"/></p:sp>`, core),
+		"visio": {"visio/document.xml", visioMain + "drawing.main+xml", `<VisioDocument><Cell N="Width" V="1" F="GUARD(1)"/></VisioDocument>`, nil},
+	} {
+		if r, job, err := run(t, doc.bytes(t)); err != nil || r.Changed() {
+			t.Errorf("%s: %v %v", name, err, job.Removals())
+		}
+	}
+}
+
+func TestMacroTypeBecomesPlain(t *testing.T) {
+	d := docx("")
+	d.mime = "application/vnd.ms-word.document.macroEnabled.main+xml"
+	r, _, err := run(t, d.bytes(t))
+	if err != nil || r.Name != "a.docx" || !strings.Contains(unzip(t, r.Data)["[Content_Types].xml"], wordMain+"document.main+xml") {
+		t.Fatalf("%v %q %q", err, r.Name, r.Type)
+	}
+	job := newJob(kit.Switches{})
+	r, err = Package{}.Disarm(t.Context(), job, kit.Document{Data: d.bytes(t), Type: "application/vnd.ms-word.document.macroenabled.12", Name: "x"})
+	if err != nil || r.Type != wordMain+"document" {
+		t.Fatalf("%v %q", err, r.Type)
+	}
+}
+
+func TestEmbeddedDocumentIsDisarmedInPlace(t *testing.T) {
+	inner := docx(strings.ReplaceAll(code("DDE CANARY"), "CANARY", canary))
+	inner.mime = "application/vnd.ms-word.document.macroEnabled.main+xml"
+	outer := docx(`<w:object><v:shape/><o:OLEObject Type="Embed" ProgID="Word.DocumentMacroEnabled.12" r:id="o"/></w:object>`,
+		piece{name: "word/embeddings/a.docm", mime: "application/vnd.ms-word.document.macroEnabled.12", rel: offRel + "package", id: "o", body: string(inner.bytes(t))})
+	r, job, err := run(t, outer.bytes(t))
+	if err != nil || !r.Changed() {
+		t.Fatalf("%v %v", err, job.Removals())
+	}
+	files := unzip(t, r.Data)
+	if survives(files) != "" || files["word/embeddings/a.docx"] == "" || !strings.Contains(files["word/document.xml"], `ProgID="Word.Document.12"`) {
+		t.Errorf("%v\n%s", job.Removals(), files["word/document.xml"])
+	}
+	if where := dangling(t, files); where != "" {
+		t.Error(where)
+	}
+	if strings.Contains(files["[Content_Types].xml"], "macroEnabled") {
+		t.Error(files["[Content_Types].xml"])
+	}
+}
+
+func TestRefused(t *testing.T) {
+	binary := docx("")
+	binary.mime = binaryMain
+	for name, data := range map[string][]byte{
+		"entities":   docx("", settingsWith("")).with(`<!DOCTYPE a [<!ENTITY x "y">]>`).bytes(t),
+		"broken":     docx("<open>").bytes(t),
+		"no office":  pkg{"x.xml", "application/xml", "<a/>", nil}.bytes(t),
+		"no zip":     []byte("PK"),
+		"no types":   zipped(t, "a", "b"),
+		"binary":     binary.bytes(t),
+		"duplicates": zipped(t, "[Content_Types].xml", "<a/>", "A", "1", "a", "2"),
+	} {
+		if r, _, err := run(t, data); err == nil || r.Changed() {
+			t.Errorf("%s passed", name)
+		}
+	}
+}
+
+func (p pkg) with(prolog string) pkg {
+	p.body = prolog + p.body
+	return p
+}
+
+func TestSigned(t *testing.T) {
+	signature := []piece{
+		{name: "_xmlsignatures/origin.sigs", mime: "application/vnd.openxmlformats-package.digital-signature-origin", from: "/", rel: "http://schemas.openxmlformats.org/package/2006/relationships/digital-signature/origin"},
+		{name: "_xmlsignatures/sig1.xml", from: "_xmlsignatures/origin.sigs", rel: "http://schemas.openxmlformats.org/package/2006/relationships/digital-signature/signature", mime: "application/vnd.openxmlformats-package.digital-signature-xmlsignature+xml", body: "<s/>"},
+	}
+	if r, job, err := run(t, docx("", signature...).bytes(t)); err != nil || r.Changed() {
+		t.Errorf("a signed document with nothing to remove was changed: %v %v", err, job.Removals())
+	}
+	r, job, err := run(t, docx("<?x?>", signature...).bytes(t))
+	if err != nil || len(job.Warnings()) != 1 || unzip(t, r.Data)["_xmlsignatures/sig1.xml"] != "" {
+		t.Errorf("%v %v", err, job.Warnings())
+	}
+	if _, err := (Package{}).Disarm(t.Context(), newJob(kit.Switches{Signed: kit.ChoiceBlock}), kit.Document{Data: docx("<?x?>", signature...).bytes(t)}); err == nil {
+		t.Error("not blocked")
+	}
+}
+
+func TestHazardsAreWrittenAway(t *testing.T) {
+	r, _, err := run(t, append(docx("").bytes(t), canary...))
+	if err != nil || !r.Changed() || bytes.Contains(r.Data, []byte(canary)) {
+		t.Fatal(err)
+	}
+}
+
+func FuzzPart(f *testing.F) {
+	for _, v := range vectors {
+		f.Add(v.body)
+		for _, p := range v.pieces {
+			if strings.HasPrefix(p.body, "<") {
+				f.Add(p.body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		d := docx("")
+		d.body = body
+		r, _, err := run(t, d.bytes(t))
+		if err != nil || !r.Changed() {
+			return
+		}
+		for range 2 {
+			again, job, err := run(t, r.Data)
+			if err != nil {
+				t.Fatalf("a second pass: %v", err)
+			}
+			if !again.Changed() {
+				return
+			}
+			_ = job
+			r = again
+		}
+	})
+}
+
+func FuzzPackage(f *testing.F) {
+	for _, v := range vectors {
+		f.Add(v.bytes(f))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _, _ = run(t, data)
+	})
+}
+
+func FuzzFormula(f *testing.F) {
+	f.Add(`SUM(A1)+[1]One!A1&HYPERLINK("x"&"y")|'a'!b`)
+	f.Add(`'[x`)
+	f.Fuzz(func(_ *testing.T, s string) {
+		g := gone{books: true}
+		g.formulaVector(s)
+	})
+}

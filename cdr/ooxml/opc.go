@@ -1,0 +1,560 @@
+package ooxml
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// pack is an Open Packaging Conventions package (ISO/IEC 29500-2), read whole: its parts, what type they have, and
+// which relationships lead from one to another.
+type pack struct {
+	job   *kit.Job
+	zip   *kit.Zip // nil if the package was flat
+	parts []*part
+	index map[string]*part // by folded name
+	types *part            // [Content_Types].xml
+	root  relations        // of the package itself
+
+	defaults  []typeRule // by extension
+	overrides []typeRule // by part name
+	byExt     map[string]string
+	byName    map[string]string
+
+	main    *part
+	kind    mainType
+	changed bool
+	rules   map[string]rule
+	sheets  workbook // what is gone from the workbook
+}
+
+// typeRule is one line of [Content_Types].xml.
+type typeRule struct {
+	key  string // extension, or part name without the slash in front; as it is written
+	mime string // as it is written
+}
+
+// part is one part of the package.
+type part struct {
+	name  string // without the slash in front, as it is written
+	fold  string // in lower case
+	entry *kit.ZipEntry
+	flat  []byte // its bytes in a flat package
+	mime  string // content type, lower case, without parameters; "" if it has none
+	in    []*relation
+	rels  relations // from this part
+
+	drop    bool
+	data    []byte // new bytes, nil if unchanged
+	newName string // "" if unchanged
+	newMime string // "" if unchanged
+	binary  bool   // of a flat package
+}
+
+// relations are the relationships of one source.
+type relations struct {
+	part    *part // that holds them, nil if there is none
+	list    []*relation
+	byID    map[string]*relation
+	changed bool
+	owner   *part // nil for the package itself
+}
+
+// relation is one relationship.
+type relation struct {
+	id, typ, target string // as written, references resolved
+	short           string // last segment of the type, lower case
+	mode            string
+	external        bool
+	to              *part // nil if external or not there
+	from            *relations
+
+	dead  bool // is not written; what points there must go
+	blank bool // an image that is not fetched: a blank one stands in its place
+	used  bool // the blank one is needed
+	local bool // target was changed
+}
+
+func newPack(job *kit.Job) *pack {
+	return &pack{job: job, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}, rules: ruleTable()}
+}
+
+func openPackage(job *kit.Job, z *kit.Zip) (*pack, error) {
+	p := newPack(job)
+	p.zip = z
+	for _, e := range z.Entries {
+		if e.Dir {
+			continue
+		}
+		name := strings.TrimLeft(e.Name, "/")
+		p.add(&part{name: name, entry: e})
+	}
+	p.types = p.index["[content_types].xml"]
+	if p.types == nil {
+		return nil, kit.Corrupt("a package without content types")
+	}
+	return p, p.connect()
+}
+
+func (p *pack) add(at *part) {
+	at.fold = foldName(at.name)
+	p.parts = append(p.parts, at)
+	p.index[at.fold] = at
+}
+
+// foldName brings a part name into the form that is compared.
+func foldName(name string) string {
+	if strings.IndexByte(name, '%') >= 0 {
+		if u, err := url.PathUnescape(name); err == nil {
+			name = u
+		}
+	}
+	return strings.ToLower(strings.ReplaceAll(name, `\`, "/"))
+}
+
+// connect reads the types and the relationships.
+func (p *pack) connect() error {
+	if err := p.readTypes(); err != nil {
+		return err
+	}
+	for _, at := range p.parts {
+		at.mime = p.typeOf(at)
+		if strings.HasSuffix(at.fold, ".piece") && strings.Contains(at.fold, "/[") {
+			return kit.Unsupported("a package with parts in pieces")
+		}
+	}
+	for _, at := range p.parts {
+		if err := p.readRelations(at); err != nil {
+			return err
+		}
+	}
+	p.root.owner = nil
+	if err := p.resolve(&p.root, ""); err != nil {
+		return err
+	}
+	for _, at := range p.parts {
+		at.rels.owner = at
+		if err := p.resolve(&at.rels, path.Dir(at.name)); err != nil {
+			return err
+		}
+	}
+	return p.findMain()
+}
+
+func (p *pack) read(at *part) ([]byte, error) {
+	if at.entry == nil {
+		return at.flat, nil
+	}
+	return at.entry.Read(p.job)
+}
+
+// eachTag calls f for the start tags of a small XML part.
+func (p *pack) eachTag(at *part, f func(t *kit.XMLToken)) error {
+	data, err := p.read(at)
+	if err != nil {
+		return err
+	}
+	text, _, err := kit.XMLToUTF8(data)
+	if err != nil {
+		return err
+	}
+	x := kit.NewXML(text, p.job.Limits.XMLDepth)
+	for {
+		t, err := x.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case t.Kind == kit.XMLDoctype:
+			return kit.Unsupported("%s with a document type", at.name)
+		case t.Kind == kit.XMLStart || t.Kind == kit.XMLEmpty:
+			f(&t)
+		}
+	}
+}
+
+func (p *pack) readTypes() error {
+	if p.types == nil {
+		return nil // flat: the parts say it themselves
+	}
+	return p.eachTag(p.types, func(t *kit.XMLToken) {
+		mime, _ := t.Attr("ContentType")
+		switch t.Local() {
+		case "Default":
+			ext, _ := t.Attr("Extension")
+			p.defaults = append(p.defaults, typeRule{ext, mime})
+			p.byExt[strings.ToLower(strings.TrimPrefix(ext, "."))] = foldType(mime)
+		case "Override":
+			name, _ := t.Attr("PartName")
+			name = strings.TrimLeft(name, "/")
+			p.overrides = append(p.overrides, typeRule{name, mime})
+			p.byName[foldName(name)] = foldType(mime)
+		}
+	})
+}
+
+func foldType(mime string) string {
+	mime, _, _ = strings.Cut(mime, ";")
+	return strings.ToLower(strings.TrimSpace(mime))
+}
+
+func (p *pack) typeOf(at *part) string {
+	if at.mime != "" {
+		return at.mime
+	}
+	if mime, ok := p.byName[at.fold]; ok {
+		return mime
+	}
+	return p.byExt[strings.TrimPrefix(path.Ext(at.fold), ".")]
+}
+
+// isRelations reports whether a part holds relationships, and whose: "" for the package itself.
+func isRelations(fold string) (source string, ok bool) {
+	dir, file := path.Split(fold)
+	dir = strings.TrimSuffix(dir, "/")
+	if path.Base(dir) != "_rels" || !strings.HasSuffix(file, ".rels") {
+		return "", false
+	}
+	source = strings.TrimPrefix(path.Join(strings.TrimSuffix(strings.TrimSuffix(dir, "_rels"), "/"), strings.TrimSuffix(file, ".rels")), "/")
+	return source, true
+}
+
+func (p *pack) readRelations(at *part) error {
+	source, ok := isRelations(at.fold)
+	if !ok {
+		return nil
+	}
+	rels := &p.root
+	if source != "" {
+		owner := p.index[source]
+		if owner == nil {
+			return nil // of a part that is not there: an orphan
+		}
+		rels = &owner.rels
+	}
+	rels.part, rels.byID = at, map[string]*relation{}
+	return p.eachTag(at, func(t *kit.XMLToken) {
+		if t.Local() != "Relationship" {
+			return
+		}
+		r := &relation{from: rels}
+		for a := range t.Attrs {
+			switch strings.ToLower(a.Local()) {
+			case "id":
+				r.id = a.Value()
+			case "type":
+				r.typ = strings.TrimSpace(a.Value())
+			case "target":
+				r.target = strings.TrimSpace(a.Value())
+			case "targetmode":
+				r.mode = a.Value()
+			}
+		}
+		r.external = strings.EqualFold(strings.TrimSpace(r.mode), "external")
+		r.short = strings.ToLower(path.Base(strings.TrimRight(r.typ, "/")))
+		rels.list = append(rels.list, r)
+		rels.byID[r.id] = r
+	})
+}
+
+// resolve finds the parts that internal relationships lead to. Targets that leave the package are dead.
+func (p *pack) resolve(rels *relations, dir string) error {
+	seen := map[string]bool{}
+	for _, r := range rels.list {
+		if seen[r.id] {
+			return kit.Corrupt("two relationships with the same id %.40q", r.id)
+		}
+		seen[r.id] = true
+		if r.external {
+			continue
+		}
+		target, _, _ := strings.Cut(foldName(r.target), "#")
+		switch {
+		case target == "":
+			continue
+		case hasScheme(target), strings.HasPrefix(target, "//"):
+			r.external = true // whatever its mode says: readers differ
+			continue
+		case !strings.HasPrefix(target, "/"):
+			target = "/" + dir + "/" + target
+			if leaves(target) {
+				r.external = true
+				continue
+			}
+		}
+		r.to = p.index[foldName(strings.TrimPrefix(path.Clean(target), "/"))]
+		if r.to != nil {
+			r.to.in = append(r.to.in, r)
+		}
+	}
+	return nil
+}
+
+// leaves reports whether a path goes above its root.
+func leaves(target string) bool {
+	depth := 0
+	for seg := range strings.SplitSeq(target, "/") {
+		switch seg {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return true
+			}
+		default:
+			depth++
+		}
+	}
+	return false
+}
+
+func hasScheme(s string) bool {
+	i := strings.IndexAny(s, ":/?#")
+	return i > 0 && s[i] == ':'
+}
+
+// findMain finds the part that the document is.
+func (p *pack) findMain() error {
+	for _, r := range p.root.list {
+		if r.short == "officedocument" || r.short == "document" && strings.Contains(r.typ, "visio") {
+			if r.to != nil {
+				p.main = r.to
+			}
+		}
+	}
+	if p.main == nil {
+		return kit.Unsupported("a package that is no office document")
+	}
+	if p.main.mime == binaryMain {
+		return nil
+	}
+	kind, ok := mainTypes[p.main.mime]
+	if !ok {
+		return kit.Unsupported("an office document of type %.80q", p.main.mime)
+	}
+	p.kind = kind
+	return nil
+}
+
+func (p *pack) removed(vector, where, action, detail string) {
+	p.changed = true
+	p.job.Removed(vector, where, action, detail)
+}
+
+// reachable returns the parts that relationships lead to. With alive, dead relationships and dropped parts lead
+// nowhere.
+func (p *pack) reachable(alive bool) map[*part]bool {
+	seen := map[*part]bool{}
+	var queue []*part
+	visit := func(rels *relations) {
+		if rels.part != nil {
+			seen[rels.part] = true
+		}
+		for _, r := range rels.list {
+			if r.to != nil && !seen[r.to] && (!alive || !r.dead && !r.to.drop) {
+				seen[r.to] = true
+				queue = append(queue, r.to)
+			}
+		}
+	}
+	visit(&p.root)
+	for len(queue) > 0 {
+		next := queue[0]
+		queue = queue[1:]
+		visit(&next.rels)
+	}
+	if p.types != nil {
+		seen[p.types] = true
+	}
+	return seen
+}
+
+// finish makes the parts that hold types and relationships say what is there now.
+func (p *pack) finish() {
+	p.finishRelations(&p.root)
+	for _, at := range p.parts {
+		if !at.drop {
+			p.finishRelations(&at.rels)
+		}
+	}
+	alive := p.reachable(true)
+	for _, at := range p.parts {
+		if !alive[at] && !at.drop {
+			at.drop = true
+		}
+	}
+	if p.types != nil {
+		p.types.data = p.writeTypes()
+	}
+}
+
+func (p *pack) finishRelations(rels *relations) {
+	dirty := rels.changed
+	for _, r := range rels.list {
+		if r.blank && !r.dead {
+			if r.dead = !r.used; r.used {
+				r.target, r.mode, r.to = "/"+p.blankImage().name, "", p.blankImage()
+			}
+			dirty = true
+		}
+		if r.to != nil && r.to.drop && !r.dead {
+			r.dead = true
+		}
+		if r.to != nil && r.to.newName != "" && !r.dead {
+			r.target, dirty = "/"+r.to.newName, true
+		}
+		dirty = dirty || r.dead
+	}
+	if !dirty {
+		return
+	}
+	if rels.part == nil { // the first relationships of this part
+		dir, file := path.Split(rels.owner.name)
+		rels.part = &part{name: dir + "_rels/" + file + ".rels", mime: "application/vnd.openxmlformats-package.relationships+xml"}
+		p.add(rels.part)
+	}
+	var b bytes.Buffer
+	b.WriteString(xmlHeader + `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">`)
+	for _, r := range rels.list {
+		if r.dead {
+			continue
+		}
+		b.WriteString(`<Relationship Id="` + escape(r.id) + `" Type="` + escape(r.typ) + `" Target="` + escape(r.target) + `"`)
+		if r.mode != "" {
+			b.WriteString(` TargetMode="` + escape(r.mode) + `"`)
+		}
+		b.WriteString("/>")
+	}
+	b.WriteString("</Relationships>")
+	rels.part.data = b.Bytes()
+	rels.part.drop = false
+}
+
+// relate adds a relationship and returns its id.
+func (rels *relations) relate(typ string, to *part) string {
+	id := "rIdStatic1"
+	for n := 2; rels.byID[id] != nil; n++ {
+		id = "rIdStatic" + strconv.Itoa(n)
+	}
+	r := &relation{id: id, typ: typ, target: "/" + to.name, short: path.Base(typ), to: to, from: rels}
+	rels.list = append(rels.list, r)
+	if rels.byID == nil {
+		rels.byID = map[string]*relation{}
+	}
+	rels.byID[id] = r
+	rels.changed = true
+	to.in = append(to.in, r)
+	return id
+}
+
+const xmlHeader = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\r\n"
+
+func escape(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // a bytes.Buffer does not fail
+	return b.String()
+}
+
+// writeTypes lists the types of the parts that are left.
+func (p *pack) writeTypes() []byte {
+	left := map[string]bool{} // extensions
+	for _, at := range p.parts {
+		if !at.drop {
+			left[strings.TrimPrefix(path.Ext(at.fold), ".")] = true
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString(xmlHeader + `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">`)
+	seen := map[string]bool{}
+	for _, d := range p.defaults {
+		ext := strings.ToLower(strings.TrimPrefix(d.key, "."))
+		mime := d.mime
+		if plain := mainTypes[foldType(mime)].plain; plain != "" {
+			mime = plain
+		}
+		if seen[ext] || !left[ext] && activeTypes.MatchString(mime) {
+			continue
+		}
+		seen[ext] = true
+		b.WriteString(`<Default Extension="` + escape(d.key) + `" ContentType="` + escape(mime) + `"/>`)
+	}
+	written := map[string]bool{}
+	override := func(name, mime string) {
+		written[foldName(name)] = true
+		b.WriteString(`<Override PartName="/` + escape(name) + `" ContentType="` + escape(mime) + `"/>`)
+	}
+	for _, o := range p.overrides {
+		at := p.index[foldName(o.key)]
+		switch {
+		case at == nil || at.drop || written[at.fold]:
+		case at.newName != "" || at.newMime != "":
+			override(at.finalName(), at.finalMime(o.mime))
+		default:
+			override(o.key, o.mime)
+		}
+	}
+	for _, at := range p.parts {
+		if at.drop || at == p.types || written[foldName(at.finalName())] {
+			continue
+		}
+		_, rels := isRelations(at.fold)
+		ext := strings.ToLower(strings.TrimPrefix(path.Ext(at.finalName()), "."))
+		if at.newMime != "" || at.newName != "" || !seen[ext] {
+			if rels && seen["rels"] {
+				continue
+			}
+			override(at.finalName(), at.finalMime(at.mime))
+		}
+	}
+	b.WriteString("</Types>")
+	return b.Bytes()
+}
+
+func (at *part) finalName() string {
+	if at.newName != "" {
+		return at.newName
+	}
+	return at.name
+}
+
+func (at *part) finalMime(old string) string {
+	switch {
+	case at.newMime != "":
+		return at.newMime
+	case old != "":
+		return old
+	}
+	return "application/octet-stream"
+}
+
+// writeZip writes the archive: the parts that are left, in their order.
+func (p *pack) writeZip() ([]byte, error) {
+	var w kit.ZipWriter
+	for _, at := range p.parts {
+		switch {
+		case at.drop:
+		case at.data != nil || at.entry == nil:
+			if err := w.Put(at.finalName(), at.data, at.entry, false); err != nil {
+				return nil, err
+			}
+		case at.newName != "" || at.entry.Name != at.name:
+			data, err := p.read(at)
+			if err != nil {
+				return nil, err
+			}
+			if err := w.Put(at.finalName(), data, at.entry, false); err != nil {
+				return nil, err
+			}
+		default:
+			w.Keep(at.entry)
+		}
+	}
+	return w.Bytes(), nil
+}

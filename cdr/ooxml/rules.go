@@ -1,0 +1,332 @@
+package ooxml
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// rule is what is done about an element, by its local name: prefixes are the writer's choice. It returns true if the
+// element goes with all that is inside of it.
+type rule struct {
+	family family // of documents in which it counts; familyOther: in all
+	start  func(w *walk, t *kit.XMLToken, e *element) bool
+}
+
+func (r *rule) applies(w *walk) bool {
+	return (r.family == familyOther || r.family == w.p.kind.family) && !strings.HasPrefix(w.at.fold, "customxml/")
+}
+
+// always is a rule for an element that never stays.
+func always(family family, vector string) rule {
+	return rule{family, func(w *walk, t *kit.XMLToken, _ *element) bool {
+		w.remove(vector, "<"+t.Local()+">", kit.ActionRemoved, "")
+		return true
+	}}
+}
+
+// ruleTable returns the rules by local name.
+func ruleTable() map[string]rule {
+	return map[string]rule{
+		"hlinkClick": {familyOther, startAction}, "hlinkHover": {familyOther, startAction}, "hlinkMouseOver": {familyOther, startAction},
+		"snd":              {familyOther, startSound},
+		"blip":             {familyOther, startBlip},
+		"svgBlip":          {familyOther, startBlip},
+		"imagedata":        {familyOther, startVMLImage},
+		"fill":             {familyOther, startVMLImage},
+		"stroke":           {familyOther, startVMLImage},
+		"OLEObject":        {familyOther, startOLEObject},
+		"FmlaMacro":        always(familyOther, vectorMacroRef),
+		"HyperlinkBase":    {familyOther, startHyperlinkBase},
+		"AlternateContent": {familyOther, startAlternate}, "Fallback": {familyOther, startFallback},
+
+		"fldSimple": {familyWord, startFieldSimple}, "fldChar": {familyWord, startFieldChar},
+		"instrText": {familyWord, startFieldText}, "delInstrText": {familyWord, startFieldText},
+		"t": {familyOther, startRunText}, "delText": {familyWord, startFieldText},
+		"drawing": {familyWord, startFieldPicture}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startFieldPicture},
+		"del": {familyWord, startDeleted}, "moveFrom": {familyWord, startDeleted},
+		"attachedTemplate": always(familyWord, vectorTemplate),
+		"subDoc":           always(familyWord, vectorSubDoc),
+		"frameset":         always(familyWord, vectorFrame),
+		"mailMerge":        always(familyWord, vectorMerge),
+		"objectLink":       always(familyWord, vectorOLELink),
+		"movie":            always(familyWord, vectorMedia),
+		"entryMacro":       always(familyWord, vectorMacroRef),
+		"exitMacro":        always(familyWord, vectorMacroRef),
+		"saveThroughXslt":  always(familyWord, vectorExternal),
+		"control":          {familyOther, startControl},
+
+		"f": {familySheet, startFormula}, "formula": {familySheet, startFormula}, "formula1": {familySheet, startFormula},
+		"formula2": {familySheet, startFormula}, "calculatedColumnFormula": {familySheet, startFormula},
+		"totalsRowFormula": {familySheet, startFormula}, "cfRule": {familySheet, startRuleHolder},
+		"dataValidation": {familySheet, startRuleHolder}, "sparkline": {familySheet, startRuleHolder},
+		"definedName": {familySheet, startDefinedName}, "workbookView": {familySheet, startWorkbookView},
+		"sheet": {familySheet, startSheet}, "oleObject": {familySheet, startSheetObject},
+		"table": {familySheet, startTable}, "tableColumn": {familySheet, startTable},
+		"webPublishItems": always(familySheet, vectorPublish), "DataBinding": always(familySheet, vectorData),
+		"ddeLink": always(familySheet, vectorBook), "oleLink": always(familySheet, vectorBook), "externalBook": always(familySheet, vectorBook),
+		"dbPr": always(familySheet, vectorData), "webPr": always(familySheet, vectorData),
+
+		"graphicFrame": {familySlide, startFrame}, "oleObj": {familySlide, startSlideObject}, "pic": {familySlide, startPicture},
+		"spTree": {familySlide, startTree}, "timing": {familySlide, startTiming}, "xfrm": {familySlide, startTransform},
+		"cNvPr": {familySlide, startNonVisual}, "controls": {familySlide, startControls},
+
+		"Cell": {familyVisio, startCell}, "EventItem": always(familyVisio, vectorAction), "DataConnections": always(familyVisio, vectorData),
+	}
+}
+
+// deadIDs decides about an element that points to a relationship that is not written.
+func (w *walk) deadIDs(t *kit.XMLToken, e *element) bool {
+	for a := range t.Attrs {
+		r := w.at.rels.byID[string(a.Raw)]
+		if r == nil && bytes.IndexByte(a.Raw, '&') >= 0 {
+			r = w.at.rels.byID[a.Value()]
+		}
+		if r == nil || !r.dead && !r.blank || !w.isRelationAttr(&a) {
+			continue
+		}
+		if r.blank {
+			r.used = r.used || a.Local() != "link" && a.Local() != "href"
+			continue
+		}
+		switch name := t.Local(); name {
+		case "hyperlink":
+			if w.p.kind.family == familySheet {
+				return true
+			}
+			e.unwrap = true
+			if t.Kind == kit.XMLEmpty {
+				return true
+			}
+		case "oleObj", "control":
+			return w.p.kind.family != familySlide
+		case "pageSetup", "csPageSetup":
+			w.edits.cut(a.Start, a.End)
+		case "webextensionref":
+			if w.frame != nil {
+				w.frame.dead = true
+			}
+			return true
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// attributes looks at what any element may carry.
+func (w *walk) attributes(t *kit.XMLToken, raw []byte, e *element) {
+	if strings.HasPrefix(w.at.fold, "customxml/") {
+		return
+	}
+	if bytes.Contains(raw, []byte("href")) || bytes.Contains(raw, []byte("src=")) || bytes.Contains(raw, []byte("src ")) {
+		w.addresses(t)
+	}
+	if w.p.kind.family == familySheet && bytes.Contains(raw, []byte("macro")) {
+		for a := range t.Attrs {
+			if string(a.Name) == "macro" && strings.TrimSpace(a.Value()) != "" {
+				w.remove(vectorMacroRef, "<"+t.Local()+">", kit.ActionNeutralised, a.Value())
+				w.edits.cut(a.Start, a.End)
+			}
+		}
+	}
+}
+
+// addresses cuts what VML shapes link to, or take their pictures from.
+func (w *walk) addresses(t *kit.XMLToken) {
+	for a := range t.Attrs {
+		switch name := a.Local(); {
+		case name != "href" && name != "src" && name != "althref" || w.isRelationAttr(&a):
+		case name == "href" && t.Local() != "imagedata" && t.Local() != "fill" && t.Local() != "stroke":
+			if v := a.Value(); !kit.SafeLink(v) || w.p.job.Switches.Links == kit.ChoiceRemove && !strings.HasPrefix(v, "#") {
+				w.remove(vectorLink, "<"+t.Local()+"> href", kit.ActionNeutralised, v)
+				w.edits.cut(a.Start, a.End)
+			}
+		default:
+			if v := a.Value(); v != "" && !strings.HasPrefix(v, "#") {
+				w.remove(vectorImage, "<"+t.Local()+"> "+name, kit.ActionNeutralised, v)
+				w.edits.cut(a.Start, a.End)
+			}
+		}
+	}
+}
+
+// localAction matches what a click on a slide may do: show another one, or nothing.
+var localAction = regexp.MustCompile(`(?i)^\s*(?:ppaction://(?:hlinksldjump|hlinkshowjump|customshow|noaction)(?:\?[a-z0-9_=&%;\-]*)?)?\s*$`)
+
+func startAction(w *walk, t *kit.XMLToken, _ *element) bool {
+	action, ok := t.Attr("action")
+	if !ok || localAction.MatchString(action) || strings.EqualFold(strings.TrimSpace(action), "ppaction://media") && !w.hasRelation(t) {
+		return false
+	}
+	w.remove(vectorAction, "<"+t.Local()+">", kit.ActionNeutralised, action)
+	return true
+}
+
+// hasRelation reports whether an element points to a relationship.
+func (w *walk) hasRelation(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		if len(a.Raw) > 0 && w.isRelationAttr(&a) {
+			return true
+		}
+	}
+	return false
+}
+
+// startSound is about the sound of a click; the one of a slide's transition is media like any other.
+func startSound(w *walk, t *kit.XMLToken, _ *element) bool {
+	if p := w.parent(1); p == nil || !strings.HasPrefix(p.name(w), "hlink") {
+		return false
+	}
+	w.remove(vectorAction, "<snd>", kit.ActionRemoved, "")
+	return true
+}
+
+// startBlip gives a picture that is elsewhere a blank one, or leaves the copy that is here.
+func startBlip(w *walk, t *kit.XMLToken, _ *element) bool {
+	var link, embed *kit.XMLAttr
+	for a := range t.Attrs {
+		if !w.isRelationAttr(&a) {
+			continue
+		}
+		switch a.Local() {
+		case "link":
+			link = &a
+		case "embed":
+			embed = &a
+		}
+	}
+	if link == nil {
+		return false
+	}
+	r := w.at.rels.byID[link.Value()]
+	if r == nil || !r.blank {
+		return false
+	}
+	if t.Local() == "svgBlip" {
+		return embed == nil
+	}
+	if embed != nil && len(embed.Raw) > 0 {
+		w.edits.cut(link.Start, link.End)
+		return false
+	}
+	if embed != nil {
+		w.edits.cut(embed.Start, embed.End)
+	}
+	r.used = true
+	w.edits.replace(link.Start, link.End, " "+strings.TrimSuffix(string(link.Name), "link")+`embed="`+escape(r.id)+`"`)
+	return false
+}
+
+// startVMLImage does the same for VML, where the copy has r:id and the source r:href.
+func startVMLImage(w *walk, t *kit.XMLToken, _ *element) bool {
+	var href, id *kit.XMLAttr
+	for a := range t.Attrs {
+		if !w.isRelationAttr(&a) {
+			continue
+		}
+		switch a.Local() {
+		case "href":
+			href = &a
+		case "id", "pict", "relid":
+			id = &a
+		}
+	}
+	if href == nil {
+		return false
+	}
+	r := w.at.rels.byID[href.Value()]
+	switch {
+	case r == nil || !r.blank && !r.dead:
+	case id != nil && len(id.Raw) > 0:
+		w.edits.cut(href.Start, href.End)
+	default:
+		r.used = true
+		w.edits.replace(href.Start, href.End, " "+strings.TrimSuffix(string(href.Name), "href")+`id="`+escape(r.id)+`"`)
+	}
+	return false
+}
+
+// startOLEObject keeps objects whose document could be disarmed. Pictures of the others are beside it, and stay.
+func startOLEObject(w *walk, t *kit.XMLToken, _ *element) bool {
+	typ, _ := t.Attr("Type")
+	for a := range t.Attrs {
+		if r := w.at.rels.byID[a.Value()]; r != nil && w.isRelationAttr(&a) && !r.dead && r.to != nil && !strings.EqualFold(strings.TrimSpace(typ), "link") {
+			w.plainProgram(t)
+			return false
+		}
+	}
+	w.remove(vectorOLE, "<OLEObject>", kit.ActionNeutralised, "")
+	return true
+}
+
+// plainProgram makes the program's name of an embedded document that of the kind without macros.
+func (w *walk) plainProgram(t *kit.XMLToken) {
+	for a := range t.Attrs {
+		name := a.Local()
+		if name != "ProgID" && name != "progId" {
+			continue
+		}
+		v := a.Value()
+		plain := macroProgram.ReplaceAllString(v, "")
+		if plain != v {
+			w.edits.replace(a.Start, a.End, " "+string(a.Name)+`="`+escape(plain)+`"`)
+		}
+	}
+}
+
+var macroProgram = regexp.MustCompile(`(?i)MacroEnabled`)
+
+func startControl(w *walk, _ *kit.XMLToken, _ *element) bool {
+	if w.p.kind.family != familyWord {
+		return false
+	}
+	w.remove(vectorActiveX, "<control>", kit.ActionNeutralised, "")
+	return true
+}
+
+func startHyperlinkBase(_ *walk, _ *kit.XMLToken, e *element) bool {
+	from := e.tagEnd
+	e.end = func(w *walk, e *element, t *kit.XMLToken) {
+		if from > t.Start {
+			return
+		}
+		if v := kit.XMLUnescape(w.data[from:t.Start]); !kit.SafeLink(v) {
+			w.remove(vectorBase, "<HyperlinkBase>", kit.ActionRemoved, v)
+			w.edits.cut(e.start, t.End)
+		}
+	}
+	return false
+}
+
+// startAlternate unwraps the fallback when all choices went: an AlternateContent without a choice is not allowed.
+func startAlternate(w *walk, t *kit.XMLToken, e *element) bool {
+	for _, f := range w.fields {
+		f.mixed = f.mixed || f.instructing
+	}
+	if t.Kind == kit.XMLEmpty {
+		return false
+	}
+	e.end = func(w *walk, e *element, t *kit.XMLToken) {
+		if e.gone > 0 && e.kids-e.gone == 1 && e.fallback.to > 0 {
+			w.edits.cut(e.start, e.fallback.from)
+			w.edits.cut(e.fallback.to, t.End)
+		}
+	}
+	return false
+}
+
+// startFallback tells the element around it where its content is.
+func startFallback(w *walk, t *kit.XMLToken, e *element) bool {
+	if t.Kind == kit.XMLEmpty || bytes.Contains(w.data[t.Start:t.End], []byte("xmlns")) {
+		return false // its declarations would be lost
+	}
+	e.end = func(w *walk, e *element, t *kit.XMLToken) {
+		if p := w.parent(1); p != nil && (e.gone == 0 || e.gone < e.kids) {
+			p.fallback = span{e.tagEnd, t.Start}
+		}
+	}
+	return false
+}

@@ -1,0 +1,26 @@
+package ooxml
+
+import (
+	"regexp"
+
+	"icapd/cdr/kit"
+)
+
+// startCell judges the formula of a drawing's cell: those that run something go, and links by their scheme.
+func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
+	name, _ := t.Attr("N")
+	for a := range t.Attrs {
+		switch v := a.Value(); {
+		case string(a.Name) == "F" && runningFormula.MatchString(v):
+			w.remove(vectorAction, "<Cell> "+name, kit.ActionNeutralised, v)
+			w.edits.cut(a.Start, a.End)
+		case name == "Address" && (string(a.Name) == "V" || string(a.Name) == "F") && v != "Inh" && !kit.SafeLink(v):
+			w.remove(vectorLink, "<Cell> "+name, kit.ActionNeutralised, v)
+			w.edits.replace(a.Start, a.End, " "+string(a.Name)+`=""`)
+		}
+	}
+	return false
+}
+
+// runningFormula matches ShapeSheet functions that run macros, add-ons and programs, or open files.
+var runningFormula = regexp.MustCompile(`(?i)\b(?:RUNMACRO|RUNADDON|RUNADDONWARGS|CALLTHIS|OPENFILE|OPENGROUPWIN|QUEUEMARKEREVENT|FOLLOWHYPERLINK|HYPERLINK|DDE\w*)\s*\(`)

@@ -1,0 +1,403 @@
+package ooxml
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// walk reads one XML part and collects what must change in it.
+type walk struct {
+	p     *pack
+	at    *part
+	ctx   context.Context
+	data  []byte
+	edits edits
+
+	open []element
+	ns   []binding
+	skip int // number of open elements at which what is left out ends, 0 if nothing is
+
+	relIDs  bool // some relationship of this part is dead or blank
+	fields  []*field
+	sheet   sheetState
+	frame   *frameState // graphic frame of a slide that is open
+	moved   []string    // pictures of controls that go on as pictures of the slide
+	treeEnd int         // where the slide's shapes end
+}
+
+// element is an open element.
+type element struct {
+	local    string
+	start    int // of its start tag
+	tagEnd   int
+	ns       int // bindings outside of it
+	kids     int // elements in it
+	gone     int // of those, left out
+	text     int // where its text begins, for elements whose text counts
+	unwrap   bool
+	fallback span // of an AlternateContent: what is inside of its Fallback
+	end      func(w *walk, e *element, t *kit.XMLToken)
+	deleted  bool // in a tracked deletion
+}
+
+// span is a range of bytes.
+type span struct{ from, to int }
+
+// binding is a namespace prefix.
+type binding struct {
+	prefix string
+	uri    string
+	raw    string // as declared: xmlns:a="..."
+}
+
+// cleanParts cleans all XML parts, the workbook first: what is gone there decides about formulas elsewhere.
+func (p *pack) cleanParts(ctx context.Context) error {
+	if p.kind.family == familySheet {
+		if err := p.planWorkbook(); err != nil {
+			return err
+		}
+	}
+	// Those that may have to go as a whole come before what points to them.
+	order := append([]*part{p.main}, p.parts...)
+	slices.SortStableFunc(order[1:], func(a, b *part) int { return cmp.Compare(a.rank(), b.rank()) })
+	for i, at := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, ok := isRelations(at.fold); ok || i > 0 && at == p.main || at.drop || at == p.types || isSignature(at) || !p.isXML(at) {
+			continue
+		}
+		if err := p.cleanPart(ctx, at); err != nil {
+			return err
+		}
+	}
+	return p.afterSheets()
+}
+
+func (at *part) rank() int {
+	if strings.HasSuffix(at.mime, "vmldrawing") || strings.HasPrefix(at.fold, "customxml/") {
+		return 0
+	}
+	return 1
+}
+
+func (p *pack) cleanPart(ctx context.Context, at *part) error {
+	data, err := p.read(at)
+	if err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	text, recoded, err := kit.XMLToUTF8(data)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(at.fold, "customxml/") && mashup.Match(text) {
+		p.dropPart(at, vectorMashup)
+		p.killTo(at)
+		return nil
+	}
+	out, err := p.cleanText(ctx, at, text)
+	switch {
+	case err != nil && strings.HasPrefix(at.fold, "customxml/") && ctx.Err() == nil:
+		p.dropPart(at, vectorUnknown) // nobody reads it but the programs that it was written for
+		p.killTo(at)
+		return nil
+	case err != nil && strings.HasSuffix(at.mime, "vmldrawing") && ctx.Err() == nil:
+		return p.looseVML(at, text)
+	case err != nil:
+		return err
+	case out == nil:
+		return nil
+	}
+	_ = recoded // what is written anew is UTF-8 and says so
+	at.data = out
+	return nil
+}
+
+// mashup matches the document element in which Power Query keeps where its data comes from.
+var mashup = regexp.MustCompile(`<(?:[A-Za-z0-9_.\-]+:)?DataMashup[\s>/]`)
+
+// killTo makes the relationships to a part dead that was dropped late.
+func (p *pack) killTo(at *part) {
+	for _, r := range at.in {
+		r.dead = true
+	}
+}
+
+// cleanText returns the text of a part without what must go, nil if that is nothing.
+func (p *pack) cleanText(ctx context.Context, at *part, text []byte) ([]byte, error) {
+	w := p.newWalk(ctx, at, text)
+	if err := w.run(); err != nil {
+		return nil, err
+	}
+	if w.sheet.again { // a cell stood before the one whose formula it shares
+		shared := w.sheet.shared
+		w = p.newWalk(ctx, at, text)
+		w.sheet.shared = shared
+		if err := w.run(); err != nil {
+			return nil, err
+		}
+	}
+	return w.edits.apply(text), nil
+}
+
+func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
+	w := &walk{p: p, at: at, ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
+	for _, r := range at.rels.list {
+		w.relIDs = w.relIDs || r.dead || r.blank
+	}
+	return w
+}
+
+func (w *walk) run() error {
+	x := kit.NewXML(w.data, w.p.job.Limits.XMLDepth)
+	for n := 0; ; n++ {
+		if n%1024 == 0 && w.ctx.Err() != nil {
+			return w.ctx.Err()
+		}
+		t, err := x.Next()
+		if errors.Is(err, io.EOF) {
+			w.endFields()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.token(&t); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *walk) token(t *kit.XMLToken) error {
+	switch t.Kind {
+	case kit.XMLStart, kit.XMLEmpty:
+		w.start(t)
+	case kit.XMLEnd:
+		w.endTag(t)
+	case kit.XMLDoctype:
+		if bytes.IndexByte(w.data[t.Start:t.End], '[') >= 0 {
+			return kit.Unsupported("%s has a document type of its own", w.at.name)
+		}
+		w.remove(vectorEntity, "document type", kit.ActionRemoved, "")
+		w.edits.cut(t.Start, t.End)
+	case kit.XMLPI:
+		if name := string(t.Name); name != "xml" && (name != "mso-contentType" || t.End-t.Start > 24) {
+			w.remove(vectorPI, "<?"+name, kit.ActionRemoved, "")
+			w.edits.cut(t.Start, t.End)
+		}
+	case kit.XMLText, kit.XMLCDATA, kit.XMLComment:
+	}
+	return nil
+}
+
+func (w *walk) remove(vector, where, action, detail string) {
+	w.p.removed(vector, w.at.name+" "+where, action, detail)
+}
+
+// start opens an element, and lets its rule decide about it.
+func (w *walk) start(t *kit.XMLToken) {
+	if n := len(w.open); n > 0 {
+		w.open[n-1].kids++
+	}
+	e := element{local: "", start: t.Start, tagEnd: t.End, ns: len(w.ns)}
+	local := t.Name
+	if i := bytes.IndexByte(local, ':'); i >= 0 {
+		local = local[i+1:]
+	}
+	rule, ok := w.p.rules[string(local)]
+	if ok || len(w.open) > 0 && w.open[len(w.open)-1].end != nil {
+		e.local = string(local)
+	}
+	if n := len(w.open); n > 0 {
+		e.deleted = w.open[n-1].deleted
+	}
+	raw := w.data[t.Start:t.End]
+	if bytes.Contains(raw, []byte("xmlns")) {
+		w.bind(t)
+	}
+	if w.skip == 0 {
+		if bytes.Contains(raw, []byte("xml:base")) {
+			w.cutAttr(t, "xml:base", vectorBase)
+		}
+		gone := ok && rule.applies(w) && rule.start(w, t, &e)
+		if !gone && w.relIDs {
+			gone = w.deadIDs(t, &e)
+		}
+		if !gone {
+			w.attributes(t, raw, &e)
+		}
+		if gone {
+			w.lose(t, &e)
+			return
+		}
+	}
+	if t.Kind == kit.XMLEmpty {
+		if e.end != nil && w.skip == 0 {
+			e.end(w, &e, t)
+		}
+		w.ns = w.ns[:e.ns]
+		return
+	}
+	w.open = append(w.open, e)
+}
+
+// lose leaves an element out with all that is inside of it.
+func (w *walk) lose(t *kit.XMLToken, e *element) {
+	if n := len(w.open); n > 0 {
+		w.open[n-1].gone++
+	}
+	if t.Kind == kit.XMLEmpty {
+		w.edits.cut(t.Start, t.End)
+		w.ns = w.ns[:e.ns]
+		return
+	}
+	e.end = nil
+	w.open = append(w.open, *e)
+	w.skip = len(w.open)
+}
+
+func (w *walk) endTag(t *kit.XMLToken) {
+	n := len(w.open) - 1
+	e := w.open[n]
+	w.open = w.open[:n]
+	w.ns = w.ns[:e.ns]
+	switch {
+	case w.skip == n+1:
+		w.edits.cut(e.start, t.End)
+		w.skip = 0
+		return
+	case w.skip > 0:
+		return
+	}
+	if e.end != nil {
+		e.end(w, &e, t)
+	}
+	if e.unwrap {
+		w.edits.cut(e.start, e.tagEnd)
+		w.edits.cut(t.Start, t.End)
+	}
+	if e.gone > 0 && e.gone >= e.kids && emptyable[e.name(w)] {
+		w.edits.cut(e.start, t.End)
+		if n > 0 {
+			w.open[n-1].gone++
+		}
+	}
+}
+
+// name is the element's local name; most are never asked for it.
+func (e *element) name(w *walk) string {
+	if e.local != "" {
+		return e.local
+	}
+	name := w.data[e.start+1 : e.tagEnd]
+	if i := bytes.IndexAny(name, " \t\r\n/>"); i >= 0 {
+		name = name[:i]
+	}
+	if i := bytes.IndexByte(name, ':'); i >= 0 {
+		name = name[i+1:]
+	}
+	return string(name)
+}
+
+// emptyable are elements that must not be there without anything in them.
+var emptyable = map[string]bool{
+	"hyperlinks": true, "oleObjects": true, "controls": true, "externalReferences": true, "tableParts": true, "pivotCaches": true,
+	"definedNames": true, "conditionalFormatting": true, "dataValidations": true, "conditionalFormattings": true, "sparklines": true,
+	"sparklineGroup": true, "sparklineGroups": true, "custDataLst": true, "Choice": true, "Fallback": true, "AlternateContent": true,
+	"frameset": true, "object": true, "controlPr": true, "webPublishItems": true, "slicerList": true, "slicerCaches": true,
+	"timelineCacheRefs": true, "timelineRefs": true, "ext": true, "extLst": true,
+}
+
+// bind notes the namespaces that an element declares.
+func (w *walk) bind(t *kit.XMLToken) {
+	for a := range t.Attrs {
+		switch {
+		case string(a.Name) == "xmlns":
+			w.ns = append(w.ns, binding{"", a.Value(), string(a.Name) + `="` + strings.ReplaceAll(string(a.Raw), `"`, "&quot;") + `"`})
+		case bytes.HasPrefix(a.Name, []byte("xmlns:")):
+			w.ns = append(w.ns, binding{string(a.Name[6:]), a.Value(), string(a.Name) + `="` + strings.ReplaceAll(string(a.Raw), `"`, "&quot;") + `"`})
+		}
+	}
+}
+
+func (w *walk) namespace(prefix string) string {
+	for i := len(w.ns) - 1; i >= 0; i-- {
+		if w.ns[i].prefix == prefix {
+			return w.ns[i].uri
+		}
+	}
+	return ""
+}
+
+const (
+	relationSpace       = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+	relationSpaceStrict = "http://purl.oclc.org/ooxml/officeDocument/relationships"
+	officeSpace         = "urn:schemas-microsoft-com:office:office"
+)
+
+// isRelationAttr reports whether an attribute holds the id of a relationship.
+func (w *walk) isRelationAttr(a *kit.XMLAttr) bool {
+	i := bytes.IndexByte(a.Name, ':')
+	if i < 0 {
+		return false
+	}
+	switch space := w.namespace(string(a.Name[:i])); space {
+	case relationSpace, relationSpaceStrict:
+		return true
+	case officeSpace:
+		return a.Local() == "relid"
+	default:
+		return a.Local() == "Id" && strings.Contains(space, "relationships") // Visio writes r:id only, others may not
+	}
+}
+
+// prefixOf returns the prefix that is bound to a namespace here, or its transitional twin.
+func (w *walk) prefixOf(uris ...string) (string, bool) {
+	for i := len(w.ns) - 1; i >= 0; i-- {
+		b := w.ns[i]
+		for _, u := range uris {
+			if b.uri == u && b.prefix != "" && w.namespace(b.prefix) == u {
+				return b.prefix, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (w *walk) cutAttr(t *kit.XMLToken, name, vector string) {
+	for a := range t.Attrs {
+		if string(a.Name) == name {
+			w.remove(vector, "<"+t.Local()+"> "+name, kit.ActionNeutralised, "")
+			w.edits.cut(a.Start, a.End)
+		}
+	}
+}
+
+// parent returns the n-th element around the one that is being opened, nil if there is none.
+func (w *walk) parent(n int) *element {
+	if i := len(w.open) - n; n > 0 && i >= 0 {
+		return &w.open[i]
+	}
+	return nil
+}
+
+// inside reports whether one of the open elements has this name.
+func (w *walk) inside(local string) bool {
+	for i := len(w.open) - 1; i >= 0; i-- {
+		if w.open[i].name(w) == local {
+			return true
+		}
+	}
+	return false
+}
