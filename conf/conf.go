@@ -6,8 +6,10 @@
 package conf
 
 import (
+	"io/fs"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,12 +57,7 @@ func (c *Config) At(key string) string {
 // Trusts returns a function that reports whether the ICAP client at an address is believed about whom it speaks
 // for. It does not see later changes of c.
 func (c *Config) Trusts() func(netip.Addr) bool {
-	var networks []netip.Prefix
-	for _, s := range c.TrustedPeers {
-		if p, err := parseNetwork(s); err == nil {
-			networks = append(networks, p)
-		}
-	}
+	networks := Networks(c.TrustedPeers)
 	return func(a netip.Addr) bool {
 		a = a.Unmap()
 		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
@@ -69,8 +66,37 @@ func (c *Config) Trusts() func(netip.Addr) bool {
 
 // Listener is an address that ICAP clients connect to. A bare string means its address.
 type Listener struct {
-	Address string `yaml:"address"` // host:port; no host means all addresses, port 0 any free one
-	TLS     TLS    `yaml:"tls,omitempty"`
+	// Address is host:port (no host means all addresses, port 0 any free one), unix:PATH, or systemd:NAME.
+	Address string   `yaml:"address"`
+	TLS     TLS      `yaml:"tls,omitempty"`
+	Clients []string `yaml:"clients,omitempty"` // networks that may connect; none means all
+	Proxy   Proxy    `yaml:"proxy_protocol,omitempty"`
+	Mode    string   `yaml:"mode,omitempty"` // permissions of a unix socket, in octal; "" means 0660
+}
+
+// Proxy asks for the PROXY protocol. The zero Proxy does not.
+type Proxy struct {
+	From []string `yaml:"from,omitempty"` // networks of the proxies, which must send its header
+}
+
+// SocketMode returns the permissions of a unix socket, 0 for the default.
+func (l *Listener) SocketMode() fs.FileMode {
+	n, err := strconv.ParseUint(l.Mode, 8, 9)
+	if err != nil {
+		return 0
+	}
+	return fs.FileMode(n)
+}
+
+// Networks parses a list of networks; what is none, which Load refuses, is left out.
+func Networks(list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		if p, err := parseNetwork(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // TLS is a certificate, and who may connect. The zero TLS means none.
@@ -78,10 +104,15 @@ type TLS struct {
 	Cert     Path `yaml:"cert,omitempty"`      // PEM, with intermediates
 	Key      Path `yaml:"key,omitempty"`       // PEM
 	ClientCA Path `yaml:"client_ca,omitempty"` // PEM; clients must have a certificate of it
+
+	// AllowedNames are the clients that may connect, by a name in their certificates; none means all.
+	AllowedNames []string `yaml:"allowed_names,omitempty"`
 }
 
 // Enabled reports whether there is anything to TLS.
-func (t *TLS) Enabled() bool { return *t != (TLS{}) }
+func (t *TLS) Enabled() bool {
+	return t.Cert != "" || t.Key != "" || t.ClientCA != "" || len(t.AllowedNames) > 0
+}
 
 // Admin is where operators and their machines ask.
 type Admin struct {
@@ -93,6 +124,9 @@ type Admin struct {
 // Limits bound what one message, or all of them, may take.
 type Limits struct {
 	Connections      int           `yaml:"connections"`
+	InFlight         int           `yaml:"in_flight"`  // messages; 0: as many as there are connections
+	Queue            int           `yaml:"queue"`      // messages that wait for a place among those; 0: as many as in_flight
+	QueueTime        time.Duration `yaml:"queue_time"` // how long they wait
 	HeaderBytes      units.Size    `yaml:"header_bytes"`
 	BodyBytes        units.Size    `yaml:"body_bytes"`
 	MemoryBytes      units.Size    `yaml:"memory_bytes"`
@@ -270,7 +304,7 @@ func Default() *Config {
 		TrustedPeers: []string{"127.0.0.0/8", "::1"},
 		Admin:        Admin{Address: "127.0.0.1:8344"},
 		Limits: Limits{
-			Connections: 10_000, HeaderBytes: 64 * units.KiB, BodyBytes: units.GiB, MemoryBytes: units.MiB,
+			Connections: 10_000, QueueTime: 5 * time.Second, HeaderBytes: 64 * units.KiB, BodyBytes: units.GiB, MemoryBytes: units.MiB,
 			TotalMemoryBytes: 256 * units.MiB, DecodedBytes: 2 * units.GiB,
 			Ratio: 200, Depth: 8, Entries: 10_000, Nesting: 1000, Time: time.Minute,
 		},

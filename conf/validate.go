@@ -100,13 +100,32 @@ func (v *validator) listeners(ls []Listener) {
 	for i := range ls {
 		key := fmt.Sprintf("listen[%d]", i)
 		addr := ls[i].Address
-		v.check(key+".address", checkAddress(addr))
+		v.check(key+".address", checkListen(addr))
 		if seen[addr] && !strings.HasSuffix(addr, ":0") {
 			v.bad(key+".address", "%s is here twice", addr)
 		}
 		seen[addr] = true
 		v.tls(key+".tls", &ls[i].TLS)
+		v.each(key+".clients", ls[i].Clients, func(s string) error { _, err := parseNetwork(s); return err })
+		v.each(key+".proxy_protocol.from", ls[i].Proxy.From, func(s string) error { _, err := parseNetwork(s); return err })
+		if ls[i].Mode != "" && ls[i].SocketMode() == 0 {
+			v.bad(key+".mode", "%q is not permissions in octal, such as 0660", ls[i].Mode)
+		}
 	}
+}
+
+// checkListen takes sockets of other kinds, too.
+func checkListen(addr string) error {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%q: the path of a socket begins with /", addr)
+		}
+		return nil
+	}
+	if strings.HasPrefix(addr, "systemd:") {
+		return nil
+	}
+	return checkAddress(addr)
 }
 
 func checkAddress(addr string) error {
@@ -178,6 +197,9 @@ func loopback(addr string) bool {
 
 func (v *validator) limits(l *Limits) {
 	between(v, "limits.connections", l.Connections, 1, 1<<20)
+	between(v, "limits.in_flight", l.InFlight, 0, 1<<20)
+	between(v, "limits.queue", l.Queue, 0, 1<<20)
+	between(v, "limits.queue_time", l.QueueTime, 0, time.Hour)
 	between(v, "limits.header_bytes", l.HeaderBytes, units.KiB, 16*units.MiB)
 	between(v, "limits.body_bytes", l.BodyBytes, units.Byte, 1024*units.TiB)
 	between(v, "limits.memory_bytes", l.MemoryBytes, units.KiB, units.TiB)

@@ -178,6 +178,9 @@ func (p *Policy) Select(msg *scan.Message, service string) Selection {
 	return Selection{Profile: p.fallback}
 }
 
+// Serves reports whether the ICAP service has a profile of its own.
+func (p *Policy) Serves(service string) bool { return p.services[service] != nil }
+
 // message is a message with what matching needs of it worked out at most once.
 type message struct {
 	*scan.Message

@@ -7,28 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"sync/atomic"
 
 	"icapd/conf"
 )
 
-// certs is the TLS configurations in force. A reload puts others in their place.
+// certs is the TLS configuration of the admin address. A reload puts another in its place; listeners of ICAP keep
+// their own.
 type certs struct {
-	listen map[string]*tls.Config // by address in the configuration, if it has TLS
-	admin  *tls.Config            // nil without TLS
+	admin *tls.Config // nil without TLS
 }
 
-// over returns the fresh certificates, and those of c for listeners of which the fresh ones say nothing: they stay
-// open until a restart.
+// over returns the fresh certificates, and those of c where the fresh ones say nothing: an address stays open until a
+// restart.
 func (c *certs) over(fresh *certs) *certs {
 	if c == nil {
 		return fresh
 	}
-	out := &certs{listen: maps.Clone(c.listen), admin: cmp.Or(fresh.admin, c.admin)}
-	maps.Copy(out.listen, fresh.listen)
-	return out
+	return &certs{admin: cmp.Or(fresh.admin, c.admin)}
 }
 
 // loadCerts reads all certificates and keys. Files that are not there are left to package conf, which says so
@@ -42,11 +39,9 @@ func loadCerts(c *conf.Config) (*certs, error) {
 		}
 		return config
 	}
-	out := &certs{listen: map[string]*tls.Config{}}
-	for i := range c.Listen {
-		if t := load(fmt.Sprintf("listen[%d].tls", i), &c.Listen[i].TLS); t != nil {
-			out.listen[c.Listen[i].Address] = t
-		}
+	out := &certs{}
+	for i := range c.Listen { // only to say what is wrong with them
+		load(fmt.Sprintf("listen[%d].tls", i), &c.Listen[i].TLS)
 	}
 	out.admin = load("admin.tls", &c.Admin.TLS)
 	return out, errors.Join(errs...)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -118,11 +119,7 @@ func (s *server) announce(listeners []net.Listener, adminListener net.Listener) 
 	}
 	var addresses []string
 	for i, l := range listeners {
-		scheme := "icap://"
-		if s.config.Listen[i].TLS.Enabled() {
-			scheme = "icaps://"
-		}
-		addresses = append(addresses, scheme+l.Addr().String())
+		addresses = append(addresses, s.schemes[i]+l.Addr().String())
 	}
 	fields := logrus.Fields{
 		"version": s.cli.version, "icap": strings.Join(addresses, " "), "engines": p.describe(), "istag": *s.tag.Load(),
@@ -174,6 +171,11 @@ func (s *server) reload() {
 		s.log.WithField("problems", lines(err)).Error("reload refused: nothing has changed")
 		return
 	}
+	if err := s.reloadCertificates(); err != nil { // they were read a moment ago: somebody is writing them
+		p.close()
+		s.log.WithField("problems", lines(err)).Error("reload refused: certificates could not be read again")
+		return
+	}
 	s.service.Swap(p.pipeline)
 	s.use(p)
 	s.log.configure(&p.config.Log)
@@ -196,13 +198,13 @@ func needRestart(old, fresh *conf.Config) []string {
 		key  string
 		same bool
 	}{
-		{"listen", slices.EqualFunc(old.Listen, fresh.Listen, func(a, b conf.Listener) bool {
-			return a.Address == b.Address && a.TLS.Enabled() == b.TLS.Enabled()
-		})},
+		{"listen", reflect.DeepEqual(old.Listen, fresh.Listen)},
 		{"lenient", old.Lenient == fresh.Lenient},
-		{"admin", old.Admin == fresh.Admin},
+		{"admin", reflect.DeepEqual(old.Admin, fresh.Admin)},
 		{"timeouts", old.Timeouts == fresh.Timeouts},
 		{"limits.connections", old.Limits.Connections == fresh.Limits.Connections},
+		{"limits.in_flight", old.Limits.InFlight == fresh.Limits.InFlight},
+		{"limits.queue", old.Limits.Queue == fresh.Limits.Queue && old.Limits.QueueTime == fresh.Limits.QueueTime},
 		{"limits.header_bytes", old.Limits.HeaderBytes == fresh.Limits.HeaderBytes},
 	} {
 		if !it.same {

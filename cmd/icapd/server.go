@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"icapd/icap"
 	"icapd/internal/admin"
 	"icapd/internal/event"
+	"icapd/internal/listen"
 	"icapd/internal/metrics"
 	"icapd/internal/service"
 	"icapd/scan"
@@ -38,6 +40,9 @@ type server struct {
 	trusts   atomic.Pointer[func(netip.Addr) bool]
 	draining atomic.Bool
 
+	listeners []*listen.Listener // of ICAP; set before serving
+	schemes   []string           // of each of them
+
 	retag chan struct{} // an engine has new signatures
 }
 
@@ -59,6 +64,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}) *server {
 		}),
 		IdleTimeout: t.Idle, HeadTimeout: t.Head, HandshakeTimeout: t.Head, BodyTimeout: t.Body, WriteTimeout: t.Write,
 		MaxHTTPHeadBytes: int(l.HeaderBytes), MaxConnections: l.Connections,
+		MaxInFlight: l.InFlight, MaxQueue: l.Queue, QueueTimeout: l.QueueTime, Overload: s.service.Overload(),
 		Lenient:  p.config.Lenient,
 		ISTag:    func() string { return *s.tag.Load() },
 		ErrorLog: log.icap,
@@ -122,40 +128,76 @@ func (s *server) measure() {
 // listen opens all addresses, or none: the error says which could not be opened.
 func (s *server) listen(ctx context.Context) (ls []net.Listener, adminListener net.Listener, err error) {
 	var errs []error
-	var lc net.ListenConfig
-	open := func(key, address string) net.Listener {
-		l, err := lc.Listen(ctx, "tcp", address)
+	var inherited []listen.Config // systemd hands its sockets over once, so they are asked for once
+	add := func(key string, configs ...listen.Config) {
+		opened, err := listen.Open(ctx, configs...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", s.config.At(key), err))
-			return nil
 		}
-		return l
-	}
-	for i := range s.config.Listen {
-		it := &s.config.Listen[i]
-		l := open(fmt.Sprintf("listen[%d].address", i), it.Address)
-		if l != nil && it.TLS.Enabled() {
-			l = tls.NewListener(l, reloadable(&s.certs, func(c *certs) *tls.Config { return c.listen[it.Address] }))
+		scheme := "icap://"
+		if configs[0].TLS != nil {
+			scheme = "icaps://"
 		}
-		if l != nil {
+		for _, l := range opened {
+			s.listeners, s.schemes = append(s.listeners, l), append(s.schemes, scheme)
 			ls = append(ls, l)
 		}
 	}
+	for i := range s.config.Listen {
+		it := &s.config.Listen[i]
+		if c := listenConfig(it); strings.HasPrefix(c.Address, "systemd:") {
+			inherited = append(inherited, c)
+		} else {
+			add(fmt.Sprintf("listen[%d].address", i), c)
+		}
+	}
+	if len(inherited) > 0 {
+		add("listen", inherited...)
+	}
 	if a := &s.config.Admin; a.Address != "" {
-		adminListener = open("admin.address", a.Address)
-		if adminListener != nil && a.TLS.Enabled() {
+		var lc net.ListenConfig
+		if adminListener, err = lc.Listen(ctx, "tcp", a.Address); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.config.At("admin.address"), err))
+		} else if a.TLS.Enabled() {
 			adminListener = tls.NewListener(adminListener, reloadable(&s.certs, func(c *certs) *tls.Config { return c.admin }))
 		}
 	}
 	if len(errs) > 0 {
-		for _, l := range append(ls, adminListener) {
-			if l != nil {
-				_ = l.Close()
-			}
+		for _, l := range ls {
+			_ = l.Close()
+		}
+		if adminListener != nil {
+			_ = adminListener.Close()
 		}
 		return nil, nil, errors.Join(errs...)
 	}
 	return ls, adminListener, nil
+}
+
+// listenConfig is a listener of the configuration as package listen takes it.
+func listenConfig(l *conf.Listener) listen.Config {
+	c := listen.Config{Address: l.Address, SocketMode: l.SocketMode(), Allow: conf.Networks(l.Clients)}
+	if l.TLS.Enabled() {
+		c.TLS = &listen.TLS{
+			Cert: string(l.TLS.Cert), Key: string(l.TLS.Key), ClientCA: string(l.TLS.ClientCA),
+			AllowedNames: l.TLS.AllowedNames,
+		}
+	}
+	if len(l.Proxy.From) > 0 {
+		c.Proxy = &listen.Proxy{From: conf.Networks(l.Proxy.From)}
+	}
+	return c
+}
+
+// reloadCertificates makes listeners read their certificates again. Where that fails the old ones stay in force.
+func (s *server) reloadCertificates() error {
+	var errs []error
+	for _, l := range s.listeners {
+		if err := l.Reload(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // newAdmin makes the server of the admin address.

@@ -14,6 +14,7 @@ import (
 	"icapd/scan"
 	"io"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -82,6 +83,28 @@ func (s *Service) Handler(name string) icap.Handler {
 		x.serve()
 	})
 }
+
+// Overload returns the handler of messages that found no place to be looked at in time: their profile's answer to
+// what was not looked at. Paths that are no service of ours get the 503 that is left then.
+func (s *Service) Overload() icap.Handler {
+	return icap.HandlerFunc(func(w *icap.ResponseWriter, r *icap.Request) {
+		p, release := s.Pipeline()
+		defer release()
+		name := strings.TrimPrefix(r.Service, "/")
+		if !p.Policy.Serves(name) {
+			_ = w.Error(icap.StatusOverloaded, "") // the peer's loss
+			return
+		}
+		x := exchange{s: s, p: p, w: w, r: r, name: name, start: time.Now()}
+		defer x.record()
+		x.begin()
+		res := Refuse(x.sel, scan.Gap{Engine: "server", Path: "body", Reason: scan.ReasonLimit, Limit: "in_flight", Err: errOverload})
+		x.report(res)
+		x.answer(res, nil)
+	})
+}
+
+var errOverload = errors.New("no place to look at the message was free in time")
 
 // acquire counts a user of the pipeline; it is false when the pipeline was retired and has none left.
 func (p *Pipeline) acquire() bool {
