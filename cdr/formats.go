@@ -5,6 +5,7 @@ import (
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
 	"icapd/cdr/odf"
+	"icapd/cdr/ooxml"
 	"icapd/cdr/pdf"
 	"icapd/cdr/rtf"
 	"icapd/cdr/text"
@@ -18,6 +19,7 @@ func Formats() []kit.Format {
 		markup.Formats(),
 		pdf.Formats(),
 		odf.Formats(),
+		ooxml.Formats(),
 		text.Formats(),
 		[]kit.Format{rtf.Format{}},
 	)
