@@ -78,14 +78,16 @@ func decodeUTF7(dst, src []byte) ([]byte, bool) {
 		return dst, false
 	}
 	changed := false
+	failed := 0 // no run begins before this: it would be inside one that is none
 	for i := 0; i < len(src); {
-		if src[i] != '+' || i+4 > len(src) || src[i+1] != 'A' {
+		if src[i] != '+' || i+4 > len(src) || src[i+1] != 'A' || i < failed {
 			dst = append(dst, src[i])
 			i++
 			continue
 		}
 		n, ok := 0, false
 		if dst, n, ok = utf7Run(dst, src[i+1:]); !ok {
+			failed = i + n
 			dst = append(dst, '+')
 			i++
 			continue
@@ -114,12 +116,12 @@ func utf7Run(dst, s []byte) ([]byte, int, bool) {
 		}
 	}
 	if len(units) == 0 {
-		return dst, 0, false
+		return dst, n, false
 	}
 	text := utf16.Decode(units)
 	for _, r := range text {
 		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r >= 0x80 {
-			return dst, 0, false
+			return dst, n, false
 		}
 	}
 	for _, r := range text {

@@ -49,6 +49,9 @@ func decodeEntities(dst, src []byte) ([]byte, bool) {
 
 // entity reads the reference at the start of s and returns its length, 0 if there is none.
 func entity(s []byte) (n int, r rune) {
+	if len(s) < 3 || !isLetter(s[1]) && s[1] != '#' {
+		return 0, 0
+	}
 	if len(s) > 2 && s[1] == '#' {
 		return numericEntity(s)
 	}

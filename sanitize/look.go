@@ -12,8 +12,13 @@ const (
 	windowAfter  = 480
 
 	// expressionBudget bounds the bytes of one value's views that expressions are tried on: so much for any
-	// value, and as much again as the value is long.
-	expressionBudget = 256 << 10
+	// value, and an eighth of its length. What would cost more counts as not looked at.
+	expressionBudget = 64 << 10
+
+	// chunk is what detectors see of a long view at a time, chunkOverlap what they see twice, in bytes. It keeps
+	// their working memory small, and work that grows faster than its input harmless.
+	chunk        = 16 << 10
+	chunkOverlap = 1 << 10
 
 	// maxValue bounds a value, in bytes. A field of that size is no field.
 	maxValue = 64 << 20
@@ -23,11 +28,13 @@ const (
 type look struct {
 	engine   *Engine
 	literals literalHits
+	partial  literalHits // of a part of a view; expressions have had the whole
 	buffers  [2][]byte
 	lowered  []byte
 	tokens   []sqlToken
 	plain    []byte
 	scratch  []byte
+	closes   []int
 
 	// of the value in hand
 	fc     *FieldContext
@@ -81,7 +88,7 @@ func (l *look) all(value []byte, fc *FieldContext) {
 	if groups == 0 && kinds&kindsOfInterest == 0 && !formulaStart(value) && !packed(value, kinds) {
 		return
 	}
-	l.budget = expressionBudget + len(value)
+	l.budget = expressionBudget + len(value)/8
 	l.look(value, groups, kinds)
 	l.unwrap(value, kinds)
 }
@@ -135,14 +142,35 @@ func (l *look) under(view []byte, name string) byteKind {
 
 // look shows one view to the detectors that its bytes call for.
 func (l *look) look(view []byte, groups group, kinds byteKind) {
-	l.view, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, nil, groups, kinds, false, 0
-	l.contexts, l.known = 0, 0
+	l.show(view, groups, kinds)
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
-	if formulaStart(view) {
-		l.groups, groups = l.groups|groupFormula, groups|groupFormula
+	if len(view) <= chunk+chunkOverlap {
+		if formulaStart(view) {
+			l.groups |= groupFormula
+		}
+		l.detect()
+		return
 	}
+	for start := 0; start < len(view); start += chunk {
+		part := view[start:min(len(view), start+chunk+chunkOverlap)]
+		groups, kinds := l.engine.filter.run(part, &l.partial)
+		l.show(part, groups, kinds)
+		l.detect()
+	}
+	l.view = view
+}
+
+// show makes a view, or a part of one, the one in hand.
+func (l *look) show(view []byte, groups group, kinds byteKind) {
+	l.view, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, nil, groups, kinds, false, 0
+	l.contexts, l.known = 0, 0
+}
+
+// detect shows the view in hand to the detectors.
+func (l *look) detect() {
+	groups, kinds := l.groups, l.kinds
 	for i := range detectors {
 		d := &detectors[i]
 		if d.wants(groups, kinds) && !l.spared(i) {

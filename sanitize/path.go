@@ -165,9 +165,9 @@ func bare(path []byte) bool {
 // The ways in which dots and separators are written so that a filter does not see them. Each is looked for in the
 // raw text: what a lenient server makes of it is not what a decoder here would.
 var (
-	dotForms       = []string{"%2e", "%252e", "%c0%ae", "%c0%2e", "%c0.", "%c0%5e", "%c0%ee", "%c0%fe", "%e0%80%ae", "%e0%40%ae", "%f0%80%80%ae", "%f8%80%80%80%ae", "%fc%80%80%80%80%ae", "%uff0e", "%u002e", "0x2e", "%25c0%25ae", "%%32%65", "%%32e", "%c0ae", "%u2024", ".", "%ef%bc%8e", "%25%32%65", "%%32%%65", "&#46;", "\\x2e", "%c0%6e", "%c0%9e", "%c0%de", "%c0%4e"}
-	separatorForms = []string{"%2f", "%5c", "%252f", "%255c", "%c0%af", "%c0%2f", "%c0%5c", "%c1%9c", "%c1%1c", "%c1%af", "%c1%pc", "%c0%9v", "%c0%qf", "%c1%8s", "%e0%80%af", "%e0%80%9c", "%f0%80%80%af", "%f8%80%80%80%af", "%fc%80%80%80%80%af", "%u2215", "%u2216", "%uefc8", "%uf025", "%uff0f", "%uff3c", "0x2f", "0x5c", "%25c1%259c", "%25c0%25af", "%%35%63", "%%35c", "%%32%66", "%%32f", "%%255c", "%%255f", "%25%35%63", "%%35%%63", "%%32%%66", "%%c0%6e", "%25%32%66", "/", "\\", "%bg%qf", "%ef%bc%8f", "%u005c", "%u002f", "%u00f0", "&#47;", "\\x2f", "%c0%cf", "%c0%ef", "%c0%ff", "%c0%6f", "%c0%8f"}
-	fillers        = []string{"%00", "%01", "%09", "%0d", "%0a", "%20", "?", ";", "%3f", "%3b", "%5e", "%00%"}
+	dotForms       = newFormSet([]string{"%2e", "%252e", "%c0%ae", "%c0%2e", "%c0.", "%c0%5e", "%c0%ee", "%c0%fe", "%e0%80%ae", "%e0%40%ae", "%f0%80%80%ae", "%f8%80%80%80%ae", "%fc%80%80%80%80%ae", "%uff0e", "%u002e", "0x2e", "%25c0%25ae", "%%32%65", "%%32e", "%c0ae", "%u2024", ".", "%ef%bc%8e", "%25%32%65", "%%32%%65", "&#46;", "\\x2e", "%c0%6e", "%c0%9e", "%c0%de", "%c0%4e"})
+	separatorForms = newFormSet([]string{"%2f", "%5c", "%252f", "%255c", "%c0%af", "%c0%2f", "%c0%5c", "%c1%9c", "%c1%1c", "%c1%af", "%c1%pc", "%c0%9v", "%c0%qf", "%c1%8s", "%e0%80%af", "%e0%80%9c", "%f0%80%80%af", "%f8%80%80%80%af", "%fc%80%80%80%80%af", "%u2215", "%u2216", "%uefc8", "%uf025", "%uff0f", "%uff3c", "0x2f", "0x5c", "%25c1%259c", "%25c0%25af", "%%35%63", "%%35c", "%%32%66", "%%32f", "%%255c", "%%255f", "%25%35%63", "%%35%%63", "%%32%%66", "%%c0%6e", "%25%32%66", "/", "\\", "%bg%qf", "%ef%bc%8f", "%u005c", "%u002f", "%u00f0", "&#47;", "\\x2f", "%c0%cf", "%c0%ef", "%c0%ff", "%c0%6f", "%c0%8f"})
+	fillers        = newFormSet([]string{"%00", "%01", "%09", "%0d", "%0a", "%20", "?", ";", "%3f", "%3b", "%5e", "%00%"})
 )
 
 // encodedClimb looks for steps upward of which a part is encoded.
@@ -178,7 +178,7 @@ func (l *look) encodedClimb() {
 	}
 	steps, strange := 0, 0
 	first, last := -1, 0
-	for i := 0; i < len(s); {
+	for i := 0; i < len(s) && (steps < 2 || strange < 3); {
 		n, odd := encodedStep(s[i:])
 		if n == 0 {
 			i++
@@ -269,10 +269,37 @@ func encodedStep(s []byte) (n, odd int) {
 	return i + k, odd
 }
 
-// longest returns the length of the longest form that s begins with.
-func longest(s []byte, forms []string) int {
-	n := 0
+// formSet are forms by their first two bytes; those of one byte under a second byte of 0.
+type formSet map[[2]byte][]string
+
+func newFormSet(forms []string) formSet {
+	m := formSet{}
 	for _, f := range forms {
+		key := [2]byte{f[0]}
+		if len(f) > 1 {
+			key[1] = f[1]
+		}
+		m[key] = append(m[key], f)
+	}
+	return m
+}
+
+// longest returns the length of the longest form that s begins with.
+func longest(s []byte, forms formSet) int {
+	if len(s) == 0 {
+		return 0
+	}
+	n := 0
+	if c := s[0]; c != '%' && c != '0' && c != '&' && c != '\\' { // of the others only those of one byte
+		return len(forms[[2]byte{c}])
+	}
+	if len(forms[[2]byte{s[0]}]) > 0 {
+		n = 1
+	}
+	if len(s) < 2 {
+		return n
+	}
+	for _, f := range forms[[2]byte{s[0], s[1]}] {
 		if len(f) > n && len(s) >= len(f) && string(s[:len(f)]) == f {
 			n = len(f)
 		}

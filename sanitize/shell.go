@@ -217,7 +217,7 @@ func (r *shellReading) unwrapped() bool { return len(r.l.via) > 0 && len(r.s) <=
 
 // runs reports whether the command behind the separator from first to last is one beyond doubt.
 func (r *shellReading) runs(w shellWord, first, last int) bool {
-	atStart := len(bytes.Trim(r.s[:first], " \t\r\n\"')}a1x$")) == 0 || first <= 2 || r.s[0] == '-' && first < 24
+	atStart := first <= 64 && len(bytes.Trim(r.s[:first], " \t\r\n\"')}a1x$")) == 0 || first <= 2 || r.s[0] == '-' && first < 24
 	lineBreak := r.s[first] == '\n'
 	next := r.nextWord(w.end)
 	if sub := subcommands[w.name]; sub != "" && next != "" && bytes.Contains([]byte(sub), []byte(" "+next+" ")) {
@@ -298,21 +298,23 @@ func (r *shellReading) short() bool { return len(r.s) <= 64 }
 
 // table reports whether the value is a row of cells rather than a pipe.
 func (r *shellReading) table() bool {
-	return bytes.Count(r.s, []byte("|")) > 2 || bytes.Count(r.s, []byte(";")) > 2
+	s := r.s[:min(len(r.s), 512)]
+	return bytes.Count(s, []byte("|")) > 2 || bytes.Count(s, []byte(";")) > 2
 }
 
 // backtick looks at `command` substitutions. Markdown quotes commands in the same way, so text around speaks
 // against it.
 func (r *shellReading) backtick(i int) {
-	end := bytes.IndexByte(r.s[i+1:], '`')
-	if end <= 0 || end > 512 {
+	const around = 160 // bytes in which text is looked for
+	end := bytes.IndexByte(r.s[i+1:min(len(r.s), i+514)], '`')
+	if end <= 0 {
 		return
 	}
 	w := r.command(i + 1)
 	if w.kind == 0 || w.argument == argumentNone {
 		return
 	}
-	if words(r.s[:i])+words(r.s[i+end+2:]) >= 2 && bytes.IndexByte(r.s, ' ') >= 0 {
+	if words(r.s[max(0, i-around):i])+words(r.s[i+end+2:min(len(r.s), i+end+2+around)]) >= 2 && bytes.IndexByte(r.s, ' ') >= 0 {
 		return
 	}
 	if w.kind == commandRare || w.path || w.argument == argumentStrong || w.argument == argumentNext {

@@ -30,9 +30,8 @@ type sqlToken struct {
 	word       sqlWordKind
 }
 
-// maxSQLTokens bounds the tokens of one reading. Detectors see long values in chunks, so that nothing is lost
-// but what a chunk of nothing but one-byte tokens holds beyond it.
-const maxSQLTokens = 8 << 10
+// maxSQLTokens bounds the tokens of one reading: those of a chunk of one-byte tokens.
+const maxSQLTokens = chunk + chunkOverlap
 
 // maxSQLWord is the length of the longest word in sqlWords.
 const maxSQLWord = 32

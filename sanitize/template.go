@@ -5,6 +5,11 @@ import "bytes"
 // lookTemplate looks at what stands between the delimiters of template engines and expression languages.
 func lookTemplate(l *look) {
 	s := l.low
+	closes := l.closes[:0] // by delimiter: where it closes next, so that each is looked for once
+	for range delimiters {
+		closes = append(closes, -1)
+	}
+	l.closes = closes
 	for i := 0; i+1 < len(s); i++ {
 		if !delimiterByte[s[i]] {
 			continue
@@ -22,15 +27,20 @@ func lookTemplate(l *look) {
 		}
 		d := &delimiters[open]
 		start := i + len(d.open)
-		rest := s[start:min(len(s), start+maxExpression)]
-		end := bytes.Index(rest, []byte(d.close))
-		if end < 0 {
+		if closes[open] < start {
+			closes[open] = len(s)
+			if next := bytes.Index(s[start:], []byte(d.close)); next >= 0 {
+				closes[open] = start + next
+			}
+		}
+		end := closes[open] - start
+		if end > maxExpression || closes[open] == len(s) {
 			if !d.unclosed {
 				continue
 			}
-			end = len(rest)
+			end = min(maxExpression, len(s)-start)
 		}
-		l.expression(d, i, rest[:end], start+end)
+		l.expression(d, i, s[start:start+end], start+end)
 		if end > 0 && d.skip {
 			i = start + end
 		}
