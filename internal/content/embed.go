@@ -54,7 +54,7 @@ func (w *walk) openFields(n *node, f fielder) error {
 	}
 	d.report = func(h hazard) {
 		field := ""
-		if h.at != nil {
+		if h.at != nil && len(w.t.findings) < maxHazards {
 			field = string(h.at.AppendPath(nil))
 		}
 		w.t.hazard(n, h, field)
@@ -163,6 +163,10 @@ type embedding struct {
 	coding
 }
 
+// maxEscaped is how many pieces of one value are taken in when the value has escapes: the place of each must be
+// counted from the start.
+const maxEscaped = 64
+
 // dataURIs takes in every base64 data: URI of a value (RFC 2397).
 func (w *walk) dataURIs(n *node, f fielder, d doc, fl *scan.Field) error {
 	const mark = ";base64,"
@@ -170,6 +174,9 @@ func (w *walk) dataURIs(n *node, f fielder, d doc, fl *scan.Field) error {
 		i := bytes.Index(fl.Value[pos:], []byte(mark))
 		if i < 0 {
 			return nil
+		}
+		if count >= maxEscaped && !within(d.data[fl.Span.Start:fl.Span.End], fl.Value) {
+			return w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
 		}
 		from := pos + i + len(mark)
 		to := from
@@ -229,14 +236,20 @@ func skipped(err error) error {
 
 // rawPlace returns where a part of a value stands in the field's raw form.
 func rawPlace(f fielder, raw, value []byte, from, to int) (int, int) {
-	if len(value) > 0 && len(raw) >= len(value) {
-		a, b := uintptr(unsafe.Pointer(unsafe.SliceData(raw))), uintptr(unsafe.Pointer(unsafe.SliceData(value)))
-		if b >= a && b+uintptr(len(value)) <= a+uintptr(len(raw)) { // the value is a part of raw
-			off := int(b - a)
-			return off + from, off + to
-		}
+	if within(raw, value) {
+		off := int(uintptr(unsafe.Pointer(unsafe.SliceData(value))) - uintptr(unsafe.Pointer(unsafe.SliceData(raw))))
+		return off + from, off + to
 	}
 	return f.rawRange(raw, from, to)
+}
+
+// within reports whether value is a part of raw, and not a copy.
+func within(raw, value []byte) bool {
+	if len(value) == 0 || len(raw) < len(value) {
+		return false
+	}
+	a, b := uintptr(unsafe.Pointer(unsafe.SliceData(raw))), uintptr(unsafe.Pointer(unsafe.SliceData(value)))
+	return b >= a && b+uintptr(len(value)) <= a+uintptr(len(raw))
 }
 
 // rawIsValue reports whether a value stands as it is.
@@ -480,7 +493,7 @@ func (c coding) encode(ctx context.Context, dst io.Writer, b scan.Blob) error {
 // embedPatch makes the patch that puts a changed child back into its field.
 func (t *Tree) embedPatch(ctx context.Context, f fielder, d doc, k *node, ref embedded) (patch, error) {
 	sp := t.group.New(0, body.LimitBody)
-	raw := d.data[ref.field.Start:ref.field.End]
+	raw := d.data[ref.span.Start:ref.span.End]
 	err := ref.encode(ctx, f.style(raw, sp), k.current())
 	sp.Finish(err)
 	if l, ok := f.(lengthed); ok && err == nil {

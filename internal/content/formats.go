@@ -62,6 +62,8 @@ func formatOf(typ string) format {
 		return sevenFormat{}
 	case typeLzip, typeLZMA, typeCompress:
 		return streamFormat{typ: typ}
+	case typePGP, typeSMIME:
+		return encryptedFormat{}
 	case typePDF:
 		return pdfFormat{}
 	case typeGzip, typeBzip2, typeXz, typeZstd, typeLz4:
@@ -94,4 +96,11 @@ var unsupportedTypes = map[string]bool{
 	"application/x-lzh": true, "application/x-lzop": true, "application/x-arj": true, "application/x-ace": true, "application/x-ms-wim": true,
 	"application/x-xar": true, "application/x-squashfs": true, "application/x-stuffit": true, "application/vnd.ms-htmlhelp": true, "application/x-vhd": true,
 	"application/x-zoo": true, "application/x-udf": true,
+}
+
+// encryptedFormat is content that only its recipient can read.
+type encryptedFormat struct{}
+
+func (encryptedFormat) open(*walk, *node) error {
+	return &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}
 }

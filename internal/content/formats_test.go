@@ -276,6 +276,19 @@ func TestEncrypted(t *testing.T) {
 	if paths(t, tree); !hasGap(tree, "EncryptedPackage", scan.ReasonEncrypted, "") {
 		t.Error(tree.Gaps())
 	}
+	word := "\xec\xa5" + strings.Repeat("\x00", 9) + "\x01" + strings.Repeat("\x00", 5000)
+	excel := "\x09\x08\x04\x00\x00\x06\x05\x00\x2f\x00\x02\x00\x00\x00" + strings.Repeat("\x00", 5000)
+	ppt := strings.Repeat("\x00", 12) + "\xdf\xc4\xd1\xf3" + strings.Repeat("\x00", 5000)
+	for name, data := range map[string]string{
+		"word": oleOf(file{"WordDocument", word}), "excel": oleOf(file{"Workbook", excel}), "powerpoint": oleOf(file{"Current User", ppt}),
+		"odf": zipOf(t, file{"META-INF/manifest.xml", "<m:manifest xmlns:m='x'><m:encryption-data/></m:manifest>"}),
+		"pgp": "-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n", "smime": "\x30\x82\x10\x00" + string(envelopedOID) + strings.Repeat("\x00", 20),
+	} {
+		tree := openTree(t, []byte(data), Hints{})
+		if paths(t, tree); !hasGap(tree, "", scan.ReasonEncrypted, "") {
+			t.Errorf("%s: %v", name, tree.Gaps())
+		}
+	}
 	tree = openTree(t, []byte("\x1f\x8b\x08garbage"), Hints{})
 	if paths(t, tree); !hasGap(tree, "", scan.ReasonCorrupt, "") {
 		t.Error(tree.Gaps())

@@ -208,8 +208,11 @@ type keySet struct {
 	big    map[int]map[uint64]struct{} // by depth
 }
 
-// fewKeys is how many names are compared one by one.
-const fewKeys = 16
+// fewKeys is how many names are compared one by one; maxKeys is how many of one object are remembered.
+const (
+	fewKeys = 16
+	maxKeys = 1 << 17
+)
 
 // begin starts a container at a depth and returns where its names begin.
 func (k *keySet) begin(depth int) int {
@@ -230,7 +233,9 @@ func (k *keySet) add(depth, from int, key []byte) bool {
 		if _, ok := m[h]; ok {
 			return false
 		}
-		m[h] = struct{}{}
+		if len(m) < maxKeys {
+			m[h] = struct{}{}
+		}
 		return true
 	}
 	if slices.Contains(k.hashes[from:], h) {

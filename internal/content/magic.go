@@ -16,6 +16,7 @@ type magic struct {
 // types that malware comes in.
 var magics = []magic{
 	{0, "PK\x03\x04", typeZip},
+	{0, "-----BEGIN PGP MESSAGE-----", typePGP},
 	{0, "LZIP", typeLzip},
 	{0, "\x5d\x00\x00", typeLZMA},
 	{0, "\x1f\x9d", typeCompress},
@@ -94,6 +95,8 @@ const (
 	typeRPM      = "application/x-rpm"
 	typeCompress = "application/x-compress"
 	typeISO      = "application/x-iso9660-image"
+	typePGP      = "application/pgp-encrypted"
+	typeSMIME    = "application/pkcs7-mime"
 	typeMsgPack  = "application/msgpack"
 	typeCBOR     = "application/cbor"
 	typeProto    = "application/x-protobuf"

@@ -100,6 +100,11 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 	if f.Name == "EncryptedPackage" {
 		return w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted})
 	}
+	if oleEncrypted(f) {
+		if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
+			return stop
+		}
+	}
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
@@ -115,6 +120,33 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 		return err
 	}
 	return w.oleInside(n.kids[len(n.kids)-1])
+}
+
+// oleEncrypted reports whether the main stream of a document says that the document is encrypted: the flag in
+// the head of Word's (MS-DOC, section 2.5.2), a FILEPASS record in Excel's (MS-XLS, section 2.4.117), the token
+// of PowerPoint's current user (MS-PPT, section 2.3.2).
+func oleEncrypted(f *mscfb.File) bool {
+	if len(f.Path) > 0 {
+		return false
+	}
+	var head [1024]byte
+	n, _ := f.ReadAt(head[:min(f.Size, int64(len(head)))], 0)
+	p := head[:n]
+	switch f.Name {
+	case "WordDocument":
+		return n > 12 && p[0] == 0xec && p[1] == 0xa5 && p[11]&1 != 0
+	case "Current User":
+		return n > 16 && binary.LittleEndian.Uint32(p[12:]) == 0xf3d1c4df
+	case "Workbook", "Book":
+		for len(p) >= 4 {
+			id, size := binary.LittleEndian.Uint16(p), int(binary.LittleEndian.Uint16(p[2:]))
+			if id == 0x2f {
+				return true
+			}
+			p = p[min(4+size, len(p)):]
+		}
+	}
+	return false
 }
 
 // oleWide marks a stream that is a text in UTF-16.

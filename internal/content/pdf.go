@@ -24,8 +24,10 @@ type pdfFormat struct{}
 
 var errPDFFilter = errors.New("a stream with a filter that is not supported")
 
-// maxPDFDict bounds the dictionary of a stream that is looked at.
-const maxPDFDict = 4096
+const (
+	maxPDFDict    = 4096    // bytes of a stream's dictionary that are looked at
+	maxPDFStreams = 200_000 // keywords of streams that are looked at
+)
 
 var (
 	pdfObject  = regexp.MustCompile(`(\d{1,10})\s+\d{1,5}\s+obj\b`)
@@ -40,44 +42,59 @@ func (pdfFormat) open(w *walk, n *node) error {
 	if err != nil {
 		return err
 	}
-	encrypted := bytes.Contains(data[max(0, len(data)-4096):], []byte("/Encrypt"))
-	var titles []string
-	for _, m := range pdfFile.FindAllSubmatch(data, 100) {
-		titles = append(titles, string(m[1]))
+	if !bytes.Contains(data, []byte("/EmbeddedFile")) && !bytes.Contains(data, []byte("/ObjStm")) {
+		return nil
 	}
-	for pos := 0; ; {
+	p := pdfWalk{w: w, n: n, data: data, encrypted: bytes.Contains(data[max(0, len(data)-4096):], []byte("/Encrypt"))}
+	for _, m := range pdfFile.FindAllSubmatch(data, 100) {
+		p.titles = append(p.titles, string(m[1]))
+	}
+	for pos, count := 0, 0; ; count++ {
 		i := bytes.Index(data[pos:], []byte("stream"))
 		if i < 0 {
 			return nil
 		}
-		at := pos + i
-		pos = at + len("stream")
-		if bytes.HasSuffix(data[:at], []byte("end")) {
-			continue
+		if count > maxPDFStreams {
+			return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
 		}
-		dict, object := pdfDict(data, at)
-		kind := pdfKind(dict)
-		if kind == "" {
-			continue
+		if pos, err = p.keyword(pos + i); err != nil {
+			return err
 		}
-		if encrypted && kind == "file" {
-			if err := w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); err != nil {
-				return err
-			}
-			continue
-		}
-		start, end := pdfStream(data, pos, dict)
-		if !encrypted {
-			c := child{segment: fmt.Sprintf("/object%s(%s)", object, kind)}
-			if kind == "file" && len(titles) > 0 {
-				c.name, titles = titles[0], titles[1:]
-			}
-			if err := w.pdfStream(n, c, dict, data[start:end]); err != nil {
-				return err
-			}
-		}
-		pos = end
 	}
+}
+
+// pdfWalk walks the streams of a document.
+type pdfWalk struct {
+	w         *walk
+	n         *node
+	data      []byte
+	titles    []string // names of files, in the order of their specifications
+	encrypted bool
+}
+
+// keyword looks at the keyword "stream" and returns where to go on.
+func (p *pdfWalk) keyword(at int) (int, error) {
+	pos := at + len("stream")
+	if bytes.HasSuffix(p.data[:at], []byte("end")) {
+		return pos, nil
+	}
+	dict, object := pdfDict(p.data, at)
+	kind := pdfKind(dict)
+	if kind == "" {
+		return pos, nil
+	}
+	if p.encrypted {
+		if kind != "file" {
+			return pos, nil
+		}
+		return pos, p.w.fail(p.n.item.Path, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted})
+	}
+	start, end := pdfStream(p.data, pos, dict)
+	c := child{segment: fmt.Sprintf("/object%s(%s)", object, kind)}
+	if kind == "file" && len(p.titles) > 0 {
+		c.name, p.titles = p.titles[0], p.titles[1:]
+	}
+	return end, p.w.pdfStream(p.n, c, dict, p.data[start:end])
 }
 
 // pdfDict returns the dictionary in front of the keyword "stream" and the number of its object.
@@ -85,6 +102,9 @@ func pdfDict(data []byte, at int) (dict []byte, object string) {
 	from := max(0, at-maxPDFDict)
 	if i := bytes.LastIndex(data[from:at], []byte("endobj")); i >= 0 {
 		from += i
+	}
+	if pdfKind(data[from:at]) == "" {
+		return nil, "" // most streams are pages and pictures
 	}
 	all := pdfObject.FindAllSubmatchIndex(data[from:at], -1)
 	if len(all) == 0 {
@@ -97,12 +117,25 @@ func pdfDict(data []byte, at int) (dict []byte, object string) {
 // pdfKind says whether a stream is looked into.
 func pdfKind(dict []byte) string {
 	switch {
-	case bytes.Contains(dict, []byte("/EmbeddedFile")) && !bytes.Contains(dict, []byte("/EmbeddedFiles")):
+	case hasPDFName(dict, []byte("/EmbeddedFile")):
 		return "file"
-	case bytes.Contains(dict, []byte("/ObjStm")):
+	case hasPDFName(dict, []byte("/ObjStm")):
 		return "objects"
 	}
 	return ""
+}
+
+// hasPDFName reports whether a name stands in a dictionary as a whole.
+func hasPDFName(dict, name []byte) bool {
+	for {
+		i := bytes.Index(dict, name)
+		if i < 0 {
+			return false
+		}
+		if dict = dict[i+len(name):]; len(dict) == 0 || !isIdent(dict[0]) {
+			return true
+		}
+	}
 }
 
 // pdfStream returns where a stream's bytes stand: by its length if that fits, else up to its end keyword.

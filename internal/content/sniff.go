@@ -75,7 +75,7 @@ func sniff(n *node) (string, format) {
 		}
 		return typeText, wideFormat{}
 	}
-	for _, tell := range []func(s *sample) string{tellMultipart, tellPacked, tellJSON, tellMarkup, tellLines, tellByClaim, tellMail} {
+	for _, tell := range []func(s *sample) string{tellSMIME, tellMultipart, tellPacked, tellJSON, tellMarkup, tellLines, tellByClaim, tellMail} {
 		if typ := tell(&s); typ != "" {
 			return typ, formatOf(typ)
 		}
@@ -107,6 +107,17 @@ func refine(typ string, head []byte) string {
 
 // knownMagic reports whether bytes begin like a file of a known binary type.
 func knownMagic(head []byte) bool { return findMagic(head) != "" }
+
+// envelopedOID is the object identifier of enveloped-data (RFC 5652, section 6), in DER.
+var envelopedOID = []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03")
+
+// tellSMIME tells an encrypted S/MIME message (RFC 8551).
+func tellSMIME(s *sample) string {
+	if len(s.head) > 20 && s.head[0] == 0x30 && bytes.Contains(s.head[:20], envelopedOID) {
+		return typeSMIME
+	}
+	return ""
+}
 
 func isJSONClaim(claim string) bool {
 	return claim == typeJSON || strings.HasSuffix(claim, "+json") || claim == "text/json" || claim == "text/x-json"

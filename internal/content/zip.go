@@ -2,6 +2,7 @@ package content
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -52,6 +53,9 @@ func (zipFormat) open(w *walk, n *node) error {
 			return stop
 		}
 	}
+	if odfEncrypted(n) {
+		return &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}
+	}
 	if err == nil && d.more {
 		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
 	}
@@ -59,6 +63,18 @@ func (zipFormat) open(w *walk, n *node) error {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
 	return hiddenZip(w, n, d)
+}
+
+// odfEncrypted reports whether the manifest of an OpenDocument says that its members are encrypted (ODF 1.3,
+// part 2, section 3.4): to zip they are ordinary members.
+func odfEncrypted(n *node) bool {
+	for _, k := range n.kids {
+		if k.item.Name == "manifest.xml" && k.item.Blob.Size() < 1<<20 {
+			data, err := k.item.Blob.Bytes()
+			return err == nil && bytes.Contains(data, []byte("encryption-data"))
+		}
+	}
+	return false
 }
 
 // maxPadding is how many blanks behind an archive are taken for carelessness.

@@ -1,0 +1,85 @@
+package content
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"icapd/scan"
+)
+
+// TestLinear gives each parser a megabyte of what could make it slow.
+func TestLinear(t *testing.T) {
+	const size = 1 << 20
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	uri := "data:x/y;base64,QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo "
+	keys := &strings.Builder{}
+	for i := 0; keys.Len() < size; i++ {
+		fmt.Fprintf(keys, `"k%d":0,`, i)
+	}
+	for name, c := range map[string]struct{ claim, data string }{
+		"json brackets":    {typeJSON, fill("[")},
+		"json objects":     {typeJSON, fill(`{"":`)},
+		"json quotes":      {typeJSON, fill(`"`)},
+		"json escapes":     {typeJSON, `"` + fill(`\u0041`) + `"`},
+		"json same keys":   {typeJSON, `{` + fill(`"a":0,`) + `"a":0}`},
+		"json many keys":   {typeJSON, `{` + keys.String() + `"z":0}`},
+		"json data URIs":   {typeJSON, `["` + fill(uri) + `"]`},
+		"json escaped":     {typeJSON, `["\n` + fill(uri) + `"]`},
+		"json arrays":      {typeJSON, `[` + fill(`[[[]]],`) + `0]`},
+		"xml elements":     {typeXML, fill("<a>")},
+		"xml attributes":   {typeXML, "<a " + fill("b='' ") + "/>"},
+		"xml siblings":     {typeXML, "<a>" + fill("<b/>") + "</a>"},
+		"xml entities":     {typeXML, "<a>" + fill("&lt;") + "</a>"},
+		"xml ampersands":   {typeXML, "<a>" + fill("&") + "</a>"},
+		"xml comments":     {typeXML, "<a>" + fill("<!---->") + "</a>"},
+		"xml doctype":      {typeXML, "<!DOCTYPE a [" + fill("<!--") + "]>"},
+		"html lt":          {typeHTML, fill("<")},
+		"html tags":        {typeHTML, fill("<a")},
+		"html comments":    {typeHTML, fill("<!--")},
+		"html script":      {typeHTML, "<script>" + fill("</")},
+		"html attributes":  {typeHTML, "<a " + fill("b= ")},
+		"form percent":     {typeForm, "a=" + fill("%25")},
+		"form amps":        {typeForm, fill("a&")},
+		"csv quotes":       {typeCSV, fill(`"`)},
+		"csv commas":       {typeCSV, fill(",x")},
+		"sse lines":        {typeSSE, fill("data: {}\n\n")},
+		"ndjson":           {typeNDJSON, fill("{\n")},
+		"yaml":             {typeYAML, fill("a: 'b\n")},
+		"text base64":      {typeText, fill("QUJD")},
+		"text base64 line": {typeText, "x\n" + fill(strings.Repeat("Q", 60)+"\n.\n")},
+		"text begin":       {typeText, fill("begin 644 x\n")},
+		"text uu":          {typeText, fill("begin 644 x\n`\nend\n")},
+		"multipart":        {"multipart/form-data; boundary=b", fill("--b\r\n")},
+		"multipart alike":  {"multipart/form-data; boundary=b", "--b\r\n" + fill("\r\n--bb")},
+		"mail headers":     {typeMail, fill("From: x\r\n")},
+		"mail folded":      {typeMail, "From: x\r\n" + fill(" y\r\n")},
+		"pdf streams":      {"", "%PDF-1.4 /ObjStm " + fill("stream ")},
+		"pdf objects":      {"", "%PDF-1.4 " + fill("1 0 obj <</EmbeddedFile>>stream\nendstream\n")},
+		"zip locals":       {"", fill("PK\x03\x04" + strings.Repeat("\x00", 26))},
+		"zip ends":         {"", "PK\x03\x04" + fill("PK\x05\x06")},
+		"msgpack":          {"application/msgpack", fill("\x91")},
+		"cbor":             {"application/cbor", fill("\x9f")},
+		"protobuf":         {"application/x-protobuf", fill("\x0a\x00")},
+		"utf-16":           {typeText, "\xff\xfe" + fill("<\x00")},
+	} {
+		start := cpuTime(t)
+		tree := New(Options{}).Open(&scan.Message{}, scan.Bytes(c.data), Hints{ContentType: c.claim})
+		n := 0
+		for it := range tree.Items(t.Context()) {
+			n++
+			if it.Fields != nil {
+				_ = it.Fields(t.Context(), func(*scan.Field) bool { return true })
+			}
+		}
+		tree.Close()
+		took := cpuTime(t) - start
+		if took > 100*time.Millisecond {
+			t.Logf("%s: %d items, %v a megabyte", name, n, took)
+		}
+		if took > 1500*time.Millisecond && !raceEnabled {
+			t.Errorf("%s: %d items took %v", name, n, took)
+		}
+	}
+}
