@@ -17,6 +17,7 @@ func (w *walker) judgeAnnot(d *dict, r role) role {
 	subtype := w.nameOf(d, "Subtype")
 	if w.isSignedField(d) {
 		w.signed = true
+		w.mark(d.get("V"))
 		if r == roleField || subtype != "Widget" {
 			w.drop(vectorSignature, "")
 			return roleDrop

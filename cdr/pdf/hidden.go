@@ -9,7 +9,7 @@ import (
 
 // hidden looks at what the walk did not reach: objects that nothing refers to, older revisions, and what stands
 // between and around the objects. Old revisions are how PDF is edited, and no reason to touch a document; something
-// active in them, or bytes that are no PDF, is.
+// active in them, bytes that are no PDF, or data that nothing refers to, is.
 func (f *file) hidden(w *walker) error {
 	w.here = 0
 	if w.changed {
@@ -28,6 +28,11 @@ func (f *file) hidden(w *walker) error {
 		}
 	}
 	slices.Sort(numbers)
+	w.mark(f.trailer.get("Encrypt"))
+	for _, t := range f.old {
+		w.mark(t.get("Encrypt"))
+		w.mark(t.get("Info"))
+	}
 	for i, num := range numbers {
 		if i%256 == 0 && f.ctx.Err() != nil {
 			return f.ctx.Err()
@@ -39,9 +44,11 @@ func (f *file) hidden(w *walker) error {
 		if w.reached[num] {
 			continue
 		}
+		w.here = num
 		if vector := w.active(v); vector != "" {
-			w.here = num
 			w.found(vectorUnreachable, kit.ActionRemoved, vector)
+		} else if !w.signed && w.carries(v) {
+			w.found(vectorUnreachable, kit.ActionRemoved, "data")
 		}
 	}
 	for num, c := range f.containers {
@@ -59,6 +66,33 @@ func (f *file) hidden(w *walker) error {
 		return nil
 	}
 	return f.uncovered(w)
+}
+
+// carries reports whether an object that nothing refers to holds data: a stream or a string. Of 404 documents without
+// anything active none did, save for what programs leave behind that sign.
+func (w *walker) carries(v object) bool {
+	switch v := v.(type) {
+	case text:
+		return len(v) > 0
+	case array:
+		return slices.ContainsFunc(v, w.carries)
+	case *dict:
+		return slices.ContainsFunc(v.list(), w.carries)
+	case *stream:
+		switch w.nameOf(v.dict, "Type") {
+		case "XRef", "ObjStm":
+			return false
+		}
+		_, isHint := v.dict.get("S").(integer) // of a linearized file (annex F.4)
+		return !isHint || !w.isLinearized()
+	}
+	return false
+}
+
+// isLinearized reports whether the first object of the file says so.
+func (w *walker) isLinearized() bool {
+	head := w.f.data[w.f.base:]
+	return bytes.Contains(head[:min(len(head), 1024)], []byte("/Linearized"))
 }
 
 // containerRest looks at the objects of an object stream that are not the current ones of their numbers.

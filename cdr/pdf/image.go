@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"icapd/cdr/kit"
@@ -63,6 +64,38 @@ func (w *walker) checkImage(s *stream) error {
 	}
 	return checkJBIG2(w.f.job, data)
 }
+
+// isThumbnail reports whether this is an image of a page, small and with as many pixels as it says.
+func (w *walker) isThumbnail(v object) bool {
+	s, ok := w.f.resolve(v).(*stream)
+	if !ok {
+		return false
+	}
+	width, _ := w.f.resolve(s.dict.get("Width")).(integer)
+	height, _ := w.f.resolve(s.dict.get("Height")).(integer)
+	bits, _ := w.f.resolve(s.dict.get("BitsPerComponent")).(integer)
+	if width <= 0 || height <= 0 || width > maxThumbnail || height > maxThumbnail || bits <= 0 || bits > 16 {
+		return false
+	}
+	colours := integer(1)
+	switch w.nameOf(s.dict, "ColorSpace") {
+	case "DeviceRGB":
+		colours = 3
+	case "DeviceCMYK":
+		colours = 4
+	}
+	specs := w.f.filters(s.dict)
+	if len(specs) == 1 && specs[0].name == "DCTDecode" {
+		return bytes.HasPrefix(s.raw, []byte("\xff\xd8\xff")) || s.crypt != nil
+	}
+	data, err := w.f.decode(s)
+	want := (width*colours*bits + 7) / 8 * height
+	const slack = 4 // line ends
+	return err == nil && integer(len(data)) >= want && integer(len(data)) <= want+slack
+}
+
+// maxThumbnail is ten times what the specification advises.
+const maxThumbnail = 1060
 
 // checkJPX looks at the SIZ marker of a JPEG 2000 codestream (ISO 15444-1, annex A.5.1), in a file of boxes or not.
 func checkJPX(job *kit.Job, data []byte) error {

@@ -68,6 +68,30 @@ func (w *walker) treeRole(d *dict, key name, r role) role {
 
 func (w *walker) isNull(v object) bool { return w.f.resolve(v) == nil }
 
+// mark notes that everything below a value is known: it is left out together with it. What acts is not.
+func (w *walker) mark(v object) {
+	for todo := []object{v}; len(todo) > 0; {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if r, ok := v.(ref); ok {
+			if v = w.f.get(r.num); w.reached[r.num] || w.active(v) != "" {
+				continue
+			}
+			w.reached[r.num] = true
+		}
+		switch v := v.(type) {
+		case ref:
+			todo = append(todo, v)
+		case array:
+			todo = append(todo, v...)
+		case *dict:
+			todo = append(todo, v.list()...)
+		case *stream:
+			todo = append(todo, v.dict.list()...)
+		}
+	}
+}
+
 // leave leaves a value out: quietly, unless something in it acts.
 func (w *walker) leave(vector string, v object) {
 	if active := w.active(v); active != "" {
@@ -75,6 +99,7 @@ func (w *walker) leave(vector string, v object) {
 		return
 	}
 	w.drop(vector, "")
+	w.mark(v)
 }
 
 // special decides about keys that depend on more than the role.
@@ -84,20 +109,15 @@ func (w *walker) special(d *dict, key name, r role) (role, bool) {
 	case key == "Metadata" && strip:
 		w.found(vectorMetadata, kit.ActionRemoved, "XMP")
 		return roleDrop, true
-	case key == "PieceInfo" || key == "LastModified" && strip:
-		if strip {
-			w.found(vectorPrivate, kit.ActionRemoved, "")
-		} else {
-			w.leave(vectorPrivate, d.get(key))
-		}
+	case key == "PieceInfo":
+		w.found(vectorPrivate, kit.ActionRemoved, "")
 		return roleDrop, true
 	case key == "Thumb" && r == rolePages:
-		if strip {
+		if strip || !w.isThumbnail(d.get(key)) {
 			w.found(vectorThumbnail, kit.ActionRemoved, "")
-		} else {
-			w.drop(vectorThumbnail, "")
+			return roleDrop, true
 		}
-		return roleDrop, true
+		return roleXObject, true
 	case r == roleXObject && key == "Ref":
 		w.found(vectorReference, kit.ActionRemoved, "")
 		return roleDrop, true
@@ -127,7 +147,7 @@ func (w *walker) judge(d *dict, r role) role {
 		return r
 	case roleAnnot, roleField, roleStamp:
 		return w.judgeAnnot(d, r)
-	case rolePortion, roleThumb, roleDrop:
+	case roleDrop:
 		return roleDrop
 	default:
 	}
@@ -152,7 +172,7 @@ func (w *walker) judge(d *dict, r role) role {
 	case "Font":
 		return roleFont
 	case "Sig", "DocTimeStamp":
-		return w.signature()
+		return w.signature(d)
 	case "Rendition", "MediaClip":
 		w.found(vectorRendition, kit.ActionRemoved, "")
 		return roleDrop
@@ -161,7 +181,7 @@ func (w *walker) judge(d *dict, r role) role {
 		return roleDrop
 	}
 	if d.has("ByteRange") && d.has("Contents") {
-		return w.signature()
+		return w.signature(d)
 	}
 	if d.has("Rect") && d.has("Subtype") {
 		return w.judgeAnnot(d, roleAnnot)
@@ -169,8 +189,9 @@ func (w *walker) judge(d *dict, r role) role {
 	return r
 }
 
-func (w *walker) signature() role {
+func (w *walker) signature(d *dict) role {
 	w.signed = true
+	w.mark(d)
 	w.drop(vectorSignature, "")
 	return roleDrop
 }
@@ -211,7 +232,7 @@ func (w *walker) judgeStream(s *stream, r role) role {
 		return roleDrop
 	case t == "XRef", t == "ObjStm":
 		return roleDrop
-	case r == rolePortion, r == roleThumb, r == roleDrop:
+	case r == roleDrop:
 		return roleDrop
 	case t == "3D", subtype == "U3D", subtype == "PRC":
 		w.found(vector3D, kit.ActionRemoved, "")

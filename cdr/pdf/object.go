@@ -1,7 +1,5 @@
 package pdf
 
-import "bytes"
-
 // The objects of ISO 32000-2, section 7.3. A nil object is null.
 type (
 	object  any
@@ -73,6 +71,15 @@ func (d *dict) get(key name) object {
 	return nil
 }
 
+// list returns the values.
+func (d *dict) list() []object {
+	values := make([]object, len(d.entries))
+	for i := range d.entries {
+		values[i] = d.entries[i].value
+	}
+	return values
+}
+
 func (d *dict) has(key name) bool { return d.find(key) >= 0 }
 
 func (d *dict) set(key name, v object) {
@@ -92,11 +99,22 @@ func (d *dict) set(key name, v object) {
 	}
 }
 
-// isSpace are the white-space characters of table 1, isDelim the delimiters of table 2.
-func isSpace(c byte) bool {
-	return c == 0 || c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == ' '
-}
+// classes says of each character whether it is white space (table 1) or a delimiter (table 2).
+var classes = func() (c [256]uint8) {
+	for _, b := range []byte("\x00\t\n\f\r ") {
+		c[b] = classSpace
+	}
+	for _, b := range []byte("()<>[]{}/%") {
+		c[b] = classDelim
+	}
+	return c
+}()
 
-func isDelim(c byte) bool { return bytes.IndexByte([]byte("()<>[]{}/%"), c) >= 0 }
+const (
+	classSpace = 1
+	classDelim = 2
+)
 
-func isRegular(c byte) bool { return !isSpace(c) && !isDelim(c) }
+func isSpace(c byte) bool   { return classes[c] == classSpace }
+func isDelim(c byte) bool   { return classes[c] == classDelim }
+func isRegular(c byte) bool { return classes[c] == 0 }

@@ -267,10 +267,15 @@ var injected = []struct {
 	{"trailer key", "trailer-key", carrier{trailer: "/AdditionalStreams[/x 6 0 R]", objects: []string{streamOf("", canary)}}},
 	{"script in metadata", "metadata", carrier{catalog: "/Metadata 6 0 R", objects: []string{streamOf("/Type/Metadata/Subtype/XML", `<?xml-stylesheet href="`+canary+`"?><x:xmpmeta xmlns:x="adobe:ns:meta/"/>`)}}},
 	{"entity in metadata", "metadata", carrier{catalog: "/Metadata 6 0 R", objects: []string{streamOf("/Type/Metadata/Subtype/XML", `<!DOCTYPE a [<!ENTITY b SYSTEM "`+canary+`">]><a/>`)}}},
-	{"script in legal attestation", "javascript", carrier{catalog: "/Legal<</Attestation<</JS(" + canary + ")>>>>"}},
-	{"script in private data", "javascript", carrier{page: "/PieceInfo<</Foo<</Private<</S/JavaScript/JS(" + canary + ")>>>>>>"}},
+	{"script in legal attestation", "legal-attestation", carrier{catalog: "/Legal<</Attestation<</JS(" + canary + ")>>>>"}},
+	{"private data", "private-data", carrier{page: "/PieceInfo<</Foo<</Private 6 0 R>>>>", objects: []string{streamOf("", canary)}}},
+	{"thumbnail that is none", "thumbnail", carrier{page: "/Thumb 6 0 R", objects: []string{streamOf("/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", canary)}}},
+	{"legal attestation", "legal-attestation", carrier{catalog: "/Legal<</Attestation(" + canary + ")>>"}},
+	{"script in private data", "private-data", carrier{page: "/PieceInfo<</Foo<</Private<</S/JavaScript/JS(" + canary + ")>>>>>>"}},
 	{"script under an unknown key", "javascript", carrier{catalog: "/Foo[<</Bar 6 0 R>>]", objects: []string{"<</S/JavaScript/JS(" + canary + ")>>"}}},
 	{"unreachable script", "unreachable-object", carrier{objects: []string{"<</S/JavaScript/JS(" + canary + ")>>"}}},
+	{"unreachable stream", "unreachable-object", carrier{objects: []string{streamOf("", canary)}}},
+	{"unreachable string", "unreachable-object", carrier{objects: []string{"[<</Foo(" + canary + ")>>]"}}},
 	{"unreachable file", "unreachable-object", carrier{objects: []string{streamOf("/Type/EmbeddedFile", canary)}}},
 	{"before the header", "hidden-data", carrier{before: "MZ" + canary + "\n"}},
 	{"after the end", "hidden-data", carrier{after: "PK" + canary}},
@@ -337,7 +342,7 @@ func TestOldRevisions(t *testing.T) {
 	if err != nil || out == nil || survives(out, canary) || !slices.Contains(vectors(job), "hidden-revision") {
 		t.Errorf("%v %v\n%s", err, job.Removals(), out)
 	}
-	harmless := table(carrier{objects: []string{"(old text)"}})
+	harmless := table(carrier{catalog: "/Foo 6 0 R", objects: []string{"(old text)"}})
 	if out, job, err := disarm(t, update(harmless), kit.Switches{}); err != nil || out != nil {
 		t.Errorf("a harmless update: %v %v", err, job.Removals())
 	}
@@ -365,10 +370,10 @@ func TestUnchanged(t *testing.T) {
 		"signature": {catalog: "/AcroForm<</SigFlags 3/Fields[6 0 R]>>/Perms<</DocMDP 7 0 R>>", page: "/Annots[6 0 R]", objects: []string{"<</T(s)/FT/Sig/V 7 0 R/Subtype/Widget/Rect[0 0 9 9]>>", sig}},
 		"layers":    {catalog: "/OCProperties<</OCGs[6 0 R]/D<</Order[6 0 R]>>>>", objects: []string{"<</Type/OCG/Name(x)>>"}},
 		"metadata":  {catalog: "/Metadata 6 0 R", objects: []string{streamOf("/Type/Metadata/Subtype/XML", `<?xpacket begin=""?><a/><?xpacket end="w"?>`)}},
-		"private":   {page: "/PieceInfo<</Foo<</Private(x)>>>>/Thumb 6 0 R", objects: []string{streamOf("/Width 1/Height 1", "x")}},
+		"thumbnail": {page: "/Thumb 6 0 R", objects: []string{streamOf("/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", "x")}},
 		"info":      {trailer: "/Info 6 0 R/ID[(a)(b)]/DocChecksum/00", objects: []string{"<</Title(x)/Custom(y)>>"}},
 		"padding":   {before: "\xef\xbb\xbf", after: "\r\n\x00\x00"},
-		"unused":    {objects: []string{"(nobody refers to this)", "<</A/B>>"}},
+		"unused":    {objects: []string{"7", "<</A/B>>", "[]"}},
 	}
 	if len(harmless) < 10 {
 		t.Fatal("nothing to look at")

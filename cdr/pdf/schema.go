@@ -32,9 +32,7 @@ const (
 	roleFile     // a file specification
 	roleFileTree // a name tree of these
 	roleFileData // an embedded file
-	rolePortion  // private data of applications
-	roleThumb
-	roleDrop // never written; the place says why
+	roleDrop     // never written; the place says why
 )
 
 // schema lists the keys of the dictionaries that matter, with the role of their values. Keys that are not listed are
@@ -45,15 +43,15 @@ var schema = map[role]map[name]role{
 		"Names": roleNames, "Dests": roleFreeDests, "ViewerPreferences": roleData, "PageLayout": roleData,
 		"PageMode": roleData, "Outlines": roleOutline, "Threads": roleData, "OpenAction": roleOpen, "URI": roleData,
 		"AcroForm": roleForm, "Metadata": roleMetadata, "StructTreeRoot": roleStruct, "MarkInfo": roleData,
-		"Lang": roleData, "OutputIntents": roleData, "PieceInfo": rolePortion, "OCProperties": roleData,
+		"Lang": roleData, "OutputIntents": roleData, "OCProperties": roleData,
 		"DPartRoot": roleData,
 	},
 	rolePages: {
 		"Type": roleData, "Parent": rolePages, "Kids": rolePages, "Count": roleData, "LastModified": roleData,
 		"Resources": roleResources, "MediaBox": roleData, "CropBox": roleData, "BleedBox": roleData, "TrimBox": roleData,
 		"ArtBox": roleData, "BoxColorInfo": roleData, "Contents": roleData, "Rotate": roleData, "Group": roleData,
-		"Thumb": roleThumb, "B": roleData, "Dur": roleData, "Trans": roleData, "Annots": roleAnnot,
-		"Metadata": roleMetadata, "PieceInfo": rolePortion, "StructParents": roleData, "ID": roleData, "PZ": roleData,
+		"B": roleData, "Dur": roleData, "Trans": roleData, "Annots": roleAnnot,
+		"Metadata": roleMetadata, "StructParents": roleData, "ID": roleData, "PZ": roleData,
 		"SeparationInfo": roleData, "Tabs": roleData, "TemplateInstantiated": roleData, "UserUnit": roleData,
 		"VP": roleData, "OutputIntents": roleData, "DPart": roleData,
 	},
@@ -111,7 +109,7 @@ const roleFreeDests = roleDestTree
 // dataKeys are the keys whose values have a role of their own wherever they stand.
 var dataKeys = map[name]role{
 	"Resources": roleResources, "CharProcs": roleFree, "Colorants": roleFree, "RoleMap": roleFree, "ClassMap": roleFree,
-	"AP": roleAppearance, "Annots": roleAnnot, "Metadata": roleMetadata, "PieceInfo": rolePortion,
+	"AP": roleAppearance, "Annots": roleAnnot, "Metadata": roleMetadata,
 	"StructTreeRoot": roleStruct, "Process": roleData, "Names": roleData, "A": roleData, "Dest": roleDest,
 }
 
@@ -125,12 +123,12 @@ var forbidden = map[name]string{
 	"RichMediaContent": vectorRichMedia, "RichMediaSettings": vectorRichMedia, "AlternatePresentations": vectorPresentation,
 	"Renditions": vectorRendition, "PresSteps": vectorPresentation, "DestOutputProfileRef": vectorFileURL,
 	"PronunciationLexicon": vectorFileURL, "FFilter": vectorExternal, "FDecodeParms": vectorExternal,
-	"Templates": vectorTemplates,
+	"Templates": vectorTemplates, "Legal": vectorLegal,
 }
 
 // quiet are keys that are not written when the document is, but for which alone it is not.
 var quiet = map[role]map[name]string{
-	roleCatalog: {"Perms": vectorSignature, "DSS": vectorSignature, "Legal": vectorLegal},
+	roleCatalog: {"Perms": vectorSignature, "DSS": vectorSignature},
 	roleForm:    {"CO": vectorAdditional},
 	roleAnnot:   {"SV": vectorSignature, "Lock": vectorSignature},
 }
