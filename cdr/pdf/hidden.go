@@ -220,11 +220,21 @@ func (w *walker) between(g span) (comments int) {
 			p.space()
 			p.offset()
 		case p.accept("endobj"), p.accept("endstream"):
+		case p.mark(w.f.base):
 		default:
 			w.found(vectorHidden, kit.ActionRemoved, "between objects")
 			return comments
 		}
 	}
+}
+
+// mark skips the few characters above ASCII behind the header that say the file is binary. They should be a comment.
+func (p *parser) mark(header int) bool {
+	start := p.pos
+	for p.pos < header+24 && p.pos < len(p.data) && p.data[p.pos] >= 0x80 {
+		p.pos++
+	}
+	return p.pos > start
 }
 
 // table skips the lines of a cross-reference table.
