@@ -272,7 +272,15 @@ type Profile struct {
 	Neutralise policy.NeutraliseMode `yaml:"neutralise"`
 	CDR        policy.CDRMode        `yaml:"cdr"`
 	StallNudge bool                  `yaml:"stall_nudge"`
+	Trickle    Trickle               `yaml:"trickle"`
 	BlockPage  BlockPage             `yaml:"block_page"`
+}
+
+// Trickle is a policy.Trickle as people write it.
+type Trickle struct {
+	After time.Duration `yaml:"after"`
+	Every time.Duration `yaml:"every"`
+	Bytes units.Size    `yaml:"bytes"`
 }
 
 // BlockPage is a policy.BlockPage as people write it.
@@ -333,6 +341,7 @@ func builtinProfile() *Profile {
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
 		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, Pages: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
+		Trickle:   Trickle{Every: 5 * time.Second, Bytes: units.KiB},
 		BlockPage: BlockPage{Status: 403},
 	}
 }
@@ -368,7 +377,8 @@ func (p *Profile) build(name string) *policy.Profile {
 		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema, Pages: p.Pages,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules,
-		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge, BlockPage: policy.BlockPage(p.BlockPage),
+		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge,
+		Trickle: policy.Trickle{After: p.Trickle.After, Every: p.Trickle.Every, Bytes: int64(p.Trickle.Bytes)}, BlockPage: policy.BlockPage(p.BlockPage),
 	}
 	for r, a := range p.Gaps {
 		out.Gaps[scan.Reason(r)] = a

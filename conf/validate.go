@@ -392,6 +392,11 @@ func (v *validator) profileKeys(key string, p *Profile) {
 	for i, s := range p.Skip {
 		given(fmt.Sprintf("skip[%d]", i), func(k string) { v.skip(k, s) })
 	}
+	given("trickle", func(k string) {
+		if t := p.Trickle; t.After < 0 || t.Every <= 0 || t.Bytes <= 0 {
+			v.bad(k, "after must not be negative, every and bytes must be more than nothing")
+		}
+	})
 	given("block_page.status", func(k string) {
 		if s := p.BlockPage.Status; s < 400 || s > 599 {
 			v.bad(k, "%d is not an HTTP status from 400 to 599", s)

@@ -3,6 +3,7 @@ package policy
 import (
 	"path"
 	"strings"
+	"time"
 
 	"icapd/scan"
 )
@@ -45,8 +46,23 @@ type Profile struct {
 	// instead of a block page when the verdict is then bad.
 	StallNudge bool
 
+	// Trickle lets a part of a body go before it was looked at; see [Trickle].
+	Trickle Trickle
+
 	BlockPage BlockPage
 }
+
+// Trickle says how bytes of a download go to the client while the rest is still received and looked at. What went
+// cannot be taken back; when the verdict is bad, the connection is torn instead of a block page shown. The zero
+// Trickle lets nothing go.
+type Trickle struct {
+	After time.Duration // from the message's beginning; 0 switches it off
+	Every time.Duration // between two drops
+	Bytes int64         // of a drop
+}
+
+// On reports whether anything trickles.
+func (t *Trickle) On() bool { return t.After > 0 && t.Every > 0 && t.Bytes > 0 }
 
 // BlockPage says how a block is told to the client.
 type BlockPage struct {

@@ -85,9 +85,15 @@ func (s *Spooler) New() *Spool {
 // ctx's error, or r's.
 func (s *Spooler) Read(ctx context.Context, r io.Reader) (*Spool, error) {
 	sp := s.New()
-	_, err := sp.fill(ctx, r)
-	sp.Finish(err)
-	return sp, err
+	return sp, sp.Fill(ctx, r)
+}
+
+// Fill reads r to its end into an empty spool and finishes it. Of the spool and the error the same holds as for
+// Spooler.Read. Others may read what has come while it runs.
+func (s *Spool) Fill(ctx context.Context, r io.Reader) error {
+	_, err := s.fill(ctx, r)
+	s.Finish(err)
+	return err
 }
 
 // NewGroup returns a group: spools that share one message's memory and files. The caller closes it.

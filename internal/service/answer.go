@@ -60,7 +60,7 @@ func (x *exchange) rewritten(res *Result, original io.Reader) {
 	switch {
 	case x.stream == nil:
 		x.note(x.w.Modified(head, body))
-	case head.Raw() == x.subject.Raw():
+	case head.Raw() == x.subject.Raw() && x.sent == 0:
 		x.finish(body)
 	default: // the head that went out promises the old body
 		x.cut("the head was committed before the rewrite was known")

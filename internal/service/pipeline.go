@@ -53,6 +53,7 @@ type Subject struct {
 	Head    *icap.Head    // the head that the message is about; may be nil
 	Body    scan.Blob     // the body as received, codings and all; nil for none
 	Hints   content.Hints // what the sender says about the body
+	Inflow  *scan.Inflow  // to which the body was written as it came; nil for none
 	Partial bool          // the body is a part of the content only: a range
 }
 
@@ -136,7 +137,12 @@ func (p *Pipeline) look(ctx context.Context, s Subject, r *Result) (*content.Tre
 			}
 		}
 	}
-	v := p.Runner.Run(ctx, items)
+	var v scan.Verdict
+	if s.Inflow != nil {
+		v = s.Inflow.Run(ctx, items)
+	} else {
+		v = p.Runner.Run(ctx, items)
+	}
 	v.Gaps = append(v.Gaps, tree.Gaps()...)
 	v.Findings = append(v.Findings, tree.Findings()...)
 	if broken != nil {
@@ -177,6 +183,7 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 		r.refuse("a part of the content cannot be rewritten")
 		return
 	}
+	s.Inflow = nil // what is looked at from here on is something else
 	todo, ok := p.splitHead(ctx, s, r)
 	if !ok || len(todo) == 0 {
 		return

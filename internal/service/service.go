@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"icapd/icap"
@@ -153,7 +154,9 @@ type exchange struct {
 	subject *icap.Head // the head that the message is about: the response's in RESPMOD; may be nil
 	sel     policy.Selection
 	ev      event.Event
-	stream  *icap.BodyWriter // the answer that a stall made us begin
+	stream  *icap.BodyWriter // the answer that a stall or a trickle made us begin
+	sent    int64            // bytes of the body that trickled
+	inflow  *scan.Inflow     // engines that take the body as it arrives; nil for none
 }
 
 // serve is the way of one message.
@@ -174,7 +177,7 @@ func (x *exchange) serve() {
 		x.pass(nil, scan.Unknown.String())
 		return
 	}
-	x.inspect()
+	x.inspect(size)
 }
 
 // begin finds out what the message is and which profile it falls under.
@@ -227,31 +230,64 @@ func (x *exchange) headOnly() {
 }
 
 // inspect takes the body in, has it looked at, and answers.
-func (x *exchange) inspect() {
-	spool, gap, err := x.receive()
+func (x *exchange) inspect(size int64) {
+	spool := x.p.Spooler.New()
 	defer x.let(spool)
+	var drops *trickle
+	if t := x.sel.Profile.Trickle; t.On() && x.subject != nil {
+		drops = startTrickle(t, spool, func() bool { return x.pastPreview(spool) }, x.commit)
+	}
+	gap, err := x.receive(spool, size, drops == nil)
+	if x.inflow != nil {
+		defer x.closeInflow()
+	}
 	x.received = time.Now()
 	x.ev.Size = spool.Size()
+	var res *Result
+	switch {
+	case err != nil:
+	case gap != nil:
+		res = Refuse(x.sel, *gap)
+	default:
+		res = x.p.Inspect(x.r.Context(), Subject{
+			Message: x.msg, Head: x.subject, Body: spool, Hints: x.hints(), Inflow: x.inflow,
+			Partial: x.subject != nil && isPartial(x.subject),
+		}, x.sel)
+	}
+	if drops != nil {
+		var late error
+		x.stream, x.sent, late = drops.end()
+		err = cmp.Or(err, late)
+	}
 	if err != nil {
 		x.fail(err)
 		return
 	}
-	var res *Result
-	if gap != nil {
-		res = Refuse(x.sel, *gap)
-	} else {
-		res = x.p.Inspect(x.r.Context(), Subject{
-			Message: x.msg, Head: x.subject, Body: spool, Hints: x.hints(), Partial: x.subject != nil && isPartial(x.subject),
-		}, x.sel)
-	}
 	defer res.Close()
 	x.decided = time.Now()
 	x.report(res)
-	original := spool.NewReader()
+	var original io.Reader = io.NewSectionReader(spool, x.sent, spool.Size()-x.sent)
 	if gap != nil {
 		original = io.MultiReader(original, x.r.Body) // what is beyond the limit is still with the client
 	}
 	x.answer(res, original)
+}
+
+// pastPreview reports whether the client has been asked for all of the body, so that an answer may begin.
+func (x *exchange) pastPreview(spool *body.Spool) bool {
+	if _, complete := x.r.Preview(); complete {
+		return true
+	}
+	return !x.r.HasPreview || spool.Size() > int64(x.r.PreviewSize)
+}
+
+// commit sends the head as it is, before anything is known about the body.
+func (x *exchange) commit() (*icap.BodyWriter, error) { return x.w.Begin(x.subject) }
+
+func (x *exchange) closeInflow() {
+	if err := x.inflow.Close(); err != nil {
+		x.note(err)
+	}
 }
 
 func (x *exchange) hints() content.Hints {
@@ -262,16 +298,23 @@ func (x *exchange) hints() content.Hints {
 	return h
 }
 
-// receive takes the body in. A gap means that it could not be held, by a limit or a full disk, and what was read
-// so far is in the spool; an error means that the client did not send it all.
-func (x *exchange) receive() (*body.Spool, *scan.Gap, error) {
+// receive takes the body in, and lets engines have it that take it as it arrives. A gap means that it could not be
+// held, by a limit or a full disk, and what was read so far is in the spool; an error means that the client did not
+// send it all.
+func (x *exchange) receive(spool *body.Spool, size int64, mayNudge bool) (*scan.Gap, error) {
 	src := x.r.Body
 	var n *nudger
-	if x.sel.Profile.StallNudge && x.subject != nil {
-		n = newNudger(src, func() (*icap.BodyWriter, error) { return x.w.Begin(x.subject) })
+	if mayNudge && x.sel.Profile.StallNudge && x.subject != nil {
+		n = newNudger(src, x.commit)
 		src = n
 	}
-	spool, err := x.p.Spooler.Read(x.r.Context(), src)
+	if x.subject == nil || !x.subject.Has("Content-Encoding") { // else engines see other bytes than these
+		if in := x.p.Runner.Begin(x.r.Context(), x.msg, size); in.Streams() > 0 {
+			x.inflow = in
+			src = io.TeeReader(src, in)
+		}
+	}
+	err := spool.Fill(x.r.Context(), src)
 	if n != nil {
 		stream, nerr := n.committed()
 		x.stream = stream
@@ -280,9 +323,9 @@ func (x *exchange) receive() (*body.Spool, *scan.Gap, error) {
 		}
 	}
 	if gap, ok := errors.AsType[*scan.Gap](err); ok {
-		return spool, &scan.Gap{Engine: "body", Path: "body", Reason: gap.Reason, Limit: gap.Limit, Err: gap.Err}, nil
+		return &scan.Gap{Engine: "body", Path: "body", Reason: gap.Reason, Limit: gap.Limit, Err: gap.Err}, nil
 	}
-	return spool, nil, err
+	return nil, err
 }
 
 // let gives a spool's memory and files back.

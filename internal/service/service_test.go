@@ -377,6 +377,44 @@ func TestStallNudge(t *testing.T) {
 	}
 }
 
+// Bytes trickle while the body is slow; the rest comes with a good verdict, and is withheld with a bad one.
+func TestTrickle(t *testing.T) {
+	pad := strings.Repeat("x", 20<<10)
+	for name, doc := range map[string]string{"clean": `{"a": "` + pad + `"}`, "bad": `{"a": "` + pad + `BAD"}`, "injected": `{"a": "` + pad + `inj"}`} {
+		t.Run(name, func(t *testing.T) {
+			p := pipeline(t, wordRewriter{handles: scan.Injection, with: "ok"})
+			slow := *profile
+			slow.Trickle = policy.Trickle{After: 20 * time.Millisecond, Every: 10 * time.Millisecond, Bytes: 100}
+			pol, err := policy.New(policy.Config{Default: &slow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Policy = pol
+			r := newRig(t, p)
+			c := r.dial()
+			head := okHead("application/json", len(doc))
+			message := []byte(respmod("", getHead, head, doc))
+			if _, err := c.Write(message[:len(message)-500]); err != nil {
+				t.Fatal(err)
+			}
+			br := bufio.NewReader(c)
+			if _, err := br.Peek(len("ICAP/1.0 200 OK") + len(head) + 300); err != nil { // head and a few drops
+				t.Fatal(err)
+			}
+			if _, err := c.Write(message[len(message)-500:]); err != nil {
+				t.Fatal(err)
+			}
+			a, e := readAnswer(t, br), r.event()
+			if name == "clean" && (a.torn || a.body != doc || e.Action != "allow" || a.head != head) {
+				t.Errorf("torn %v, %d of %d bytes, %+v", a.torn, len(a.body), len(doc), e)
+			}
+			if name != "clean" && (!a.torn || len(a.body) >= len(doc) || !strings.HasPrefix(doc, a.body) || e.Action != "block") {
+				t.Errorf("torn %v, %d of %d bytes, %+v", a.torn, len(a.body), len(doc), e)
+			}
+		})
+	}
+}
+
 // A panic in what the service calls is an answer, an event and a living process.
 func TestRecordsPanics(t *testing.T) {
 	p := pipeline(t)
