@@ -22,7 +22,7 @@ func (p *pack) contents(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, ok := isRelations(at.fold); ok || p.isXML(at) {
+		if _, ok := isRelations(at.fold); ok || p.isXML(at) || p.isRecords(at) {
 			continue
 		}
 		data, err := p.read(at)

@@ -148,9 +148,6 @@ func (p *pack) activePart(at *part) string {
 
 // disarm is the way of one package.
 func (p *pack) disarm(ctx context.Context) error {
-	if p.main.mime == binaryMain {
-		return kit.Unsupported("a workbook in binary records")
-	}
 	if p.kind.plain != "" {
 		p.removed(vectorMacroType, p.main.name, kit.ActionNeutralised, p.main.mime)
 		p.main.newMime = p.kind.plain

@@ -333,6 +333,7 @@ func (p *pack) findMain() error {
 		return kit.Unsupported("a package that is no office document")
 	}
 	if p.main.mime == binaryMain {
+		p.kind = mainType{family: familySheet, media: binaryMedia, ext: ".xlsb"}
 		return nil
 	}
 	kind, ok := mainTypes[p.main.mime]

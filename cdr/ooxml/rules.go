@@ -37,6 +37,7 @@ func ruleTable() map[string]rule {
 		"imagedata":        {familyOther, startVMLImage},
 		"fill":             {familyOther, startVMLImage},
 		"stroke":           {familyOther, startVMLImage},
+		"shape":            {familyWord, startShape},
 		"OLEObject":        {familyOther, startOLEObject},
 		"FmlaMacro":        always(familyOther, vectorMacroRef),
 		"HyperlinkBase":    {familyOther, startHyperlinkBase},
@@ -45,7 +46,7 @@ func ruleTable() map[string]rule {
 		"fldSimple": {familyWord, startFieldSimple}, "fldChar": {familyWord, startFieldChar},
 		"instrText": {familyWord, startFieldText}, "delInstrText": {familyWord, startFieldText},
 		"t": {familyOther, startRunText}, "delText": {familyWord, startFieldText},
-		"drawing": {familyWord, startFieldPicture}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startFieldPicture},
+		"drawing": {familyWord, startFieldPicture}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startObject},
 		"del": {familyWord, startDeleted}, "moveFrom": {familyWord, startDeleted},
 		"attachedTemplate": always(familyWord, vectorTemplate),
 		"subDoc":           always(familyWord, vectorSubDoc),
@@ -73,7 +74,7 @@ func ruleTable() map[string]rule {
 		"spTree": {familySlide, startTree}, "timing": {familySlide, startTiming}, "xfrm": {familySlide, startTransform},
 		"cNvPr": {familySlide, startNonVisual}, "controls": {familySlide, startControls},
 
-		"Cell": {familyVisio, startCell}, "EventItem": always(familyVisio, vectorAction), "DataConnections": always(familyVisio, vectorData),
+		"Cell": {familyVisio, startCell}, "EventItem": {familyVisio, startEvent}, "DataConnections": always(familyVisio, vectorData),
 	}
 }
 
@@ -158,7 +159,8 @@ var localAction = regexp.MustCompile(`(?i)^\s*(?:ppaction://(?:hlinksldjump|hlin
 
 func startAction(w *walk, t *kit.XMLToken, _ *element) bool {
 	action, ok := t.Attr("action")
-	if !ok || localAction.MatchString(action) || strings.EqualFold(strings.TrimSpace(action), "ppaction://media") && !w.hasRelation(t) {
+	media := strings.EqualFold(strings.TrimSpace(action), "ppaction://media") && !w.hasRelation(t) && !w.lostMedia()
+	if !ok || media || localAction.MatchString(action) {
 		return false
 	}
 	w.remove(vectorAction, "<"+t.Local()+">", kit.ActionNeutralised, action)
@@ -245,6 +247,46 @@ func startVMLImage(w *walk, t *kit.XMLToken, _ *element) bool {
 	default:
 		r.used = true
 		w.edits.replace(href.Start, href.End, " "+strings.TrimSuffix(string(href.Name), "href")+`id="`+escape(r.id)+`"`)
+	}
+	return false
+}
+
+// startObject makes an object that went a picture: what is left in it is the shape that showed the object.
+func startObject(w *walk, t *kit.XMLToken, e *element) bool {
+	startFieldPicture(w, t, e)
+	inField := e.end
+	outer := w.oleMarks
+	w.oleMarks = nil
+	name := string(t.Name)
+	e.end = func(w *walk, e *element, end *kit.XMLToken) {
+		if inField != nil {
+			inField(w, e, end)
+		}
+		marks := w.oleMarks
+		w.oleMarks = outer
+		if e.gone == 0 || end.Kind != kit.XMLEnd {
+			return
+		}
+		pict := strings.TrimSuffix(name, "object") + "pict"
+		var declared strings.Builder
+		for _, b := range w.ns[e.ns:] {
+			declared.WriteString(" " + b.raw)
+		}
+		w.edits.replace(e.start, e.tagEnd, "<"+pict+declared.String()+">")
+		w.edits.replace(end.Start, end.End, "</"+pict+">")
+		for _, s := range marks {
+			w.edits.cut(s.from, s.to)
+		}
+	}
+	return false
+}
+
+// startShape notes the attribute by which a shape says that it shows an object.
+func startShape(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		if string(a.Name) == "o:ole" {
+			w.oleMarks = append(w.oleMarks, span{a.Start, a.End})
+		}
 	}
 	return false
 }

@@ -257,10 +257,18 @@ func startTree(_ *walk, _ *kit.XMLToken, e *element) bool {
 }
 
 // startTiming takes the animations of a slide out that lost a sound or film: they would play what is not there.
-func startTiming(w *walk, t *kit.XMLToken, _ *element) bool {
+func startTiming(w *walk, _ *kit.XMLToken, _ *element) bool {
+	if !w.lostMedia() {
+		return false
+	}
+	w.remove(vectorMedia, "<timing>", kit.ActionNeutralised, "")
+	return true
+}
+
+// lostMedia reports whether a sound or film of this part is gone.
+func (w *walk) lostMedia() bool {
 	for _, r := range w.at.rels.list {
 		if r.dead && (r.short == "audio" || r.short == "video" || r.short == "media") {
-			w.remove(vectorMedia, "<timing>", kit.ActionNeutralised, "")
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
 	name, _ := t.Attr("N")
 	for a := range t.Attrs {
 		switch v := a.Value(); {
-		case string(a.Name) == "F" && runningFormula.MatchString(v):
+		case string(a.Name) == "F" && runningFormula.MatchString(v) && !namedAddOn.MatchString(v):
 			w.remove(vectorAction, "<Cell> "+name, kit.ActionNeutralised, v)
 			w.edits.cut(a.Start, a.End)
 		case name == "Address" && (string(a.Name) == "V" || string(a.Name) == "F") && v != "Inh" && !kit.SafeLink(v):
@@ -24,3 +24,16 @@ func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
 
 // runningFormula matches ShapeSheet functions that run macros, add-ons and programs, or open files.
 var runningFormula = regexp.MustCompile(`(?i)\b(?:RUNMACRO|RUNADDON|RUNADDONWARGS|CALLTHIS|OPENFILE|OPENGROUPWIN|QUEUEMARKEREVENT|FOLLOWHYPERLINK|HYPERLINK|DDE\w*)\s*\(`)
+
+// namedAddOn matches a call of one of the program's own add-ons, by its name.
+var namedAddOn = regexp.MustCompile(`(?i)^(?:RUNADDON\("[A-Z0-9 &]{1,60}"\)|QUEUEMARKEREVENT\("[^"|\\]*"\))$`)
+
+// startEvent keeps events that only put a mark into the program's queue.
+func startEvent(w *walk, t *kit.XMLToken, _ *element) bool {
+	action, _ := t.Attr("Action")
+	if target, _ := t.Attr("Target"); target == "QueueMarkerEvent" && action == "1" {
+		return false
+	}
+	w.remove(vectorAction, "<EventItem>", kit.ActionRemoved, "")
+	return true
+}

@@ -25,12 +25,13 @@ type walk struct {
 	ns   []binding
 	skip int // number of open elements at which what is left out ends, 0 if nothing is
 
-	relIDs  bool // some relationship of this part is dead or blank
-	fields  []*field
-	sheet   sheetState
-	frame   *frameState // graphic frame of a slide that is open
-	moved   []string    // pictures of controls that go on as pictures of the slide
-	treeEnd int         // where the slide's shapes end
+	relIDs   bool // some relationship of this part is dead or blank
+	fields   []*field
+	sheet    sheetState
+	frame    *frameState // graphic frame of a slide that is open
+	moved    []string    // pictures of controls that go on as pictures of the slide
+	oleMarks []span      // o:ole of the shapes in the object that is open
+	treeEnd  int         // where the slide's shapes end
 }
 
 // element is an open element.
@@ -60,8 +61,13 @@ type binding struct {
 
 // cleanParts cleans all XML parts, the workbook first: what is gone there decides about formulas elsewhere.
 func (p *pack) cleanParts(ctx context.Context) error {
-	if p.kind.family == familySheet {
+	if p.kind.family == familySheet && p.main.mime != binaryMain {
 		if err := p.planWorkbook(); err != nil {
+			return err
+		}
+	}
+	if p.main.mime == binaryMain {
+		if err := p.cleanBinary(ctx); err != nil {
 			return err
 		}
 	}
@@ -80,6 +86,23 @@ func (p *pack) cleanParts(ctx context.Context) error {
 		}
 	}
 	return p.afterSheets()
+}
+
+// cleanBinary cleans the parts of a binary workbook that are no XML.
+func (p *pack) cleanBinary(ctx context.Context) error {
+	book, err := p.planRecords()
+	if err != nil {
+		return err
+	}
+	for _, at := range p.parts {
+		if at.drop || !p.isRecords(at) {
+			continue
+		}
+		if err := p.cleanRecords(ctx, at, book); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (at *part) rank() int {
@@ -271,7 +294,7 @@ func (w *walk) endTag(t *kit.XMLToken) {
 	n := len(w.open) - 1
 	e := w.open[n]
 	w.open = w.open[:n]
-	w.ns = w.ns[:e.ns]
+	defer func() { w.ns = w.ns[:e.ns] }()
 	switch {
 	case w.skip == n+1:
 		w.edits.cut(e.start, t.End)
