@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf16"
 
 	"icapd/cdr/kit"
@@ -14,8 +15,8 @@ const maxNext = 50
 // written that nothing was asked about. seen are the objects of the chain so far.
 func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 	s := w.nameOf(d, "S")
-	if s == "" && !d.has("JS") {
-		return nil // no reader does anything with it
+	if s == "" && !slices.ContainsFunc([]name{"URI", "JS", "F", "N", "Win", "Next"}, d.has) {
+		return nil // empty: some writers leave such things
 	}
 	if vector := w.judgeAction(d, s, r); vector != "" {
 		w.found(vector, kit.ActionNeutralised, w.describe(d))

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"unicode"
 
-	"github.com/klauspost/compress/zlib"
-
 	"icapd/cdr/kit"
 )
 
@@ -25,7 +23,7 @@ func (w *walker) judgeAnnot(d *dict, r role) role {
 		w.drop(vectorSignature, "the appearance stays")
 		return w.stamp(d)
 	}
-	if r == roleField || subtype == "" {
+	if subtype == "" || r == roleField && subtype == "Widget" {
 		return roleAnnot
 	}
 	vector, known := annotVectors[subtype]
@@ -38,6 +36,9 @@ func (w *walker) judgeAnnot(d *dict, r role) role {
 		return roleAnnot
 	}
 	out := w.stamp(d)
+	if r == roleField {
+		out = roleDrop // a stamp is no field; the page has it, if anything
+	}
 	action := kit.ActionNeutralised
 	if out == roleDrop {
 		action = kit.ActionRemoved
@@ -123,17 +124,9 @@ func (w *walker) embedded(s *stream) (*stream, error) {
 		return out, nil
 	}
 	w.found(vectorEmbedded, kit.ActionRecursed, "")
-	out.raw = deflate(res.Data)
+	out.raw = new(deflater).deflate(res.Data)
 	out.dict.set("Filter", name("FlateDecode"))
 	return out, nil
-}
-
-func deflate(data []byte) []byte {
-	var b bytes.Buffer
-	z := zlib.NewWriter(&b)
-	_, _ = z.Write(data) // a bytes.Buffer does not fail
-	_ = z.Close()
-	return b.Bytes()
 }
 
 // form looks at the document's form: one that is only a shell around XFA has nothing left to show without it.
@@ -148,14 +141,17 @@ func (w *walker) form() error {
 		return nil
 	}
 	needs, _ := w.f.resolve(root.get("NeedsRendering")).(boolean)
-	if bool(needs) || len(w.f.list(form.get("Fields"))) == 0 || w.waits(pages[0]) {
+	said := w.letters(pages[0])
+	empty := len(said) == 0 && len(w.f.list(form.get("Fields"))) == 0
+	if bool(needs) || empty || bytes.Contains(said, []byte("pleasewait")) {
 		return kit.Unsupported("a PDF that is only a shell around an XFA form")
 	}
 	return nil
 }
 
-// waits reports whether a page says "Please wait", as those do that stand for an XFA form.
-func (w *walker) waits(page *dict) bool {
+// letters returns the letters that a page shows, in lower case and without what is between them. Those pages that
+// stand for an XFA form say "Please wait".
+func (w *walker) letters(page *dict) []byte {
 	letters := make([]byte, 0, 256)
 	for _, c := range w.f.list(page.get("Contents")) {
 		s, ok := w.f.resolve(c).(*stream)
@@ -171,7 +167,7 @@ func (w *walker) waits(page *dict) bool {
 			letters = appendLetters(letters, p)
 		}
 	}
-	return bytes.Contains(letters, []byte("pleasewait"))
+	return letters
 }
 
 // appendLetters reads one token of a page and adds the letters of the strings in it.

@@ -11,45 +11,18 @@ import (
 // between and around the objects. Old revisions are how PDF is edited, and no reason to touch a document; something
 // active in them, bytes that are no PDF, or data that nothing refers to, is.
 func (f *file) hidden(w *walker) error {
-	w.here = 0
 	if w.changed {
 		return nil // it is written anew, without any of that
 	}
+	w.here = 0
 	if head := bytes.TrimPrefix(f.data[:f.base], []byte("\xef\xbb\xbf")); !padding(head) {
 		w.found(vectorHidden, kit.ActionRemoved, "before the header")
 	}
 	if i := bytes.LastIndex(f.data, []byte("%%EOF")); i >= 0 && !padding(f.data[i+5:]) {
 		w.found(vectorHidden, kit.ActionRemoved, "after the end")
 	}
-	numbers := make([]int, 0, len(f.xref))
-	for num, s := range f.xref {
-		if !s.free {
-			numbers = append(numbers, num)
-		}
-	}
-	slices.Sort(numbers)
-	w.mark(f.trailer.get("Encrypt"))
-	for _, t := range f.old {
-		w.mark(t.get("Encrypt"))
-		w.mark(t.get("Info"))
-	}
-	for i, num := range numbers {
-		if i%256 == 0 && f.ctx.Err() != nil {
-			return f.ctx.Err()
-		}
-		v := f.get(num)
-		if f.fatal != nil {
-			return f.fatal
-		}
-		if w.reached[num] {
-			continue
-		}
-		w.here = num
-		if vector := w.active(v); vector != "" {
-			w.found(vectorUnreachable, kit.ActionRemoved, vector)
-		} else if !w.signed && w.carries(v) {
-			w.found(vectorUnreachable, kit.ActionRemoved, "data")
-		}
+	if err := f.unreached(w); err != nil {
+		return err
 	}
 	for num, c := range f.containers {
 		if c != nil {
@@ -57,7 +30,6 @@ func (f *file) hidden(w *walker) error {
 			w.containerRest(num, c)
 		}
 	}
-	w.here = 0
 	for _, num := range f.broken {
 		w.here = num
 		w.found(vectorMalformed, kit.ActionRemoved, "an object that cannot be read")
@@ -66,6 +38,50 @@ func (f *file) hidden(w *walker) error {
 		return nil
 	}
 	return f.uncovered(w)
+}
+
+// unreached looks at the objects that the tables have and that the walk did not come to.
+func (f *file) unreached(w *walker) error {
+	w.mark(f.trailer.get("Encrypt"))
+	for _, t := range f.old {
+		w.mark(t.get("Encrypt"))
+		w.mark(t.get("Info"))
+	}
+	numbers := make([]int, 0, len(f.xref))
+	for num, s := range f.xref {
+		if !s.free {
+			numbers = append(numbers, num)
+		}
+	}
+	slices.Sort(numbers)
+	for i, num := range numbers {
+		if i%256 == 0 && f.ctx.Err() != nil {
+			return f.ctx.Err()
+		}
+		v := f.get(num)
+		if f.fatal != nil {
+			return f.fatal
+		}
+		if !w.reached[num] {
+			f.unreachedObject(w, num, v)
+		}
+	}
+	return nil
+}
+
+func (f *file) unreachedObject(w *walker, num int, v object) {
+	if s, ok := v.(*stream); ok && w.nameOf(s.dict, "Type") == "ObjStm" {
+		if _, err := f.container(num); err != nil { // else it is looked at with the others
+			f.fail(num, err)
+		}
+		return
+	}
+	w.here = num
+	if vector := w.active(v); vector != "" {
+		w.found(vectorUnreachable, kit.ActionRemoved, vector)
+	} else if !w.signed && w.carries(v) {
+		w.found(vectorUnreachable, kit.ActionRemoved, "data")
+	}
 }
 
 // carries reports whether an object that nothing refers to holds data: a stream or a string. Of 404 documents without
@@ -79,8 +95,7 @@ func (w *walker) carries(v object) bool {
 	case *dict:
 		return slices.ContainsFunc(v.list(), w.carries)
 	case *stream:
-		switch w.nameOf(v.dict, "Type") {
-		case "XRef", "ObjStm":
+		if w.nameOf(v.dict, "Type") == "XRef" {
 			return false
 		}
 		_, isHint := v.dict.get("S").(integer) // of a linearized file (annex F.4)

@@ -40,10 +40,10 @@ func TestFilters(t *testing.T) {
 		{"ASCII85Decode", nil, []byte("<~87cURD]i,\"Ebo80~>"), "Hello World!"},
 		{"ASCII85Decode", nil, []byte("z87cURDZ~>"), "\x00\x00\x00\x00Hello"},
 		{"RunLengthDecode", nil, []byte("\x02abc\xfed\x80ignored"), "abcddd"},
-		{"FlateDecode", nil, deflate([]byte("hello")), "hello"},
-		{"FlateDecode", nil, deflate([]byte("hello"))[2:], "hello"},
-		{"FlateDecode", parms(12, 3), deflate([]byte("\x02abc\x02\x01\x01\x01\x01a\x01\x01\x00xyz\x03\x02\x02\x02\x04\x01\x01\x01")), "abcbcdabcxyz>]m?^n"},
-		{"FlateDecode", parms(2, 3), deflate([]byte("a\x01\x01b\x01\x01")), "abcbcd"},
+		{"FlateDecode", nil, deflated([]byte("hello")), "hello"},
+		{"FlateDecode", nil, deflated([]byte("hello"))[2:], "hello"},
+		{"FlateDecode", parms(12, 3), deflated([]byte("\x02abc\x02\x01\x01\x01\x01a\x01\x01\x00xyz\x03\x02\x02\x02\x04\x01\x01\x01")), "abcbcdabcxyz>]m?^n"},
+		{"FlateDecode", parms(2, 3), deflated([]byte("a\x01\x01b\x01\x01")), "abcbcd"},
 		{"Crypt", nil, []byte("as it is"), "as it is"},
 	} {
 		out, err := testFile(t).unfilter(filterSpec{tt.filter, tt.parms}, tt.in)
@@ -55,7 +55,7 @@ func TestFilters(t *testing.T) {
 	for i := range 10000 {
 		numbers = fmt.Appendf(numbers, "%d ", i*i)
 	}
-	cut := deflate(numbers)
+	cut := deflated(numbers)
 	out, err := testFile(t).inflate(cut[:len(cut)/2])
 	if err != nil || len(out) < len(numbers)/4 || !bytes.HasPrefix(numbers, out) {
 		t.Errorf("a stream that is cut off: %d of %d bytes, %v", len(out), len(numbers), err)

@@ -55,6 +55,8 @@ func (c carrier) body() []string {
 // layout writes a carrier as one kind of file.
 type layout func(c carrier) []byte
 
+func deflated(data []byte) []byte { return new(deflater).deflate(data) }
+
 func table(c carrier) []byte {
 	var b bytes.Buffer
 	b.WriteString(c.before + "%PDF-1.7\n%\xe2\xe3\n")
@@ -97,7 +99,7 @@ func packed(c carrier) []byte {
 		body.WriteString(o + "\n")
 	}
 	row(1, b.Len()-shift, 0)
-	data := deflate(slices.Concat(head.Bytes(), body.Bytes()))
+	data := deflated(slices.Concat(head.Bytes(), body.Bytes()))
 	fmt.Fprintf(&b, "%d 0 obj\n<</Type/ObjStm/N %d/First %d/Filter/FlateDecode/Length %d>>stream\n%s\nendstream\nendobj\n", container, n, head.Len(), len(data), data)
 	at := b.Len() - shift
 	row(1, at, 0)
@@ -227,6 +229,9 @@ var injected = []struct {
 	{"layers", "layer-action", carrier{page: annots("/Subtype/Link/A<</S/SetOCGState/State[(" + canary + ")]>>")}},
 	{"named command", "named-action", carrier{page: annots("/Subtype/Link/A<</S/Named/N/" + canary + ">>")}},
 	{"unknown action", "unknown-action", carrier{page: annots("/Subtype/Link/A<</S/Foo/F(" + canary + ")>>")}},
+	{"action without a type", "unknown-action", carrier{page: annots("/Subtype/Link/A<</URI(javascript:" + canary + ")>>")}},
+	{"field of a kind", "rich-media", carrier{catalog: "/AcroForm<</Fields[6 0 R]>>", objects: []string{"<</T(a)/Subtype/RichMedia/Rect[0 0 9 9]/Foo(" + canary + ")>>"}}},
+	{"object stream that nothing refers to", "hidden-revision", carrier{objects: []string{streamOf("/Type/ObjStm/N 1/First 4", "9 0 <</S/JavaScript/JS("+canary+")>>")}}},
 	{"script link", "link-scheme", carrier{page: annots("/Subtype/Link/A<</S/URI/URI(java\tscript:" + canary + ")>>")}},
 	{"file link", "link-scheme", carrier{page: annots("/Subtype/Link/A<</S/URI/URI(file:///" + canary + ")>>")}},
 	{"share link", "link-scheme", carrier{page: annots("/Subtype/Link/A<</S/URI/URI(\\\\\\\\" + canary + "\\\\x)>>")}},
@@ -474,7 +479,7 @@ func TestRefused(t *testing.T) {
 	page := "BT (Pl) Tj [(ea) 3 (se) ] TJ (wait) Tj ET"
 	waiting := carrier{page: "/Contents 6 0 R", catalog: "/AcroForm<</Fields[<</T(a)>>]/XFA 7 0 R>>", objects: []string{streamOf("", page), streamOf("", "<xdp/>")}}
 	huge := carrier{page: "/Resources<</XObject<</X 6 0 R>>>>", objects: []string{streamOf("/Subtype/Image/Width 99999999/Height 99999999", "")}}
-	bomb := deflate(make([]byte, 300<<20))
+	bomb := deflated(make([]byte, 300<<20))
 	for name, tt := range map[string]struct {
 		in     []byte
 		reason scan.Reason

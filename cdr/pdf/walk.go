@@ -59,10 +59,8 @@ func (w *walker) run() error {
 	if err := w.form(); err != nil {
 		return err
 	}
-	for _, e := range w.f.trailer.entries {
-		w.trailerKey(e)
-	}
-	for _, t := range w.f.old {
+	for _, t := range slices.Concat(w.f.old, []*dict{w.f.trailer}) {
+		w.checkKeys(t)
 		for _, e := range t.entries {
 			w.trailerKey(e)
 		}

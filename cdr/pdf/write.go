@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"github.com/klauspost/compress/zlib"
 )
 
 // writer puts the objects of the output into a file.
@@ -11,6 +13,22 @@ type writer struct {
 	out     []byte
 	offsets []int // of objects 1, 2, …; 0 for packed ones
 	packed  map[int][2]int
+	deflater
+}
+
+// deflater compresses with one set of tables after the other.
+type deflater struct{ z *zlib.Writer }
+
+func (d *deflater) deflate(data []byte) []byte {
+	var b bytes.Buffer
+	if d.z == nil {
+		d.z = zlib.NewWriter(&b)
+	} else {
+		d.z.Reset(&b)
+	}
+	_, _ = d.z.Write(data) // a bytes.Buffer does not fail
+	_ = d.z.Close()
+	return b.Bytes()
 }
 
 // perContainer is how many objects go into one object stream. Readers decode one for the first object that they need.
@@ -117,7 +135,7 @@ func (o *writer) pack(objects []object, numbers []int) error {
 			body = append(appendObject(body, objects[num-1]), '\n')
 			o.packed[num] = [2]int{container, i}
 		}
-		s := &stream{raw: deflate(append(head, body...)), dict: newDict(
+		s := &stream{raw: o.deflate(append(head, body...)), dict: newDict(
 			entry{"Type", name("ObjStm")}, entry{"N", integer(len(group))}, entry{"First", integer(len(head))},
 			entry{"Filter", name("FlateDecode")},
 		)}
@@ -161,7 +179,7 @@ func (o *writer) xrefStream(trailer *dict) ([]byte, error) {
 	for _, e := range trailer.entries {
 		d.set(e.key, e.value)
 	}
-	if err := o.stream(num, &stream{dict: d, raw: deflate(rows)}); err != nil {
+	if err := o.stream(num, &stream{dict: d, raw: o.deflate(rows)}); err != nil {
 		return nil, err
 	}
 	return fmt.Appendf(o.out, "startxref\n%d\n%%%%EOF\n", at), nil
