@@ -167,17 +167,18 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	}
 	defer e.release(set)
 	vars := variablesOf(it)
-	own, cancel := context.WithTimeout(ctx, e.opts.Timeout)
+	patience := e.opts.patience(int64(len(data)))
+	own, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	matches, err := set.backend.scan(own, data, &vars)
 	if err != nil {
-		err = e.explain(ctx, own, err)
+		err = e.explain(ctx, own, err, patience)
 	}
 	return set.report(it, matches), err
 }
 
 // explain says whose time was up.
-func (e *Engine) explain(ctx, own context.Context, err error) error {
+func (e *Engine) explain(ctx, own context.Context, err error, patience time.Duration) error {
 	var gap *scan.Gap
 	switch {
 	case errors.As(err, &gap):
@@ -187,7 +188,7 @@ func (e *Engine) explain(ctx, own context.Context, err error) error {
 	case own.Err() != nil:
 		return &scan.Gap{
 			Engine: e.Name(), Reason: scan.ReasonTimeout,
-			Err: fmt.Errorf("yara: the scan takes longer than %v", e.opts.Timeout),
+			Err: fmt.Errorf("yara: the scan takes longer than %v", patience),
 		}
 	}
 	return fmt.Errorf("yara: %w", err)

@@ -35,6 +35,7 @@ type request struct {
 	Op   op       `json:"op"`
 	ID   uint64   `json:"id"`
 	Size int64    `json:"size,omitempty"` // of the content
+	Time int64    `json:"time,omitempty"` // nanoseconds that the scan may take, 0 for the usual time
 	Vars [][]byte `json:"vars,omitempty"` // bytes, because JSON would change what is not UTF-8
 }
 

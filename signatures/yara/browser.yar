@@ -10,15 +10,23 @@ rule Page_Tells_To_Run_Command : clickfix
     strings:
         $copy1 = /navigator\.clipboard\.writeText\s{0,2}\(/
         $copy2 = /execCommand\s{0,2}\(\s{0,2}["']copy["']/
-        $cmd = /(powershell(\.exe)?\s{1,4}[\-"']|mshta(\.exe)?\s{1,4}["']?h..ps?:|cmd\.exe\s{1,2}\/[ck]\s|cmd \/[ck]\s|msiexec\s{1,4}\/|curl(\.exe)?\s[^\r\n]{1,200}\|\s{0,2}(cmd|(ba|z)?sh\b)|conhost\s[^\r\n]{0,40}(powershell|cmd))/ nocase
-        $b64 = /echo\s{1,2}["']?[A-Za-z0-9+\/]{40,400}={0,2}["']?\s{0,2}\|\s{0,2}base64\s{1,2}(-d|-D|--decode)\s{0,2}\|\s{0,2}(ba|z)?sh\b/
+        $cmd1 = /powershell(\.exe)? {1,4}[\-"']/ nocase
+        $cmd2 = /mshta(\.exe)? {1,4}["']?h..ps?:/ nocase
+        $cmd3 = "cmd.exe /c" nocase
+        $cmd4 = "cmd /c " nocase
+        $cmd5 = "cmd.exe /k" nocase
+        $cmd6 = "msiexec /" nocase
+        $cmd7 = "conhost --headless" nocase
+        $curl = "curl " nocase
+        $pipe = /\| {0,2}(bash|zsh|sh|cmd)\b/
+        $b64 = /\| {0,2}base64 {1,2}(-d|-D|--decode) {0,2}\| {0,2}(ba|z)?sh\b/
         $lure1 = /windows[^+\r\n]{0,24}\+[^\r\nR]{0,14}\bR\b/ nocase
         $lure5 = /\bwin\s?\+\s?R\b/ nocase
         $lure2 = /(not a robot|verify you are human|verification steps|human verification|complete the (verification|captcha))/ nocase
         $lure3 = /(ctrl|command|&#8984;)[^\r\n]{0,30}\+[^\r\n]{0,20}\bV\b/ nocase
         $lure4 = /open[^\r\n]{0,30}(terminal|spotlight)/ nocase
     condition:
-        filesize < 4MB and any of ($copy*) and any of ($cmd, $b64) and 2 of ($lure*)
+        filesize < 4MB and any of ($copy*) and (any of ($cmd*) or $b64 or ($curl and $pipe)) and 2 of ($lure*)
 }
 
 rule Page_Sends_Passwords_To_Chat : phishing

@@ -124,7 +124,7 @@ rule OOXML_Remote_Object : exploit
         reference = "CVE-2022-30190"
     strings:
         $rels = "schemas.openxmlformats.org/package/2006/relationships"
-        $mhtml = /Target\s{0,2}=\s{0,2}["'](mhtml:|x-usc:|ms-msdt:|search-ms:)/ nocase
+        $mhtml = /Target\s{0,2}=\s{0,2}["'](mhtml:|x-usc:|ms-ms\x64t:|search-ms:)/ nocase
         $bang = /Type\s{0,2}=\s{0,2}["'][^"']{1,120}\/oleObject["'][^>]{0,80}Target\s{0,2}=\s{0,2}["']h..ps?:\/\/[^"']{4,200}!["']/ nocase
         $bang2 = /Target\s{0,2}=\s{0,2}["']h..ps?:\/\/[^"']{4,200}!["'][^>]{0,200}External/ nocase
     condition:
@@ -184,10 +184,15 @@ rule Office_Msdt_Link : exploit
         class = "exploit"
         reference = "CVE-2022-30190"
     strings:
-        $a = /ms-m\x73dt:[^\r\n]{0,200}(IT_(Re)?BrowseForFile|IT_LaunchMethod|PCWDiagnostic)/ nocase ascii wide
-        $b = /(IT_(Re)?BrowseForFile|IT_LaunchMethod)[^\r\n]{0,80}(\$\(|Invoke-Expression|\.exe|mpsigstub)/ nocase ascii wide
+        $scheme = "ms-m\x73dt:" nocase ascii wide
+        $method1 = "IT_BrowseForFile" nocase ascii wide
+        $method2 = "IT_RebrowseForFile" nocase ascii wide
+        $method3 = "IT_LaunchMethod" nocase ascii wide
+        $run1 = "=$\x28" nocase ascii wide
+        $run2 = "Invoke-Expr\x65ssion" nocase ascii wide
+        $run3 = "mpsig\x73tub" nocase ascii wide
     condition:
-        $a and $b
+        $scheme and any of ($method*) and any of ($run*)
 }
 
 rule Office_Embedded_Program

@@ -12,8 +12,11 @@ rule Ransom_Note : ransomware
         $onion = /\b[a-z2-7]{16}([a-z2-7]{40})?\.onion\b/ nocase
         $mail = /[\w.\-]{3,40}@(onionmail\.org|tutanota\.com|tuta\.io|protonmail\.com|proton\.me|cock\.li|firemail\.cc|mailfence\.com|airmail\.cc|keemail\.me)\b/ nocase
         $tox = /\btox\b[^\r\n]{0,60}\b[0-9A-F]{76}\b/ nocase
-        $t1a = /(been|were|are|is) (fully |securely |now )?encrypted/ nocase
-        $t1b = /(been|were) (fully )?locked/ nocase
+        $t1a = "been encrypted" nocase
+        $t1c = "were encrypted" nocase
+        $t1d = "are encrypted" nocase
+        $t1e = "is encrypted" nocase
+        $t1b = "been locked" nocase
         $t2 = /(do not|don't|dont|never)[^\r\n]{0,12} (rename|modify|move|delete|edit)[^\r\n]{0,40}\bfiles?\b/ nocase
         $t3 = /third[ -]party\s{1,2}(software|recovery|tools?|decrypt)/ nocase
         $t4 = /(personal|unique|decryption) (decryption )?(id|key|code)\b\s{0,4}[:=\-]/ nocase

@@ -10,11 +10,27 @@ rule PowerShell_Encoded_And_Hidden : powershell
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1059/001/"
     strings:
-        $a = /powershell(\.exe)?["']?\s[^\r\n]{0,160}(-|\/)w(i|in|ind|indo|indows|indowst|indowsty|indowstyl|indowstyle)?\s{1,4}["']?(1|h|hi|hid|hidd|hidde|hidden)\b[^\r\n]{0,160}(-|\/)e(c|n|nc|nco|ncod|ncode|ncoded|ncodedc\w{0,6})?\s{1,4}["']?[A-Za-z0-9+\/]{40}/ nocase ascii wide
-        $b = /powershell(\.exe)?["']?\s[^\r\n]{0,160}(-|\/)e(c|n|nc|nco|ncod|ncode|ncoded|ncodedc\w{0,6})?\s{1,4}["']?[A-Za-z0-9+\/]{40}[A-Za-z0-9+\/=]{0,8000}["']?\s{1,4}[^\r\n]{0,80}(-|\/)w\w{0,10}\s{1,4}["']?(1|h|hid|hidden)\b/ nocase ascii wide
-        $c = /powershell(\.exe)?["']?\s[^\r\n]{0,80}-nop(rofile)?\s[^\r\n]{0,80}(-|\/)e(c|n|nc|nco|ncod|ncode|ncoded|ncodedc\w{0,6})?\s{1,4}["']?(JAB|SQBFAFgA|SQBuAHYA|aQBlAHgA|cABvAHcA|KABuAGUAdwAtAG8A|SQBtAHAA|UwBFAFQA)[A-Za-z0-9+\/]{40}/ nocase ascii wide
+        $name = "powershell" nocase ascii wide
+        $hide1 = "-w hid" nocase ascii wide
+        $hide2 = "-windowstyle hid" nocase ascii wide
+        $hide3 = "-w h " nocase ascii wide
+        $hide4 = "-w 1 " nocase ascii wide
+        $hide5 = "-win hid" nocase ascii wide
+        $hide6 = "-windowstyle 1 " nocase ascii wide
+        $hide7 = "-wi hid" nocase ascii wide
+        $nop = "-nop" nocase ascii wide
+        $enc1 = /-e(c|nc|ncodedcommand|ncoded|ncodedc) {1,3}["\']?[A-Za-z0-9+\/]{40}/ nocase ascii wide
+        $enc2 = / -e {1,2}["\']?(JAB|SQBFAFgA|SQBuAHYA|aQBlAHgA|cABvAHcA|KABuAGUAdw|KABOAGUAdw|SQBtAHAA|UwBFAFQA|WwBTAHkA)[A-Za-z0-9+\/]{40}/ ascii wide
+        $text1 = "DownloadString" base64wide
+        $text2 = "Net.WebClient" base64wide
+        $text3 = "FromBase64String" base64wide
+        $text4 = "Invoke-Expr\x65ssion" base64wide
+        $text5 = "Invoke-WebRequest" base64wide
+        $text6 = "VirtualAlloc" base64wide
+        $text7 = "DownloadFile" base64wide
+        $text8 = "Net.Sockets.TCPClient" base64wide
     condition:
-        any of them
+        $name and any of ($enc*) and (any of ($hide*) or ($nop and any of ($text*)))
 }
 
 rule PowerShell_Download_Cradle : powershell
@@ -25,15 +41,29 @@ rule PowerShell_Download_Cradle : powershell
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1059/001/"
     strings:
-        $run1 = /\b(iex|invoke-expression)\b[^\r\n]{0,120}\b(downloadstring|downloaddata|invoke-webrequest|invoke-restmethod)\b/ nocase ascii wide
-        $run3 = /\b(iex|invoke-expression)[ (]{1,4}(iwr|irm)[ "\'(]{1,4}(-ur|-us|http|\$)/ nocase ascii wide
-        $run2 = /\b(downloadstring|downloaddata|invoke-webrequest|invoke-restmethod)\b[^\r\n]{0,200}\|\s{0,4}(iex|invoke-expression)\b/ nocase ascii wide
-        $run4 = /\b(iwr |irm )["\'(]{0,2}(-us|-ur|http)[^\r\n]{0,200}\|\s{0,4}(iex|invoke-expression)\b/ nocase ascii wide
-        $hide = /powershell(\.exe)?["']?\s[^\r\n]{0,120}(-|\/)w(i|in|ind|indowstyle)?\s{1,4}["']?(1|h|hid|hidden)\b/ nocase ascii wide
-        $ip = /(downloadstring|downloaddata|invoke-webrequest|invoke-restmethod|iwr |irm )[^\r\n]{1,40}h..ps?:\/\/(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-9][0-9]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[\/:]/ nocase ascii wide
-        $paste = /\b(pastebin\.com\/raw|paste\.ee\/r|hastebin\.com\/raw|rentry\.co\/[^\s"\']{1,30}\/raw|transfer\.sh\/|cdn\.discordapp\.com\/attachments)/ nocase ascii wide
+        $get1 = "downloadstring" nocase ascii wide
+        $get2 = "downloaddata" nocase ascii wide
+        $get3 = "invoke-webrequest" nocase ascii wide
+        $get4 = "invoke-restmethod" nocase ascii wide
+        $get5 = /\b(iwr |irm )["\'(]{0,2}(-us|-ur|h..p)/ nocase ascii wide
+        $run1 = /\biex[ (]/ nocase ascii wide
+        $run2 = /\| {0,2}iex\b/ nocase ascii wide
+        $run3 = "invoke-expr\x65ssion" nocase ascii wide
+        $hide1 = "-w hid" nocase ascii wide
+        $hide2 = "-windowstyle hid" nocase ascii wide
+        $hide3 = "-w h " nocase ascii wide
+        $hide4 = "-w 1 " nocase ascii wide
+        $hide5 = "-win hid" nocase ascii wide
+        $hide6 = "-windowstyle 1 " nocase ascii wide
+        $hide7 = "-wi hid" nocase ascii wide
+        $ip = /(download(string|data|file)\(["\']|iwr ["\']?|irm ["\']?|-uri ["\']?)h..ps?:\/\/(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[\/:]/ nocase ascii wide
+        $paste1 = "pastebin.com/raw" nocase ascii wide
+        $paste2 = "paste.ee/r/" nocase ascii wide
+        $paste3 = "hastebin.com/raw" nocase ascii wide
+        $paste4 = "transfer.sh/" nocase ascii wide
+        $paste5 = "cdn.discordapp.com/attachments" nocase ascii wide
     condition:
-        any of ($run*) and any of ($hide, $ip, $paste)
+        any of ($get*) and any of ($run*) and (any of ($hide*) or $ip or any of ($paste*))
 }
 
 rule PowerShell_AMSI_Bypass : powershell
@@ -104,7 +134,7 @@ rule PowerShell_Reverse_Shell : powershell
     strings:
         $client = /New-Object\s{1,4}(-TypeName\s{1,4})?(System\.)?Net\.Sockets\.TCPClient\s{0,4}\(/ nocase ascii wide
         $stream = ".GetStream()" nocase ascii wide
-        $run = /\b(iex|Invoke-Expression)\b/ nocase ascii wide
+        $run = /\b(iex|Invoke-Expr\x65ssion)\b/ nocase ascii wide
         $prompt = /["']PS ["']\s{0,4}\+\s{0,4}\(\s{0,4}(pwd|Get-Location)/ nocase ascii wide
         $loop = /while\s{0,4}\(\s{0,4}\(\s{0,4}\$\w{1,20}\s{0,4}=\s{0,4}\$\w{1,20}\.Read\s{0,4}\(/ nocase ascii wide
     condition:
@@ -119,10 +149,11 @@ rule Command_Certutil_Download : lolbin
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1105/"
     strings:
-        $a = /certutil(\.exe)?["'^]{0,2}\s{1,4}[^\r\n]{0,60}(-|\/)urlcache\s[^\r\n]{0,40}h..ps?:\/\/[^\s"']{4}/ nocase ascii wide
-        $b = /certutil(\.exe)?["'^]{0,2}\s{1,4}(-|\/)decode\s[^\r\n]{1,120}\.(exe|dll|scr|hta|vbs|js|bat|ps1)\b[^\r\n]{0,40}(&|&&|\r\n)\s{0,4}(start|rundll32|cmd|wscript|mshta|powershell)?/ nocase ascii wide
+        $name = "certutil" nocase ascii wide
+        $get = /[\-\/]urlcache( {1,2}[\-\/]\w{1,6}){0,3} {1,2}["\']?h..ps?:\/\// nocase ascii wide
+        $decode = /certutil(\.exe)? {1,3}[\-\/]decode {1,3}[^\s]{1,60} {1,3}[^\s]{1,60}\.(exe|dll|scr|hta|vbs|js|bat|ps1)\b/ nocase ascii wide
     condition:
-        any of them
+        ($name and $get) or $decode
 }
 
 rule Command_Bitsadmin_Download : lolbin
@@ -133,9 +164,10 @@ rule Command_Bitsadmin_Download : lolbin
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1197/"
     strings:
-        $a = /bitsadmin(\.exe)?["'^]{0,2}\s{1,4}[^\r\n]{0,40}\/transfer\s[^\r\n]{0,120}h..ps?:\/\/[^\r\n]{4,200}\.(exe|dll|scr|hta|vbs|vbe|js|jse|bat|cmd|ps1|msi|zip)\b/ nocase ascii wide
+        $name = "bitsadmin" nocase ascii wide
+        $get = /\/transfer [^\r\n]{0,50}h..ps?:\/\/[^\s"\']{4,90}\.(exe|dll|scr|hta|vbs|vbe|jse?|bat|cmd|ps1|msi|zip)\b/ nocase ascii wide
     condition:
-        $a
+        all of them
 }
 
 rule Command_Mshta_Remote : lolbin
@@ -160,9 +192,11 @@ rule Command_Regsvr32_Remote : lolbin
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1218/010/"
     strings:
-        $a = /regsvr32(\.exe)?["'^]{0,2}\s{1,4}[^\r\n]{0,60}\/i:["']?h..ps?:\/\/[^\r\n]{4,200}scrobj/ nocase ascii wide
+        $name = "regsvr32" nocase ascii wide
+        $from = /\/i:["\']?h..ps?:\/\// nocase ascii wide
+        $by = "scrobj" nocase ascii wide
     condition:
-        $a
+        all of them
 }
 
 rule Command_Rundll32_Script : lolbin
@@ -187,10 +221,11 @@ rule Command_Msiexec_Remote_Quiet : lolbin
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1218/007/"
     strings:
-        $a = /msiexec(\.exe)?["'^]{0,2}\s{1,4}(\/q(n|uiet)?\s{1,4}\/i|\/i)\s{1,4}["']?h..ps?:\/\/[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[^\r\n]{0,120}/ nocase ascii wide
-        $quiet = /msiexec[^\r\n]{0,200}\/q(n|uiet|b)?\b/ nocase ascii wide
+        $a = /msiexec(\.exe)? {1,2}(\/q\w{0,5} {1,2})?\/i {1,2}["\']?h..ps?:\/\/[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/ nocase ascii wide
+        $quiet1 = " /q" nocase ascii wide
+        $quiet2 = " -q" nocase ascii wide
     condition:
-        all of them
+        $a and any of ($quiet*)
 }
 
 rule WSH_Dropper : wsh
@@ -266,14 +301,21 @@ rule Script_Tampers_With_Defender
         class = "evasion"
         reference = "https://attack.mitre.org/techniques/T1562/001/"
     strings:
-        $off1 = /Set-MpPreference\s[^\r\n]{0,200}-Disable(RealtimeMonitoring|BehaviorMonitoring|IOAVProtection|ScriptScanning)\s{1,4}(\$true|1)/ nocase ascii wide
-        $off2 = /Add-MpPreference\s[^\r\n]{0,40}-Exclusion(Path|Extension|Process)\s{1,4}["']?(C:\\?["']?[\s;\r\n]|\$env:(temp|appdata|public)|C:\\Users\\Public|\.exe|\.dll)/ nocase ascii wide
-        $off3 = /reg(\.exe)?\s{1,4}add\s[^\r\n]{0,80}Windows Defender[^\r\n]{0,80}DisableAntiSpyware/ nocase ascii wide
-        $also1 = "-w hidden" nocase ascii wide
-        $also5 = "-windowstyle hidden" nocase ascii wide
-        $also2 = /(DownloadFile|DownloadString|Invoke-WebRequest|Start-BitsTransfer)[^\r\n]{0,200}\.(exe|dll|ps1|scr|bat)\b/ nocase ascii wide
-        $also3 = /schtasks(\.exe)?\s{1,4}\/create\s[^\r\n]{0,200}(\\temp\\|\\appdata\\|\\users\\public\\)/ nocase ascii wide
-        $also4 = /delete\s{1,4}shadows/ nocase ascii wide
+        $off1 = /-Disable(RealtimeMonitoring|BehaviorMonitoring|IOAVProtection|ScriptScanning)\s{1,4}(\$true|1)/ nocase ascii wide
+        $off2 = /-Exclusion(Path|Extension|Process)\s{1,4}["\']?(C:\\?["\']?[\s;\r\n]|\$env:(temp|appdata|public)|C:\\Users\\Public|\.exe|\.dll)/ nocase ascii wide
+        $off3 = "DisableAntiSp\x79ware" nocase ascii wide
+        $also1 = "-w hid" nocase ascii wide
+        $also2 = "-windowstyle hid" nocase ascii wide
+        $also3 = "-w h " nocase ascii wide
+        $also4 = "-w 1 " nocase ascii wide
+        $also5 = "-win hid" nocase ascii wide
+        $also6 = "-windowstyle 1 " nocase ascii wide
+        $also7 = "-wi hid" nocase ascii wide
+        $also8 = "DownloadFile(" nocase ascii wide
+        $also9 = "DownloadString(" nocase ascii wide
+        $also10 = "Start-BitsTransfer" nocase ascii wide
+        $also11 = "schtasks /create" nocase ascii wide
+        $also12 = "delete shadows" nocase ascii wide
     condition:
         any of ($off*) and any of ($also*)
 }
@@ -343,10 +385,12 @@ rule Shell_Pipe_From_Bare_Address : unix
         class = "dropper"
         reference = "https://attack.mitre.org/techniques/T1105/"
     strings:
-        $a = /\b(curl|wget)\s([^\r\n|;&]{0,120}(\s|\/\/))?(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(:[0-9]{1,5})?\/[^\r\n|;&]{0,120}\|\s{0,4}(sudo\s{1,4})?(\/bin\/)?(ba|da|z|k)?sh\b/
-        $b = /\b(ba|da|z)?sh\s{1,4}(-c\s{1,4})?["']?(<\(|\$\(|`)\s{0,2}(curl|wget)\s[^\r\n|;&]{0,80}h..ps?:\/\/(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(:[0-9]{1,5})?\//
+        $a = /http:\/\/(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(:[0-9]{1,5})?\/[^\s|;&"\'<>]{0,80}["\']?( -O ?-| -o ?-)?( 2>(\/dev\/null|&1))? {0,2}\| {0,2}(sudo )?(\/bin\/)?(ba|da|z|k)?sh\b/
+        $b = /\b(curl|wget)( -[a-zA-Z]{1,6}){0,3} (1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(:[0-9]{1,5})?\/[^\s|;&"\'<>]{0,80} {0,2}\| {0,2}(sudo )?(\/bin\/)?(ba|da|z|k)?sh\b/
+        $c = /(<\(|\$\(|`)(curl|wget)( -[a-zA-Z]{1,6}){0,3} (http:\/\/)?(1[1-9]|[2-9][0-9]|1[013-68][0-9]|12[0-689]|17[013-9]|19[013-9]|2[0-4][0-9]|25[0-5]|[1-9])\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}[:\/]/
+        $shell = /\b(bash|sh|zsh|dash) (-c )?["\']?(<\(|\$\(|`)(curl|wget)/
     condition:
-        any of them
+        $a or $b or ($c and $shell)
 }
 
 rule Shell_Drops_Into_Tmp : unix
@@ -358,7 +402,7 @@ rule Shell_Drops_Into_Tmp : unix
         reference = "https://attack.mitre.org/techniques/T1105/"
     strings:
         $cd = /cd\s{1,2}\/(tmp|var\/run|dev\/shm|var\/tmp|mnt|root)\s{0,2}\|\|\s{0,2}cd\s{1,2}\/(tmp|var\/run|var|dev\/shm|mnt|root|)/
-        $get = /(wget|curl|tftp|ftpget)\s[^\r\n;]{0,120}[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/
+        $get = /\b(wget|curl|tftp|ftpget)( -[a-zA-Z]{1,6}){0,3} (h..p:\/\/)?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/
         $chmod = /chmod\s{1,2}(\+x|0?777|0?755|u\+x)/
         $run = /;\s{0,2}(sh\s{1,2}\S{1,40}|\.\/\S{1,40})\s{0,2}[;&\n]/
     condition:
@@ -373,10 +417,15 @@ rule Shell_Cron_Fetches_Code : unix
         class = "persistence"
         reference = "https://attack.mitre.org/techniques/T1053/003/"
     strings:
-        $a = /echo\s[^\r\n]{0,60}\*\s\*\s\*\s\*[^\r\n]{0,120}\b(curl|wget)\s[^\r\n|]{0,160}\|\s{0,4}(\/bin\/)?(ba)?sh\b[^\r\n]{0,80}(crontab|\/etc\/cron|\/var\/spool\/cron)/
-        $b = /(crontab\s{1,4}-l[^\r\n]{0,80}|\(crontab[^\r\n]{0,80})\b(curl|wget)\s[^\r\n|]{0,160}\|\s{0,4}(\/bin\/)?(ba)?sh\b/
+        $time = "* * * *"
+        $get = /\b(curl|wget) [^\r\n|]{4,70}\| {0,2}(\/bin\/)?(ba)?sh\b/
+        $put1 = "| crontab"
+        $put2 = "|crontab"
+        $put3 = "> /etc/cron"
+        $put4 = ">/etc/cron"
+        $put5 = "/var/spool/cron"
     condition:
-        any of them
+        filesize < 1MB and $time and $get and any of ($put*)
 }
 
 rule Shell_Kills_Rival_Miners : unix
@@ -387,10 +436,12 @@ rule Shell_Kills_Rival_Miners : unix
         class = "miner"
         reference = "https://attack.mitre.org/techniques/T1496/"
     strings:
-        $k1 = /(pkill|killall)\s[^\r\n]{0,20}(xmrig|minerd|xmr-stak|cryptonight|nanominer)/
-        $k2 = /(pkill|killall)\s[^\r\n]{0,20}(kinsing|kdevtmpfsi|watchbog|sysrv|ddgs|qW3xT)/
-        $k3 = /grep\s[^\r\n]{0,40}(xmrig|minerd|stratum|cryptonight|kdevtmpfsi|kinsing)[^\r\n]{0,80}\|\s{0,4}xargs\s[^\r\n]{0,20}kill/
-        $k4 = /(rm|chattr)\s[^\r\n]{0,40}(\/tmp\/kdevtmpfsi|\/tmp\/kinsing|\/etc\/ld\.so\.preload)/
+        $k1 = /(pkill|killall)( -\w{1,4}){0,2} ["\']?(xmrig|minerd|xmr-stak|cryptonight|nanominer)/
+        $k2 = /(pkill|killall)( -\w{1,4}){0,2} ["\']?(kinsing|kdevtmpfsi|watchbog|sysrv|ddgs|qW3xT)/
+        $k3 = /grep( -\w{1,4}){0,2} ["\']?(xmrig|minerd|stratum|cryptonight|kdevtmpfsi|kinsing)["\']?[^\r\n]{0,60}\| {0,2}xargs[^\r\n]{0,12}kill/
+        $k4 = "/tmp/kdevt\x6dpfsi"
+        $k5 = "/tmp/kins\x69ng"
+        $k6 = "rm -f /etc/ld.so.preload"
     condition:
         filesize < 1MB and 2 of them
 }
@@ -440,12 +491,14 @@ rule MacOS_Password_Prompt : macos
         class = "stealer"
         reference = "https://attack.mitre.org/techniques/T1056/002/"
     strings:
-        $dialog = /display dialog[^\r\n]{0,400}(with hidden answer|hidden answer true)/ nocase
-        $check = /dscl\s{1,4}(\/Local\/Default|\.)\s{1,4}-?authonly/ nocase
+        $dialog = "display dialog" nocase
+        $hidden1 = "with hidden answer" nocase
+        $hidden2 = "hidden answer true" nocase
+        $check = /dscl {1,4}(\/Local\/Default|\.) {1,4}-?authonly/ nocase
         $chain = "login\x2ekeychain" nocase
-        $curl = /curl\s[^\r\n]{0,200}(-F|--data|-d|-X POST)/ nocase
+        $curl = /curl( -\w{1,3}){0,3} (-F|--data|-d|-X POST)/
     condition:
-        $dialog and ($check or ($chain and $curl))
+        $dialog and any of ($hidden*) and ($check or ($chain and $curl))
 }
 
 rule Script_Deletes_Shadow_Copies

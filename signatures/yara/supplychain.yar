@@ -9,11 +9,16 @@ rule NPM_Hook_Fetches_Code : npm
         class = "install_hook"
         reference = "https://attack.mitre.org/techniques/T1195/002/"
     strings:
-        $a = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,200}\b(curl|wget)\b[^"\r\n]{0,200}(\|\s{0,4}(sudo\s)?(\/bin\/)?(ba|da|z)?sh\b|\|\s{0,4}(node|python3?|perl)\b|&&\s{0,4}((ba|da|z)?sh|node|chmod|\.\/))/
-        $b = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,80}powershell[^"\r\n]{0,200}(-enc|-e |downloadstring|iwr|irm|invoke-webrequest|hidden)/ nocase
-        $c = /"post-(install|update|autoload-dump|root-package-install)-cmd"\s{0,4}:\s{0,4}\[?\s{0,8}"[^"\r\n]{0,120}\b(curl|wget)\b[^"\r\n]{0,200}\|\s{0,4}(\/bin\/)?(ba|da|z)?(sh|php)\b/
+        $hook = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,40}\b(curl|wget)\s/
+        $run = /(\| ?(sudo )?(\/bin\/)?(ba|da|z)?sh|\| ?(node|python3?|perl)|&& ?((ba|da|z)?sh|node|chmod) [^"\r\n]{0,40})\b[^"\r\n]{0,20}"/
+        $ps = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,20}powershell/ nocase
+        $ps1 = "-enc" nocase
+        $ps2 = "downloadstring" nocase
+        $ps3 = "invoke-webrequest" nocase
+        $ps4 = "hidden" nocase
+        $php = /"post-(install|update|autoload-dump|root-package-install)-cmd"\s{0,4}:\s{0,4}\[?\s{0,8}"[^"\r\n]{0,40}\b(curl|wget)\s[^"|\r\n]{0,120}\|\s{0,2}(\/bin\/)?(ba|da|z)?(sh|php)\b/
     condition:
-        filesize < 1MB and any of them
+        filesize < 1MB and (($hook and $run) or ($ps and any of ($ps1, $ps2, $ps3, $ps4)) or $php)
 }
 
 rule NPM_Hook_Runs_Packed_Code : npm
@@ -24,11 +29,17 @@ rule NPM_Hook_Runs_Packed_Code : npm
         class = "install_hook"
         reference = "https://attack.mitre.org/techniques/T1195/002/"
     strings:
-        $a = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}node\s{1,4}(-e|--eval|-p)\s{1,4}[^\r\n]{0,400}(eval\s{0,2}\(|Function\s{0,2}\()[^\r\n]{0,40}(Buffer\.from|atob|unescape|fromCharCode)/
-        $b = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}node\s{1,4}(-e|--eval|-p)\s{1,4}[^\r\n]{0,200}require\((\\"|'|\\')(node:)?(child_process|https?|net|dns)(\\"|'|\\')\)[^\r\n]{0,400}(exec|spawn|get|request|resolve|connect)/
-        $c = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}(echo\s[^"\r\n]{20,4000}\|\s{0,2}base64\s{1,2}(-d|--decode|-D)\s{0,2}\|\s{0,2}(ba)?sh|python3?\s{1,2}-c\s[^\r\n]{0,80}b64decode)/
+        $hook = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}node\s{1,4}(-e|--eval|-p)\s/
+        $eval = /\b(eval|Function)\s{0,2}\(/
+        $pack1 = "Buffer.from("
+        $pack2 = "atob("
+        $pack3 = "fromCharCode("
+        $use = /require\((\\"|\'|\\\')(node:)?(child_process|https?|net|dns)(\\"|\'|\\\')\)/
+        $sh = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}echo\s{1,2}[\'"\\]{0,2}[A-Za-z0-9+\/]{20}/
+        $pipe = /\| ?base64 (-d|--decode|-D) ?\| ?(ba)?sh/
+        $py = /"(pre|post)?install"\s{0,4}:\s{0,4}"\s{0,4}python3?\s{1,2}-c\s[^"\r\n]{0,60}b64decode/
     condition:
-        filesize < 1MB and any of them
+        filesize < 1MB and (($hook and (($eval and any of ($pack*)) or $use)) or ($sh and $pipe) or $py)
 }
 
 rule NPM_Hook_Sends_Names : npm
@@ -39,10 +50,16 @@ rule NPM_Hook_Sends_Names : npm
         class = "install_hook"
         reference = "https://attack.mitre.org/techniques/T1195/001/"
     strings:
-        $a = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,80}\b(curl|wget|nslookup|dig|ping)\s[^"\r\n]{0,200}(\$\((whoami|hostname|id|uname|pwd|cat)|`(whoami|hostname|id|pwd)|\$(USER|HOSTNAME|HOME)\b|%USERNAME%|%COMPUTERNAME%)/
-        $b = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,200}\.(oast\.(fun|pro|live|site|online|me)|burpcollaborator\.net|oastify\.com|interact\.sh|requestbin\.net|webhook\.site|pipedream\.net|canarytokens\.com|dnslog\.cn|ngrok\.io)\b/
+        $hook = /"(pre|post)?install"\s{0,4}:\s{0,4}"(curl|wget|nslookup|dig|ping|sh -c|bash -c|node|python3?)\s/
+        $who = /\$\((whoami|hostname|id|uname|pwd|cat )/
+        $who2 = /`(whoami|hostname|id|pwd)`/
+        $who3 = "%USERNAME%"
+        $who4 = "%COMPUTERNAME%"
+        $who5 = "$HOSTNAME"
+        $catch = /\.(oast\.(fun|pro|live|site|online|me)|burpcollaborator\.net|oastify\.com|interact\.sh|requestbin\.net|pipedream\.net|canarytokens\.com|dnslog\.cn|ngrok\.io)\b/
+        $catch2 = "webhook.site/"
     condition:
-        filesize < 1MB and any of them
+        filesize < 1MB and $hook and any of ($who*, $catch*)
 }
 
 rule Node_Sends_Environment
@@ -132,10 +149,11 @@ rule Ruby_Gem_Build_Fetches_Code : ruby
         reference = "https://attack.mitre.org/techniques/T1195/002/"
     strings:
         $mk = /require\s{1,2}["']mkmf["']/
-        $a = /(system\s{0,2}\(?\s{0,2}["']|%x[\(\{]|`)\s{0,2}(curl|wget)\s[^"'`\r\n]{0,200}(\|\s{0,2}(ba)?sh|&&|;\s{0,2}chmod)/
+        $get = /(system ?\(? ?["']|%x[\(\{]|`) ?(curl|wget)\s/
+        $pipe = /(\| ?(ba)?sh|; ?chmod|&& ?(chmod|(ba)?sh))\b/
         $b = /\beval\s{0,2}\(?\s{0,2}(Base64\.decode64|URI\.open|Net::HTTP\.get|Zlib)/
     condition:
-        filesize < 512KB and $mk and any of ($a, $b)
+        filesize < 512KB and $mk and (($get and $pipe) or $b)
 }
 
 rule Stealer_Of_Browser_Secrets : stealer

@@ -18,7 +18,7 @@ rule PHP_Webshell_Runs_Request : php
         class = "webshell"
         reference = "https://attack.mitre.org/techniques/T1505/003/"
     strings:
-        $run = /\b(eval|assert|system|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)\s{0,8}\(\s{0,8}(@|["']{2},|(stripslashes|base64_decode|urldecode|gzinflate|gzuncompress|str_rot13|trim|strrev|hex2bin)\s{0,4}\(\s{0,4}){0,4}\$_(POST|GET|REQUEST|COOKIE|SERVER|FILES)\s{0,4}\[/ nocase
+        $run = /\b(eval|assert|system|shell_exec|passthru|popen|proc_open|pcntl_exec|create_function)\s{0,2}\(\s{0,2}@?(["']{2},)?((stripslashes|base64_decode|urldecode|gzinflate|gzuncompress|str_rot13|trim|strrev|hex2bin)\(@?){0,3}\$_(POST|GET|REQUEST|COOKIE|SERVER|FILES)\s{0,2}\[/ nocase
         $exec = /\bexec\s{0,8}\(\s{0,8}\$_(POST|GET|REQUEST|COOKIE)\s{0,4}\[/ nocase
         $tick = /`\s{0,4}\$_(POST|GET|REQUEST|COOKIE)\s{0,4}\[[^\]`]{1,40}\]\s{0,4}`/ nocase
         $raw = /\b(eval|assert)\s{0,8}\(\s{0,8}file_get_contents\s{0,4}\(\s{0,4}["']php:\/\/input/ nocase
@@ -196,10 +196,12 @@ rule ASP_Webshell_Runs_Request : asp
         reference = "https://attack.mitre.org/techniques/T1505/003/"
     strings:
         $page = "<%"
-        $tag = /<script[^>]{1,60}runat\s{0,2}=\s{0,2}["']?server/ nocase
+        $tag1 = "runat=\"server\"" nocase
+        $tag2 = "runat='server'" nocase
+        $tag3 = "runat=server" nocase
         $eval = /\b(eval|execute|executeglobal)\s{0,4}\(?\s{0,4}\(?\s{0,4}request\s{0,4}(\.\s{0,4}(form|querystring|item|cookies|params)\s{0,4})?[\[\(]/ nocase
     condition:
-        filesize < 256KB and any of ($page, $tag) and $eval
+        filesize < 256KB and any of ($page, $tag1, $tag2, $tag3) and $eval
 }
 
 rule ASPX_Webshell_Starts_Process : asp
