@@ -314,7 +314,14 @@ func (f mimeFormat) patches(ctx context.Context, t *Tree, n *node) ([]patch, err
 		if err != nil {
 			return nil, &RebuildError{Path: k.item.Path, Type: k.item.Type, Err: err}
 		}
-		out = append(out, patch{start: int64(p.entity.body0), end: int64(p.entity.body1), with: b})
+		start, end := p.entity.body0, p.entity.body1
+		if p.transfer == "base64" { // blank lines around it are not its own
+			start += leadingSpace(d.data[start:end])
+			for end > start && isSpace(d.data[end-1]) {
+				end--
+			}
+		}
+		out = append(out, patch{start: int64(start), end: int64(end), with: b})
 		out = append(out, renames(d.data, &p.entity, k)...)
 	}
 	return out, nil
