@@ -57,7 +57,7 @@ func newAutomaton(rules []*Rule) *automaton {
 		return &a.literals[i]
 	}
 	for _, t := range triggers {
-		for _, w := range strings.Fields(t.words) {
+		for w := range strings.FieldsSeq(t.words) {
 			add(strings.ReplaceAll(w, "~", " ")).groups |= t.group
 		}
 	}
@@ -84,7 +84,7 @@ func (a *automaton) build() {
 	for _, l := range a.literals {
 		for _, c := range []byte(l.text) {
 			if a.class[c] == 0 {
-				a.class[c] = uint8(classes) //nolint:gosec // at most 230 distinct bytes: upper case is folded
+				a.class[c] = uint8(classes)
 				classes++
 			}
 		}
@@ -92,7 +92,7 @@ func (a *automaton) build() {
 	for c := byte('A'); c <= 'Z'; c++ {
 		a.class[c] = a.class[c+'a'-'A']
 	}
-	a.width = uint32(classes) //nolint:gosec // at most 256
+	a.width = uint32(classes)
 	for i := range a.bytes {
 		a.bytes[i] = byteEntry{uint32(a.class[i]), kindOf[i]}
 	}
@@ -108,7 +108,7 @@ func (a *automaton) build() {
 			}
 			s = k
 		}
-		nodes[s].out = append(nodes[s].out, int32(i)) //nolint:gosec // few thousand literals
+		nodes[s].out = append(nodes[s].out, int32(i))
 	}
 	a.table(nodes, breadthFirst(nodes), classes)
 }
@@ -143,7 +143,7 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 	n := 0
 	for _, silent := range []bool{true, false} {
 		if !silent {
-			a.firstOut = uint32(n) * a.width //nolint:gosec // rule files are bounded, and so are their states
+			a.firstOut = uint32(n) * a.width
 		}
 		for _, s := range order {
 			if (len(nodes[s].out) == 0) == silent {
@@ -158,8 +158,8 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 	for _, s := range order {
 		row, fail := number[s]*classes, number[nodes[s].fail]*classes
 		for c := range classes {
-			if k, ok := nodes[s].kids[uint8(c)]; ok { //nolint:gosec // classes <= 256
-				a.next[row+c] = uint32(number[k] * classes) //nolint:gosec // see firstOut
+			if k, ok := nodes[s].kids[uint8(c)]; ok {
+				a.next[row+c] = uint32(number[k] * classes) //nolint:gosec // rule files are bounded, and so are their states
 			} else if s != 0 {
 				a.next[row+c] = a.next[fail+c]
 			}

@@ -161,8 +161,8 @@ func lookup(s []byte) (n int, value []byte, ok bool) {
 		return 0, nil, false
 	}
 	body := s[2:end]
-	if i := bytes.Index(body, []byte(":-")); i >= 0 {
-		return end + 1, body[i+2:], true
+	if _, fallback, found := bytes.Cut(body, []byte(":-")); found {
+		return end + 1, fallback, true
 	}
 	name, rest, found := bytes.Cut(body, []byte(":"))
 	if !found || len(rest) == 0 || len(rest) > 16 {

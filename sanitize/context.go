@@ -6,19 +6,13 @@ import "bytes"
 // are at home.
 type contextSet uint8
 
-const (
-	contextCode contextSet = 1 << iota
-	contextMarkdown
-	contextProse
-	contextHTML
-)
-
+// contextNames are the kinds of text in the order of their bits.
 var contextNames = []string{"code", "markdown", "prose", "html"}
 
 // maxContext bounds how much of a text is read to tell its kind, in bytes.
 const maxContext = 8 << 10
 
-// contextTests tell the kinds of text, in the order of the constants. Payloads are short and stand on one line; what
+// contextTests tell the kinds of text, in the order of contextNames. Payloads are short and stand on one line; what
 // is called code or markdown here has several lines of it, so that a payload cannot dress up cheaply.
 var contextTests = [...]func([]byte) bool{looksLikeCode, looksLikeMarkdown, looksLikeProse, looksLikeHTML}
 

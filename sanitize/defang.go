@@ -281,8 +281,7 @@ func breakWords(s []byte) []byte {
 			end++
 		}
 		word := s[i:end]
-		name := string(bytes.ToLower(word))
-		if kind := sqlWords[name]; len(word) > 1 && (kind&^(wordStop|wordFrom|wordType) != 0 || commands[name] != 0 || codeWords[name]) {
+		if len(word) > 1 && knownWord(string(bytes.ToLower(word))) {
 			out = append(append(append(out, word[0]), dot...), word[1:]...)
 		} else {
 			out = append(out, word...)
@@ -290,6 +289,11 @@ func breakWords(s []byte) []byte {
 		i = end
 	}
 	return out
+}
+
+// knownWord reports whether a word in lower case means something to SQL, a shell or a script.
+func knownWord(name string) bool {
+	return sqlWords[name]&^(wordStop|wordFrom|wordType) != 0 || commands[name] != 0 || codeWords[name]
 }
 
 // codeWords are names that script and code rules know.

@@ -14,8 +14,8 @@ import (
 )
 
 // apply writes edits into a JSON document, as package content does.
-func apply(t testing.TB, doc []byte, edits []scan.Edit) []byte {
-	t.Helper()
+func apply(tb testing.TB, doc []byte, edits []scan.Edit) []byte {
+	tb.Helper()
 	slices.SortFunc(edits, func(a, b scan.Edit) int { return int(b.Span.Start - a.Span.Start) })
 	out := slices.Clone(doc)
 	for _, e := range edits {
@@ -25,7 +25,7 @@ func apply(t testing.TB, doc []byte, edits []scan.Edit) []byte {
 			enc := json.NewEncoder(&b)
 			enc.SetEscapeHTML(false)
 			if err := enc.Encode(string(e.Value)); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			raw = bytes.TrimSpace(b.Bytes())
 		}
@@ -38,27 +38,27 @@ func apply(t testing.TB, doc []byte, edits []scan.Edit) []byte {
 }
 
 // neutralise checks the promises of the rewriter on one document and returns the new document and the actions.
-func neutralise(t testing.TB, e *sanitize.Engine, doc []byte, contentType string) ([]byte, []scan.Change) {
-	t.Helper()
+func neutralise(tb testing.TB, e *sanitize.Engine, doc []byte, contentType string) ([]byte, []scan.Change) {
+	tb.Helper()
 	it := document(doc, contentType)
-	found, err := e.Scan(t.Context(), it)
+	found, err := e.Scan(tb.Context(), it)
 	if err != nil || len(found) == 0 || contentType != "application/json" || !json.Valid(doc) {
 		return doc, nil
 	}
-	rep, err := sanitize.NewRewriter(e, sanitize.ModeDefang).Rewrite(t.Context(), it, found)
+	rep, err := sanitize.NewRewriter(e, sanitize.ModeDefang).Rewrite(tb.Context(), it, found)
 	if err != nil {
-		t.Fatalf("%.200q: %v", doc, err)
+		tb.Fatalf("%.200q: %v", doc, err)
 	}
-	out := apply(t, doc, rep.Edits)
+	out := apply(tb, doc, rep.Edits)
 	if !json.Valid(out) {
-		t.Errorf("%.200q became invalid: %.200q", doc, out)
+		tb.Errorf("%.200q became invalid: %.200q", doc, out)
 	}
-	again, err := e.Scan(t.Context(), document(out, contentType))
+	again, err := e.Scan(tb.Context(), document(out, contentType))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, f := range again {
-		t.Errorf("%.300q\nbecame %.300q\nwhich still has %s: %s", doc, out, f.Rule, f.Detail)
+		tb.Errorf("%.300q\nbecame %.300q\nwhich still has %s: %s", doc, out, f.Rule, f.Detail)
 		break
 	}
 	return out, rep.Changes

@@ -5,12 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"icapd/scan"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+
+	"icapd/scan"
 )
 
 // Name is the engine's name in configuration, logs and findings.

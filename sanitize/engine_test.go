@@ -1,16 +1,17 @@
 package sanitize_test
 
 import (
+	"testing"
+
 	"icapd/sanitize"
 	"icapd/signatures"
-	"testing"
 )
 
-func builtin(t testing.TB) *sanitize.Engine {
-	t.Helper()
+func builtin(tb testing.TB) *sanitize.Engine {
+	tb.Helper()
 	e, err := sanitize.New(sanitize.Options{Rules: []string{"builtin"}, Builtin: signatures.Injection()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }

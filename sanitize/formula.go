@@ -18,15 +18,11 @@ const maxFormula = 8 << 10
 // lookFormula looks at values that a spreadsheet takes for a formula: they begin with = + - @ or white space that
 // is dropped before one of these.
 func lookFormula(l *look) {
-	if len(l.low) > maxFormula {
+	if len(l.low) > maxFormula || len(l.low) > 0 && l.low[0] == '\'' { // an apostrophe is the mark of text
 		return
 	}
-	if len(l.low) > 0 && l.low[0] == '\'' {
-		return // the mark of text
-	}
 	s := bytes.TrimLeft(l.low, " \t\r\n\"';,\x00")
-	lead := bytes.IndexByte([]byte("=+-@%|"), first(s)) >= 0
-	if !lead {
+	if bytes.IndexByte([]byte("=+-@%|"), first(s)) < 0 {
 		if bytes.HasPrefix(s, []byte("dde")) && bytes.IndexByte(s, '(') > 0 && bytes.Contains(s, []byte("\";\"")) {
 			l.sign(signFormulaDDE, 0, len(l.low))
 		}
@@ -37,30 +33,50 @@ func lookFormula(l *look) {
 	}
 	s = append(l.scratch[:0], bytes.ReplaceAll(s, []byte(" "), nil)...) // spreadsheets skip spaces
 	l.scratch = s[:0]
-	if s[0] == '@' && (len(s) < 2 || !isLetter(s[1])) {
-		return
+	switch {
+	case s[0] == '@' && (len(s) < 2 || !isLetter(s[1])):
+	case startsProgram(s):
+		l.sign(signFormulaDDE, 0, len(l.low))
+	case reachesOut(s):
+		l.sign(signFormulaFunction, 0, len(l.low))
+	case l.isFormula(s):
+		l.sign(signFormulaAny, 0, len(l.low))
 	}
-	if bar := bytes.IndexByte(s, '|'); bar > 0 && isWord(s[bar-1]) && bar+1 < len(s) {
-		rest := bytes.TrimLeft(s[bar+1:], " ")
-		if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"' || rest[0] == '/') && bytes.IndexByte(rest, '!') > 0 {
-			l.sign(signFormulaDDE, 0, len(l.low))
-			return
-		}
+}
+
+// startsProgram reports whether a formula asks another program for data: cmd|'/c calc'!A0
+func startsProgram(s []byte) bool {
+	before, rest, found := bytes.Cut(s, []byte("|"))
+	if !found || len(before) == 0 || !isWord(before[len(before)-1]) || len(rest) == 0 {
+		return false
 	}
-	body := bytes.TrimLeft(s, "=+-@ \t")
+	return bytes.IndexByte([]byte("'\"/"), rest[0]) >= 0 && bytes.IndexByte(rest, '!') > 0
+}
+
+// reachesOut reports whether a formula calls a function that fetches or sends.
+func reachesOut(s []byte) bool {
 	for _, f := range reachingFunctions {
 		i := bytes.Index(s, []byte(f))
 		if i < 0 || i > 0 && isWord(s[i-1]) {
 			continue
 		}
 		if s[0] == '=' || s[0] == '@' || bytes.ContainsAny(s[i+len(f):], "\",'&") {
-			l.sign(signFormulaFunction, 0, len(l.low))
-			return
+			return true
 		}
 	}
-	if s[0] == '=' && len(body) > 0 && (isLetter(body[0]) && bytes.IndexByte(body, '(') > 0 || isDigit(body[0])) || l.fc.Type == "text/csv" && len(body) > 0 && (isLetter(body[0]) || body[0] == '(') {
-		l.sign(signFormulaAny, 0, len(l.low))
+	return false
+}
+
+// isFormula reports whether a spreadsheet would compute the value. In a table less is needed than elsewhere.
+func (l *look) isFormula(s []byte) bool {
+	body := bytes.TrimLeft(s, "=+-@ \t")
+	if len(body) == 0 {
+		return false
 	}
+	if s[0] == '=' && (isLetter(body[0]) && bytes.IndexByte(body, '(') > 0 || isDigit(body[0])) {
+		return true
+	}
+	return l.fc.Type == "text/csv" && (isLetter(body[0]) || body[0] == '(')
 }
 
 // formulaStart reports whether a value begins as a formula does.

@@ -1,10 +1,11 @@
 package sanitize
 
 import (
-	"icapd/scan"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"icapd/scan"
 )
 
 // FieldContext is what is known about where a value stands. The zero FieldContext is a string of an unknown

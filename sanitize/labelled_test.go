@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"testing"
+
 	"icapd/sanitize"
 	"icapd/sanitize/eval"
 	"icapd/scan"
-	"os"
-	"testing"
 )
 
 // pointer is a ready-made path.

@@ -1,6 +1,9 @@
 package sanitize
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // lookLines looks for line breaks with which a value goes on as a header, a message or a log line of its own.
 func lookLines(l *look) {
@@ -63,12 +66,7 @@ func (l *look) line(before, start, breaks int) {
 }
 
 func (l *look) urlLayer() bool {
-	for _, v := range l.via {
-		if v == "url" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(l.via, "url")
 }
 
 type headerKind uint8

@@ -2,8 +2,9 @@ package sanitize
 
 import (
 	"bytes"
-	"icapd/scan"
 	"slices"
+
+	"icapd/scan"
 )
 
 const (
@@ -34,7 +35,7 @@ type look struct {
 	tokens   []sqlToken
 	plain    []byte
 	scratch  []byte
-	closes   []int
+	closes   []int // by delimiter of templates: where it closes next
 
 	// of the value in hand
 	fc     *FieldContext
@@ -133,7 +134,7 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 // under looks at a view beneath one more layer and returns the kinds of bytes in it.
 func (l *look) under(view []byte, name string) byteKind {
 	if len(l.via) == 0 || l.via[len(l.via)-1] != name {
-		l.via = append(l.via[:len(l.via):len(l.via)], name)
+		l.via = append(slices.Clip(l.via), name)
 	}
 	groups, kinds := l.engine.filter.run(view, &l.literals)
 	l.look(view, groups, kinds)
@@ -222,26 +223,33 @@ func (l *look) expressions() {
 			if l.has(r) || r.Head > 0 && h.end > r.Head || !l.applies(r) {
 				continue
 			}
-			start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
-			window := l.view[start:end]
-			if r.folded {
-				window = l.lowercase()[start:end]
+			l.try(r, h)
+			if l.spent {
+				return
 			}
-			at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
-			if r.pattern != nil {
-				if l.budget -= len(window); l.budget < 0 {
-					l.spent = true
-					return
-				}
-				if at = r.pattern.FindIndex(window); at == nil {
-					continue
-				}
-			}
-			if r.not != nil && r.not.Match(window) {
-				continue
-			}
-			l.hit(r, start+at[0], start+at[1])
 		}
+	}
+}
+
+// try tries a rule on the window around one of its literals.
+func (l *look) try(r *Rule, h literalHit) {
+	start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
+	window := l.view[start:end]
+	if r.folded {
+		window = l.lowercase()[start:end]
+	}
+	at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
+	if r.pattern != nil {
+		if l.budget -= len(window); l.budget < 0 {
+			l.spent = true
+			return
+		}
+		if at = r.pattern.FindIndex(window); at == nil {
+			return
+		}
+	}
+	if r.not == nil || !r.not.Match(window) {
+		l.hit(r, start+at[0], start+at[1])
 	}
 }
 
@@ -301,5 +309,10 @@ func (l *look) is(kinds contextSet) bool {
 	return kinds&l.contexts != 0
 }
 
-// has reports whether s, in lower case, occurs in the view.
+// containsAny reports whether one of the words occurs in s.
+func containsAny(s []byte, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(s, []byte(w)) })
+}
+
+// contains reports whether s, in lower case, occurs in the view.
 func (l *look) contains(s string) bool { return bytes.Contains(l.low, []byte(s)) }

@@ -81,10 +81,8 @@ func lookMarkup(l *look) {
 // isXSS asks libinjection, which is right about tags but also takes any style attribute, XML head or namespace
 // for an attack.
 func (l *look) isXSS() bool {
-	for _, harmless := range []string{"<?xml", "xmlns", "style=", "style =", "<!doctype"} {
-		if l.contains(harmless) {
-			return false
-		}
+	if containsAny(l.low, "<?xml", "xmlns", "style=", "style =", "<!doctype") {
+		return false
 	}
 	if bytes.IndexByte(l.low, '=') < 0 && !l.contains("script") {
 		return false
@@ -304,7 +302,7 @@ func (l *look) declaration(i, start int) int {
 // schemes looks for script URLs. Browsers ignore white space and controls inside the scheme's name.
 func (l *look) schemes() {
 	s := l.low
-	for i := 0; i < len(s); i++ {
+	for i := range s {
 		if s[i] != ':' {
 			continue
 		}
@@ -344,7 +342,7 @@ func hasSuffix(s, suffix string) bool {
 func (l *look) scriptURL(before, colon int) bool {
 	rest := l.low[colon+1:]
 	rest = rest[:min(len(rest), 400)]
-	if len(rest) == 0 || rest[0] == ' ' && len(rest) > 1 && isLetter(rest[1]) && bytes.IndexAny(rest, "(=`") < 0 {
+	if len(rest) == 0 || rest[0] == ' ' && len(rest) > 1 && isLetter(rest[1]) && !bytes.ContainsAny(rest, "(=`") {
 		return false
 	}
 	if bytes.HasPrefix(rest, []byte("void(0)")) || bytes.HasPrefix(rest, []byte("void 0")) || bytes.HasPrefix(rest, []byte("//www.")) || rest[0] == ';' && len(rest) == 1 {
@@ -395,7 +393,7 @@ func (l *look) attributeBreakout() {
 func (l *look) handlerValue(i, value int) bool {
 	s := l.low
 	rest := s[value:min(len(s), value+200)]
-	if end := bytes.IndexAny(bytes.TrimLeft(rest, " \"'"), " \n"); end > 0 && bytes.IndexAny(rest[:min(1, len(rest))], "\"'") < 0 {
+	if end := bytes.IndexAny(bytes.TrimLeft(rest, " \"'"), " \n"); end > 0 && !bytes.ContainsAny(rest[:min(1, len(rest))], "\"'") {
 		rest = rest[:end]
 	}
 	if bytes.ContainsAny(rest, "(`") || bytes.Contains(rest, []byte("javascript")) || bytes.Contains(rest, []byte("location")) {
@@ -413,20 +411,22 @@ func (l *look) styles() {
 		l.sign(signMarkupStyle, max(0, i-16), i+7)
 	}
 	for _, bad := range []string{"expression(", "-moz-binding", "behavior:", "behaviour:", "@import", "-o-link", "url(javascript", "url(data:text"} {
-		i := bytes.Index(l.low, []byte(bad))
-		if i < 0 {
-			continue
+		if i := bytes.Index(l.low, []byte(bad)); i >= 0 && l.styled(bad) {
+			l.sign(signMarkupStyle, i, min(len(l.low), i+40))
 		}
-		switch {
-		case bad == "expression(" || bad == "-o-link" || bad == "@import":
-			if !l.contains("style") && !(l.contains("{") && l.contains("}") && l.contains(":")) && !(bad == "@import" && (l.contains("javascript") || l.contains("<"))) {
-				continue
-			}
-		case bad == "behavior:" || bad == "behaviour:":
-			if !l.contains("url(") {
-				continue
-			}
-		}
-		l.sign(signMarkupStyle, i, min(len(l.low), i+40))
 	}
+}
+
+// styled reports whether a word of style sheets that text has too stands in one.
+func (l *look) styled(word string) bool {
+	sheet := l.contains("style") || l.contains("{") && l.contains("}") && l.contains(":")
+	switch word {
+	case "expression(", "-o-link":
+		return sheet
+	case "@import":
+		return sheet || l.contains("javascript") || l.contains("<")
+	case "behavior:", "behaviour:":
+		return l.contains("url(")
+	}
+	return true
 }

@@ -76,7 +76,7 @@ func climb(s []byte) int {
 func (l *look) climbs(n, first, last int) {
 	rest := slashed(l.scratch[:0], l.low[last:min(len(l.low), last+160)])
 	l.scratch = rest[:0]
-	if sensitive(rest) && !(n == 1 && len(l.via) == 0 && looksRelative(rest)) {
+	if sensitive(rest) && (n > 1 || len(l.via) > 0 || !looksRelative(rest)) {
 		l.sign(signPathClimbFile, first, min(len(l.low), last+48))
 		return
 	}

@@ -64,22 +64,12 @@ var commonMarkers = map[string]bool{
 
 // speaksToModel reports whether the text has a word of those that models are addressed with.
 func speaksToModel(s []byte) bool {
-	for _, w := range []string{"you are", "ignore", "instruction", "prompt", "you must", "respond", "reply", "assistant", "reveal", "answer", "[/inst]"} {
-		if bytes.Contains(s, []byte(w)) {
-			return true
-		}
-	}
-	return false
+	return containsAny(s, "you are", "ignore", "instruction", "prompt", "you must", "respond", "reply", "assistant", "reveal", "answer", "[/inst]")
 }
 
 // hasArguments reports whether a call of a tool goes on as one.
 func hasArguments(s []byte) bool {
-	for _, w := range []string{"\"arguments\"", "\"parameters\"", "thought:", "action_input"} {
-		if bytes.Contains(s, []byte(w)) {
-			return true
-		}
-	}
-	return false
+	return containsAny(s, "\"arguments\"", "\"parameters\"", "thought:", "action_input")
 }
 
 // hiddenText reports whether the view hides text from readers: in comments, in styles that show nothing, in
@@ -90,12 +80,7 @@ func (l *look) hiddenText() bool {
 			return true
 		}
 	}
-	for _, m := range []string{"<!--", "display:none", "display: none", "visibility:hidden", "visibility: hidden", "font-size:0", "font-size: 0", "opacity:0", "opacity: 0", "color:white", "color: white", "color:#fff", "[//]: #", "[comment]: #", "aria-hidden", "<details"} {
-		if l.contains(m) {
-			return true
-		}
-	}
-	return false
+	return containsAny(l.low, "<!--", "display:none", "display: none", "visibility:hidden", "visibility: hidden", "font-size:0", "font-size: 0", "opacity:0", "opacity: 0", "color:white", "color: white", "color:#fff", "[//]: #", "[comment]: #", "aria-hidden", "<details")
 }
 
 // promptReading weighs one text.
@@ -136,17 +121,108 @@ var (
 	overrideObjects = []string{"instruction", "instructions", "prompt", "prompts", "directive", "directives", "guideline", "guidelines", "system message", "your rules", "all rules", "prior rules", "previous rules", "the rules above", "your programming", "your training", "previous text", "previous context", "prior context", "the above", "everything above", "what you were told", "what i said", "everything you were", "everything you have", "constraints", "restrictions", "your system", "earlier messages", "previous messages", "previous conversation", "the conversation so far", "safety", "your policies", "content policy", "content policies", "previous orders", "prior orders", "previous commands", "the user", "user's request", "user's question", "users request", "original task", "previous task", "current task", "your task", "the task", "this task", "the current task", "your work", "all previous", "all prior", "anything before", "instrucciones", "anweisungen", "instructions précédentes", "consignes", "istruzioni", "instruções", "instructies", "system prompt", "above text", "text above", "previous data", "earlier instructions", "former instructions", "everything i said", "everything you know"}
 
 	addresses = wordList{
-		{"dear ai", 4}, {"if you are a language model", 6}, {"if you are a large language model", 6}, {"if you are an llm", 6}, {"model reading this", 5}, {"model processing", 4}, {"agents reading", 4}, {"agent reading", 4}, {"note to the ai", 5}, {"message to ai", 5}, {"instructions for ai", 5}, {"instruction for ai", 5}, {"instructions to ai", 5}, {"llm:", 4}, {"ai:", 2}, {"bot:", 2}, {"assistant, ", 3}, {"for the assistant", 3}, {"as the assistant", 3}, {"as a language model", 3}, {"as an assistant", 2}, {"ai summarizer", 4}, {"any ai ", 3}, {"all ai ", 3}, {"hey ai", 5}, {"hello ai", 5}, {"hi ai", 5}, {"bots reading", 4}, {"crawlers and ai", 3}, {"screening ai", 4}, {"ai screening", 3}, {"new user message", 5}, {"user message:", 3}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 2}, {"ai reading this", 5}, {"dear assistant", 5}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
+		{"dear ai", 4}, {"if you are a language model", 6}, {"if you are a large language model", 6}, {"if you are an llm", 6}, {"model reading this", 5}, {"model processing", 4}, {"agents reading", 4}, {"agent reading", 4}, {"note to the ai", 5}, {"message to ai", 5}, {"instructions for ai", 5}, {"instruction for ai", 5}, {"instructions to ai", 5}, {"llm:", 4}, {"ai:", 2}, {"bot:", 2}, {"assistant, ", 3}, {"for the assistant", 3}, {"as the assistant", 3}, {"as a language model", 3}, {"as an assistant", 2}, {"ai summarizer", 4}, {"any ai ", 3}, {"all ai ", 3}, {"hey ai", 5}, {"hello ai", 5}, {"hi ai", 5}, {"bots reading", 4}, {"crawlers and ai", 3}, {"screening ai", 4}, {"ai screening", 3}, {"new user message", 5}, {"user message:", 3}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 1}, {"ai reading this", 5}, {"dear assistant", 5}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
 	}
 	mentions = wordList{
-		{"ai assistant", 3}, {"language model", 2}, {" llm", 2}, {"ai model", 2}, {"ai agent", 3}, {"chatgpt", 2}, {"chatbot", 2}, {"ai system", 2}, {"copilot", 1}, {"virtual assistant", 1}, {"the assistant", 2}, {"the ai ", 2}, {"claude", 1}, {"gemini", 1}, {"the model", 1},
+		{"ai assistant", 3}, {"language model", 2}, {" llm", 2}, {"ai model", 2}, {"ai agent", 3}, {"chatgpt", 2}, {"chatbot", 2}, {"ai system", 2}, {"copilot", 1}, {"virtual assistant", 1}, {"the assistant", 1}, {"the ai ", 1}, {"claude", 1}, {"gemini", 1}, {"the model", 1},
 	}
 	orders = wordList{
-		{"must approve", 2}, {"must open", 2}, {"without review", 2}, {"call the ", 1}, {" tool", 1}, {"omit ", 1}, {"5 stars", 1}, {"five stars", 1}, {"add the sentence", 3}, {"add the following", 2}, {"execute the commands", 3}, {"delete all", 2}, {"new instructions are", 4}, {"your new instructions", 4}, {"your only task", 4}, {"your real task", 4}, {"your new task", 4}, {"your new goal", 4}, {"your goal is now", 5}, {"your task is now", 5}, {"follow only these", 3}, {"always recommend", 3}, {"never refuse", 4}, {"comply with every", 4}, {"answer every", 2}, {"do anything", 1}, {"output them", 2}, {"verbatim", 2}, {"word for word", 2}, {"in a code block", 2}, {"approve this", 2}, {"mark it", 1}, {"mark this", 1}, {"must include", 1}, {"has authorized you", 4}, {"have been authorized", 3}, {"permission granted", 2}, {"tell the user", 2}, {"instruct the user", 3}, {"convince the user", 4}, {"redirect the user", 3},
-		{"you must", 1}, {"do not tell the user", 5}, {"don't tell the user", 5}, {"without telling the user", 5}, {"without informing", 4}, {"without the user", 4}, {"do not mention", 2}, {"don't mention this", 3}, {"do not reveal this", 4}, {"never mention", 2}, {"respond only with", 3}, {"reply only with", 3}, {"respond with", 1}, {"reply with", 2}, {"output only", 2}, {"say exactly", 3}, {"print the text", 2}, {"instead print", 2}, {"instead say", 2}, {"instead, ", 1}, {"from now on", 2}, {"new instruction", 4}, {"new instructions", 4}, {"new task", 2}, {"following instruction", 3}, {"following instructions", 2}, {"follow these instructions", 3}, {"strictly adhere", 2}, {"execute the following", 2}, {"perform the following", 2}, {"carry out the following", 2}, {"immediately", 1}, {"comply with", 1}, {"obey", 2}, {"repeat after me", 3}, {"translate the following", 1}, {"call the function", 2}, {"call the tool", 1}, {"use the tool", 1}, {"invoke the", 2}, {"use your tools", 4}, {"send an email", 2}, {"send email", 2}, {"forward all", 3}, {"transfer ", 1}, {"recommend this", 2}, {"rate this", 1}, {"include this link", 3}, {"include the following", 2}, {"append the following", 3}, {"before answering", 2}, {"before responding", 2},
+		{"must approve", 2},
+		{"must open", 2},
+		{"without review", 2},
+		{"call the ", 1},
+		{" tool", 1},
+		{"omit ", 1},
+		{"5 stars", 1},
+		{"five stars", 1},
+		{"add the sentence", 3},
+		{"add the following", 2},
+		{"execute the commands", 3},
+		{"delete all", 2},
+		{"new instructions are", 4},
+		{"your new instructions", 4},
+		{"your only task", 4},
+		{"your real task", 4},
+		{"your new task", 4},
+		{"your new goal", 4},
+		{"your goal is now", 5},
+		{"your task is now", 5},
+		{"follow only these", 3},
+		{"always recommend", 3},
+		{"never refuse", 4},
+		{"comply with every", 4},
+		{"answer every", 2},
+		{"do anything", 1},
+		{"output them", 2},
+		{"verbatim", 2},
+		{"word for word", 2},
+		{"in a code block", 2},
+		{"approve this", 2},
+		{"mark it", 1},
+		{"mark this", 1},
+		{"must include", 1},
+		{"has authorized you", 4},
+		{"have been authorized", 3},
+		{"permission granted", 2},
+		{"tell the user", 2},
+		{"instruct the user", 3},
+		{"convince the user", 4},
+		{"redirect the user", 3},
+		{"you must", 1},
+		{"do not tell the user", 5},
+		{"don't tell the user", 5},
+		{"without telling the user", 5},
+		{"without informing", 4},
+		{"without the user", 4},
+		{"do not mention", 2},
+		{"don't mention this", 3},
+		{"do not reveal this", 4},
+		{"never mention", 2},
+		{"respond only with", 3},
+		{"reply only with", 3},
+		{"respond with", 1},
+		{"reply with", 2},
+		{"output only", 2},
+		{"say exactly", 3},
+		{"print the text", 2},
+		{"instead print", 2},
+		{"instead say", 2},
+		{"instead, ", 1},
+		{"from now on", 2},
+		{"new instruction", 1},
+		{"new instructions", 2},
+		{"new task", 2},
+		{"following instruction", 3},
+		{"following instructions", 2},
+		{"follow these instructions", 3},
+		{"strictly adhere", 2},
+		{"execute the following", 2},
+		{"perform the following", 2},
+		{"carry out the following", 2},
+		{"immediately", 1},
+		{"comply with", 1},
+		{"obey", 2},
+		{"repeat after me", 3},
+		{"translate the following", 1},
+		{"call the function", 2},
+		{"call the tool", 1},
+		{"use the tool", 1},
+		{"invoke the", 2},
+		{"use your tools", 4},
+		{"send an email", 2},
+		{"send email", 2},
+		{"forward all", 3},
+		{"transfer ", 1},
+		{"recommend this", 2},
+		{"rate this", 1},
+		{"include this link", 3},
+		{"include the following", 2},
+		{"append the following", 3},
+		{"before answering", 2},
+		{"before responding", 2},
 	}
 	objects = wordList{
-		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 4}, {"original instructions", 3}, {"text above", 3}, {"words above", 3}, {"everything above", 3}, {"bound by", 2}, {"your rules", 2}, {"your guidelines", 3}, {"previous instructions", 3}, {"prior instructions", 3}, {"superseded", 2}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 2}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
+		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 4}, {"original instructions", 3}, {"text above", 3}, {"words above", 3}, {"everything above", 3}, {"bound by", 2}, {"your rules", 2}, {"your guidelines", 3}, {"previous instructions", 2}, {"prior instructions", 3}, {"superseded", 2}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 1}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
 	}
 	leaks = wordList{
 		{"repeat the text", 3}, {"repeat the words", 4}, {"repeat everything", 4}, {"starting with \"you are", 5}, {"what were your", 3}, {"what is your system", 4}, {"send the contents", 3}, {"share credentials", 3}, {"send your", 2}, {"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
@@ -227,6 +303,7 @@ func (p *promptReading) read() {
 				p.tool = start
 			}
 			return true
+		default:
 		}
 		if start-p.last > promptReach { // a new stretch: what is said far apart is not one order
 			p.close()

@@ -2,127 +2,244 @@ package sanitize
 
 import "bytes"
 
-// maxOrders is the length beyond which orders to act and to answer prove nothing, in bytes: manuals are full of them.
-const maxOrders = 600
+const (
+	// maxOrders is the length beyond which orders to act and to answer prove nothing, in bytes: manuals are full
+	// of them.
+	maxOrders = 600
 
-// maxSentence is the length beyond which a sentence gives no order, in words.
-const maxSentence = 45
+	// maxSentence is the length beyond which a sentence gives no order, in words.
+	maxSentence = 45
+)
+
+// promptFlag is something that a sentence says by more than the presence of a word.
+type promptFlag uint32
+
+const (
+	saysDrop       promptFlag = 1 << iota // drops what was said before
+	saysInside                            // "your initial prompt"
+	saysMine                              // what was said before is the writer's own
+	saysLonger                            // "no longer"
+	saysColon                             // ends with a colon
+	saysNamed                             // holds an address: a URL, mail, a name with an underscore
+	saysEquals                            // holds an assignment
+	saysYouAre                            // "you are"
+	saysYouSet                            // "you are", "you have", "you will": says what a model is to be
+	saysActAs                             // "act as"
+	saysOnward                            // "from now on"
+	saysCalled                            // calls a model: "Dear AI,", "if you are an AI"
+	saysForever                           // "nothing else"
+	saysNotTask                           // "do not summarize"
+	saysInstead                           // "instead"
+	saysWhen                              // "when asked", "if anyone asks"
+	saysAlways                            // and what is then always to be said
+	saysReply                             // "your answer"
+	saysLong                              // stands in a long text
+	saysAbout                             // "everything about"
+	saysPriorRules                        // "prior instructions"
+	saysPolite                            // more than one word before the order
+)
 
 // promptSentence is what the words of a sentence come to.
 type promptSentence struct {
-	start   int
-	words   int
-	all     promptWord // of all words
-	first   promptWord // of the verb that begins it, once the words before an imperative are skipped
-	opened  bool       // first is set
-	hailed  bool       // begins by calling a model
-	fillers int
-	score   int
-	drops   bool // drops what was said before
-	last    promptWord
-	prev    promptWord // of the word before
-	mine    bool       // the word before was "my"
-	my      bool       // what was said before is the writer's own
-	colon   bool       // ends with a colon
-	always  bool
-	forever bool // "nothing else"
-	equals  bool // holds an assignment
-	inside  bool // "your initial prompt"
-	reply   bool // "your answer"
-	yourAt  int  // which word "your" was
-	ifAt    int  // which word "you" of "if you are" was
-	called  bool // "if you are an AI"
-	long    bool // stands in a long text
-	prevNot bool
-	fromAt  int // which word "from" was
-	about   bool
-	named   bool // holds an address: URL, mail, a name with an underscore
-	youAre  bool
-	youSet  bool // "you are", "you have", "you will": says what a model is to be
-	actAs   bool
-	onward  bool // "from now on", "from this point"
-	longer  bool // "no longer"
-	notTask bool // "do not summarize"
-	when    bool // "when asked", "if anyone asks"
-	instead bool
+	start, words int
+	all          promptWord // of all words
+	first        promptWord // of the verb that begins it, once the words before an order are skipped
+	last, prev   promptWord // of the last words
+	opened       bool       // first is set
+	fillers      int
+	flags        promptFlag
+	score        int
+
+	mine, not            bool // the word before was "my", "not"
+	fromAt, yourAt, ifAt int  // which words "from", "your" and the "you" of "if you are" were
+}
+
+// promptFeature is a combination that weighs.
+type promptFeature struct {
+	weight  int
+	first   promptWord    // the order's verb is one of these
+	need    [3]promptWord // of each that is not 0, a word occurs
+	not     promptWord    // none of these occurs
+	flags   promptFlag    // all hold
+	without promptFlag    // none holds
+	most    int           // words, 0 for any number
+}
+
+// promptFeatures is what was learned from how orders to language models are built, and how manuals, letters and text
+// about language models are not.
+var promptFeatures = []promptFeature{
+	// What governs the model is called off or asked for.
+	{weight: 3, flags: saysDrop},
+	{weight: 5, flags: saysInside},
+	{weight: 1, flags: saysInside, first: wTell},
+	{weight: 4, need: [3]promptWord{wRules, wYou, wGiven}},
+	{weight: 4, first: wTell, need: [3]promptWord{wRules, wYour}},
+	{weight: 4, first: wTell, need: [3]promptWord{wRules, wYou, wGiven}, not: wYour},
+	{weight: 2, first: wTell, need: [3]promptWord{wRules, wYour, wEvery | wInside}},
+	{weight: 6, first: wTell, need: [3]promptWord{wEvery, wPrior, wThing | wRules | wData}, not: wUser, without: saysLong | saysMine, most: 14},
+	{weight: 4, need: [3]promptWord{wRules | wThing, wYour, wOver}, without: saysLong | saysMine},
+	{weight: 3, need: [3]promptWord{wRules, wPrior, wOver}, not: wYour},
+	{weight: 3, need: [3]promptWord{wRules, wEvery, wOver}, flags: saysPriorRules},
+	{weight: 3, need: [3]promptWord{wNew, wRules | wThing, wYour | wYou}, without: saysLong | saysNamed},
+	{weight: 3, need: [3]promptWord{wNew, wRules | wThing}, not: wYour | wYou, flags: saysColon, without: saysLong | saysNamed, most: 6},
+	// Who it is told to be.
+	{weight: 3, flags: saysActAs, need: [3]promptWord{wYou | wYour}},
+	{weight: 3, flags: saysActAs | saysPolite, not: wYou | wYour},
+	{weight: 3, flags: saysYouAre, need: [3]promptWord{wKind}},
+	{weight: 3, flags: saysYouAre, need: [3]promptWord{wModel}, not: wKind, without: saysLong},
+	{weight: 2, flags: saysYouAre, need: [3]promptWord{wKind | wModel, wFill}},
+	{weight: 2, first: wDrop, need: [3]promptWord{wModel}, most: 6},
+	{weight: 3, need: [3]promptWord{wFree, wLimit, wModel | wPersona | wYour}, without: saysYouSet},
+	{weight: 3, need: [3]promptWord{wFree, wLimit, wKind}, without: saysYouSet},
+	{weight: 6, need: [3]promptWord{wFree, wLimit}, flags: saysYouSet},
+	{weight: 3, need: [3]promptWord{wMode, wModel | wKind}, flags: saysYouSet},
+	{weight: 2, need: [3]promptWord{wYou | wYour, wRules | wLimit}, flags: saysLonger},
+	// Who is called.
+	{weight: 4, flags: saysCalled},
+	// What it is told to say and do.
+	{weight: 4, need: [3]promptWord{wYou}, flags: saysOnward, without: saysLong},
+	{weight: 4, first: wSpeak, not: wYou, flags: saysOnward, without: saysLong},
+	{weight: 2, need: [3]promptWord{wSpeak | wPersona, wYou | wEvery}, flags: saysOnward, without: saysLong},
+	{weight: 5, first: wSpeak, need: [3]promptWord{wWhole}, not: wData, without: saysLong, most: 24},
+	{weight: 1, first: wSpeak, flags: saysForever, without: saysLong, most: 24},
+	{weight: 1, first: wTell, need: [3]promptWord{wData}, without: saysLong},
+	{weight: 3, flags: saysNotTask, without: saysLong},
+	{weight: 3, first: wTell | wSpeak | wAct, flags: saysInstead, without: saysLong},
+	{weight: 4, need: [3]promptWord{wSpeak, wYou | wEvery | wFill}, flags: saysWhen, without: saysLong},
+	{weight: 2, need: [3]promptWord{wSpeak}, flags: saysWhen | saysAlways, without: saysLong},
+	{weight: 3, first: wPut | wTell | wSpeak | wAct, flags: saysReply, without: saysLong},
+	{weight: 2, need: [3]promptWord{wUser | wData}, flags: saysReply, without: saysLong},
+	{weight: 2, first: wAct | wTell | wPut, need: [3]promptWord{wUser, wData | wTool}, without: saysLong},
+	{weight: 3, first: wAct, need: [3]promptWord{wTool, wUser | wYour}, without: saysLong},
+	{weight: 3, first: wAct, need: [3]promptWord{wTool}, not: wUser | wYour, flags: saysNamed, without: saysLong},
+	{weight: 3, first: wAct, need: [3]promptWord{wTool}, flags: saysEquals, without: saysLong},
+	{weight: 2, first: wAct, need: [3]promptWord{wTool, wData}, without: saysLong},
+	{weight: 2, first: wAct, need: [3]promptWord{wData, wUser | wModel | wTool}, flags: saysNamed, without: saysLong},
+	{weight: 2, need: [3]promptWord{wModel, wMust, wAct | wSpeak | wTell}, without: saysLong},
+}
+
+// weighs reports whether the sentence has the feature.
+func (f *promptFeature) weighs(p *promptSentence) bool {
+	if f.first != 0 && p.first&f.first == 0 || p.all&f.not != 0 || p.flags&f.flags != f.flags || p.flags&f.without != 0 || f.most > 0 && p.words > f.most {
+		return false
+	}
+	for _, n := range f.need {
+		if n != 0 && p.all&n == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // promptGrammar weighs text sentence by sentence: not the phrases, but who is told to do what. It returns the heaviest
 // stretch of three sentences, where it begins, and where instructions are dropped; -1 for none.
 func promptGrammar(s []byte) (score, at, drop int) {
-	drop, at = -1, -1
-	var window [3]promptSentence
-	n := 0
-	finish := func(p promptSentence) {
-		if p.words == 0 {
-			return
-		}
-		p.long = len(s) > maxOrders
-		p.judge()
-		if p.drops && drop < 0 {
-			drop = p.start
-		}
-		window[n%3] = p
-		n++
-		sum, start := 0, p.start
-		for _, w := range window {
-			if sum += w.score; w.score > 0 && w.words > 0 {
-				start = min(start, w.start)
-			}
-		}
-		if window[0].hailed || window[1].hailed || window[2].hailed {
-			sum += imperatives(&window)
-		}
-		if sum > score {
-			score, at = sum, start
-		}
-	}
-	var (
-		p      promptSentence
-		labels uint8
-	)
+	g := promptReader{s: s, at: -1, drop: -1}
 	for i := 0; i < len(s); {
-		c := s[i]
-		if isPromptLetter(c) {
-			end := i + 1
-			for end < len(s) && (isPromptLetter(s[end]) || isDigit(s[end]) || (s[end] == '\'' || s[end] == '-') && end+1 < len(s) && isLetter(s[end+1])) {
-				end++
-			}
-			if p.words == 0 {
-				p.start = i
-			}
-			p.word(s[i:end])
-			i = end
-			continue
+		switch {
+		case isPromptLetter(s[i]):
+			i = g.word(i)
+		case sentenceEnds(s, i):
+			g.punctuation(i)
+			i++
+		default:
+			g.symbol(i)
+			i++
 		}
-		if ends, n := sentenceEnd(s, i); ends {
-			if c == ':' && (p.words <= 4 && p.last&wModel != 0 || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0) || (c == ',' || c == '!') && p.hail() {
-				p.hailed = true
-			}
-			if c == ':' {
-				p.colon = true
-				labels |= roleLabel(s[:i], p.words)
-			}
-			if c != ',' {
-				finish(p)
-				p = promptSentence{}
-			} else {
-				p.opened = false // a verb behind a comma begins anew
-			}
-			i += n
-			continue
-		}
-		if c == '@' || c == '_' || c == '=' || c == '/' && i > 0 && s[i-1] == '/' {
-			p.named = true
-			p.equals = p.equals || c == '='
-		}
-		i++
 	}
-	finish(p)
-	if labels == labelUser|labelAssistant|labelAgain && score < promptThreshold {
-		score, at = promptThreshold, max(at, 0)
+	g.finish()
+	if g.labels == labelUser|labelAssistant|labelAgain && g.score < promptThreshold {
+		g.score, g.at = promptThreshold, max(g.at, 0)
 	}
-	return score, at, drop
+	return g.score, g.at, g.drop
+}
+
+// promptReader reads text to sentences.
+type promptReader struct {
+	s      []byte
+	p      promptSentence
+	window [3]promptSentence
+	n      int
+	labels uint8
+
+	score, at, drop int
+}
+
+func (g *promptReader) word(i int) int {
+	s := g.s
+	end := i + 1
+	for end < len(s) && (isPromptLetter(s[end]) || isDigit(s[end]) || (s[end] == '\'' || s[end] == '-') && end+1 < len(s) && isLetter(s[end+1])) {
+		end++
+	}
+	if g.p.words == 0 {
+		g.p.start = i
+	}
+	g.p.word(s[i:end])
+	return end
+}
+
+// punctuation ends a sentence, or a clause of it.
+func (g *promptReader) punctuation(i int) {
+	p, c := &g.p, g.s[i]
+	switch c {
+	case ':':
+		p.flags |= saysColon
+		g.labels |= roleLabel(g.s[:i], p.words)
+		if p.words <= 4 && p.last&wModel != 0 || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0 {
+			p.flags |= saysCalled
+		}
+	case ',', '!':
+		if p.hail() {
+			p.flags |= saysCalled
+		}
+	}
+	if c == ',' {
+		p.opened = false // a verb behind a comma begins anew
+		return
+	}
+	g.finish()
+}
+
+// symbol notes signs of addresses and assignments.
+func (g *promptReader) symbol(i int) {
+	switch c := g.s[i]; {
+	case c == '=':
+		g.p.flags |= saysEquals | saysNamed
+	case c == '@', c == '_', c == '/' && i > 0 && g.s[i-1] == '/':
+		g.p.flags |= saysNamed
+	}
+}
+
+// finish weighs the sentence with the two before it, and begins the next.
+func (g *promptReader) finish() {
+	p := g.p
+	g.p = promptSentence{}
+	if p.words == 0 {
+		return
+	}
+	if len(g.s) > maxOrders {
+		p.flags |= saysLong
+	}
+	p.judge()
+	if p.flags&saysDrop != 0 && g.drop < 0 {
+		g.drop = p.start
+	}
+	g.window[g.n%3] = p
+	g.n++
+	sum, start, called := 0, p.start, promptFlag(0)
+	for i := range g.window {
+		w := &g.window[i]
+		called |= w.flags & saysCalled
+		if sum += w.score; w.score > 0 {
+			start = min(start, w.start)
+		}
+	}
+	if called != 0 {
+		sum += imperatives(&g.window)
+	}
+	if sum > g.score {
+		g.score, g.at = sum, start
+	}
 }
 
 // The labels of a conversation.
@@ -150,24 +267,24 @@ func roleLabel(s []byte, words int) uint8 {
 
 func isPromptLetter(c byte) bool { return isLetter(c) || c >= 0x80 }
 
-// sentenceEnd reports whether a sentence, or a clause, ends at i.
-func sentenceEnd(s []byte, i int) (bool, int) {
+// sentenceEnds reports whether a sentence, or a clause, ends at i.
+func sentenceEnds(s []byte, i int) bool {
 	switch s[i] {
 	case ':':
-		return i+1 >= len(s) || s[i+1] != '/', 1
+		return i+1 >= len(s) || s[i+1] != '/'
 	case '\n', ';', ',', '|', '{', '}', '<', '>':
-		return true, 1
+		return true
 	case '.', '!', '?':
-		return i+1 >= len(s) || isSpace(s[i+1]) || s[i+1] == '"' || s[i+1] == '.' || s[i+1] == '!', 1
+		return i+1 >= len(s) || isSpace(s[i+1]) || s[i+1] == '"' || s[i+1] == '.' || s[i+1] == '!'
 	}
-	return false, 1
+	return false
 }
 
 // imperatives weighs orders in a stretch that calls a model.
 func imperatives(window *[3]promptSentence) int {
 	sum := 0
 	for i := range window {
-		if window[i].words > 0 && (window[i].first&(wTell|wAct|wSpeak|wPut|wDrop|wTask) != 0 || window[i].all&wMust != 0) {
+		if window[i].first&(wTell|wAct|wSpeak|wPut|wDrop|wTask) != 0 || window[i].all&wMust != 0 {
 			sum = 2
 		}
 	}
@@ -183,157 +300,132 @@ func (p *promptSentence) hail() bool {
 func (p *promptSentence) word(w []byte) {
 	k := promptWords[string(w)]
 	p.words++
-	p.my = p.my || p.mine && k&(wPrior|wThing|wRules) != 0
+	if p.mine && k&(wPrior|wThing|wRules) != 0 {
+		p.flags |= saysMine
+	}
 	p.mine = string(w) == "my" || string(w) == "our"
-	if k&wPeople != 0 && p.last&wModel != 0 {
+	if k&wPeople != 0 && p.last&wModel != 0 { // an AI company
 		p.all &^= wModel
-		p.hailed = false
+		p.flags &^= saysCalled
 	}
-	p.pairs(w, k)
-	if !p.opened {
-		switch {
-		case k&(wTell|wAct|wSpeak|wPut|wDrop|wPersona|wTask) != 0 && !(k&wFill != 0 && k&wDrop == 0):
-			p.first, p.opened = k, true
-		case k&wFill != 0 || k&wModel != 0 && p.words <= 3:
-			p.fillers++
-		default:
-			p.opened = true
-		}
-	}
+	p.pair(string(w), k)
+	p.near(string(w), k)
+	p.open(k)
 	p.all |= k
 	p.prev, p.last = p.last, k
 }
 
-// pairs notes what two words in a row mean.
-func (p *promptSentence) pairs(w []byte, k promptWord) {
-	switch string(w) {
+// open takes the verb that begins an order.
+func (p *promptSentence) open(k promptWord) {
+	switch {
+	case p.opened:
+	case k&(wTell|wAct|wSpeak|wPut|wDrop|wPersona|wTask) != 0 && (k&wFill == 0 || k&wDrop != 0):
+		p.first, p.opened = k, true
+	case k&wFill != 0 || k&wModel != 0 && p.words <= 3:
+		if p.fillers++; p.fillers > 1 {
+			p.flags |= saysPolite
+		}
+	default:
+		p.opened = true
+	}
+}
+
+// pairMeanings is what a word means behind another.
+var pairMeanings = map[string]struct {
+	before promptWord // the word before is one of these; 0 for any
+	flags  promptFlag
+}{
+	"are": {wYou, saysYouAre | saysYouSet}, "re": {wYou, saysYouAre | saysYouSet}, "were": {wYou, saysYouAre | saysYouSet}, "become": {wYou, saysYouAre | saysYouSet},
+	"have": {wYou, saysYouSet}, "will": {wYou, saysYouSet}, "now": {wYou, saysYouSet}, "must": {wYou, saysYouSet},
+	"as": {wPersona, saysActAs}, "else": {wWhole, saysForever}, "longer": {0, saysLonger}, "instead": {0, saysInstead},
+}
+
+// pair notes what two words in a row mean.
+func (p *promptSentence) pair(w string, k promptWord) {
+	if m, ok := pairMeanings[w]; ok && (m.before == 0 || p.last&m.before != 0) {
+		p.flags |= m.flags
+	}
+	switch w {
 	case "about":
-		p.about = p.about || p.all&wEvery != 0
-	case "are", "re", "were", "become":
-		p.youAre = p.youAre || p.last&wYou != 0
-		p.youSet = p.youSet || p.last&wYou != 0
+		if p.all&wEvery != 0 {
+			p.flags |= saysAbout
+		}
 	case "always", "that":
-		p.always = p.always || p.when
-	case "else":
-		p.forever = p.last&wWhole != 0
-	case "have", "will", "now", "must":
-		p.youSet = p.youSet || p.last&wYou != 0
-	case "as", "to":
-		p.actAs = p.actAs || p.last&wPersona != 0 && string(w) == "as"
-	case "on", "forward", "onwards":
-		p.onward = p.onward || p.from()
-	case "longer":
-		p.longer = true
+		if p.flags&saysWhen != 0 {
+			p.flags |= saysAlways
+		}
 	case "heed", "attention", "mind":
 		if p.last&wFree != 0 { // "pay no attention", "never mind"
 			p.first, p.opened = wDrop, true
 			p.all |= wDrop
 		}
-	case "from":
-		p.prev = 0
 	case "asked", "asks", "ask":
-		p.when = p.when || p.words <= 8
-	case "instead":
-		p.instead = true
+		if p.words <= 8 {
+			p.flags |= saysWhen
+		}
 	}
-	if k&wTask != 0 && (p.prevNot || p.first&wDrop != 0) {
-		p.notTask = true
+	if k&wTask != 0 && (p.not || p.first&wDrop != 0) {
+		p.flags |= saysNotTask
 	}
-	p.prevNot = string(w) == "not" || string(w) == "don't" || string(w) == "stop"
-	if string(w) == "you" && p.last == promptWords["if"] && p.words <= 4 {
-		p.ifAt = p.words
+	p.not = w == "not" || w == "don't" || w == "stop"
+}
+
+// near notes what words mean that stand a few words apart.
+func (p *promptSentence) near(w string, k promptWord) {
+	close := func(at, within int) bool { return at > 0 && p.words-at <= within }
+	switch w {
+	case "from":
+		p.fromAt = p.words
+	case "on", "forward", "onwards":
+		if close(p.fromAt, 4) {
+			p.flags |= saysOnward
+		}
+	case "you":
+		if p.last == promptWords["if"] && p.words <= 4 {
+			p.ifAt = p.words
+		}
 	}
-	p.called = p.called || p.ifAt > 0 && p.youAre && k&wModel != 0 && p.words-p.ifAt <= 5
-	p.inside = p.inside || k&wRules != 0 && (p.last|p.prev)&wInside != 0 && p.yourAt > 0 && p.words-p.yourAt <= 4
-	p.reply = p.reply || k&wReply != 0 && p.yourAt > 0 && p.words-p.yourAt <= 2
+	switch {
+	case k&wModel != 0 && close(p.ifAt, 5) && p.flags&saysYouAre != 0:
+		p.flags |= saysCalled
+	case k&wRules != 0 && (p.last|p.prev)&wInside != 0 && close(p.yourAt, 4):
+		p.flags |= saysInside
+	case k&wRules != 0 && (p.last|p.prev)&wPrior != 0:
+		p.flags |= saysPriorRules
+	case k&wReply != 0 && close(p.yourAt, 2):
+		p.flags |= saysReply
+	}
 	if k&wYour != 0 {
 		p.yourAt = p.words
 	}
-	if string(w) == "from" {
-		p.fromAt = p.words
-	}
 }
-
-// from reports whether "from" stands a few words back: "from now on", "from this point forward".
-func (p *promptSentence) from() bool { return p.fromAt > 0 && p.words-p.fromAt <= 4 }
 
 // judge weighs the sentence.
 func (p *promptSentence) judge() {
-	all, first := p.all, p.first
-	has := func(k promptWord) bool { return all&k != 0 }
-	add := func(n int, cond bool) {
-		if cond {
-			p.score += n
-		}
+	if p.dropsRules() {
+		p.flags |= saysDrop
 	}
-	p.drops = p.dropsRules()
-	add(3, p.drops)
 	if p.words > maxSentence {
 		return
 	}
-	// What governs the model is asked for, or called off.
-	add(5, p.inside)
-	add(1, p.inside && (first&wTell != 0 || has(wYou)))
-	add(4, has(wRules) && has(wYou) && has(wGiven))
-	tells := first&wTell != 0 && has(wRules) && (has(wYour) || has(wGiven) && has(wYou))
-	add(4, tells)
-	add(2, tells && has(wEvery|wInside))
-	add(6, !p.long && first&wTell != 0 && has(wEvery) && has(wPrior) && !p.my && p.words >= 3 && p.words <= 14 && has(wThing|wRules|wData) && !has(wUser))
-	add(4, !p.long && has(wRules|wThing) && has(wYour|wPrior) && has(wOver) && (has(wYour) || p.longer) && !p.my)
-	add(3, has(wRules) && has(wPrior) && has(wOver) && !has(wYour))
-	add(3, has(wRules) && has(wPrior) && has(wOver) && has(wEvery))
-	add(3, !p.long && has(wNew) && has(wRules|wThing) && (has(wYour|wYou) || p.colon && p.words <= 6) && !p.named)
-	// Who it is told to be.
-	add(3, p.actAs && (first&wPersona != 0 || has(wYou)) && (has(wYou|wYour) || p.fillers > 1))
-	add(3, p.youAre && (has(wKind) || has(wModel) && !p.long))
-	add(2, p.youAre && has(wKind|wModel) && has(wFill))
-	add(2, first&wDrop != 0 && has(wModel) && p.words <= 6)
-	add(3, has(wFree) && has(wLimit) && (p.youSet || has(wModel|wPersona) || has(wYour)))
-	add(3, has(wFree) && has(wLimit) && (p.youSet || has(wKind)))
-	add(3, has(wMode) && has(wModel|wKind) && p.youSet)
-	add(2, p.longer && has(wYou|wYour) && has(wRules|wLimit))
-	p.judgeOrders(has, add)
-}
-
-// judgeOrders weighs what a model is told to do and say.
-func (p *promptSentence) judgeOrders(has func(promptWord) bool, add func(int, bool)) {
-	first := p.first
-	called := p.hailed || p.called
-	p.hailed = called
-	add(4, called)
-	if p.long {
-		return
+	for i := range promptFeatures {
+		if f := &promptFeatures[i]; f.weighs(p) {
+			p.score += f.weight
+		}
 	}
-	add(4, p.onward && (has(wYou) || first&wSpeak != 0))
-	add(2, p.onward && has(wSpeak|wPersona) && has(wYou|wEvery))
-	add(5, first&wSpeak != 0 && has(wWhole) && p.words <= 24 && !has(wData))
-	add(1, first&wSpeak != 0 && p.forever && p.words <= 24)
-	add(1, first&wTell != 0 && has(wData))
-	add(3, p.notTask)
-	add(3, p.instead && first&(wTell|wSpeak|wAct) != 0)
-	add(4, p.when && has(wSpeak) && has(wYou|wEvery|wFill))
-	add(2, p.when && has(wSpeak) && p.always)
-	add(3, p.reply && first&(wPut|wTell|wSpeak|wAct) != 0)
-	add(2, p.reply && has(wUser|wData))
-	add(2, has(wUser) && first&(wAct|wTell|wPut) != 0 && has(wData|wTool))
-	add(3, first&wAct != 0 && has(wTool) && (p.named || has(wUser) || has(wYour)))
-	add(3, first&wAct != 0 && has(wTool) && p.equals)
-	add(2, first&wAct != 0 && has(wTool) && has(wData))
-	add(2, first&wAct != 0 && has(wData) && p.named && (has(wUser|wModel) || has(wTool)))
-	add(2, has(wModel) && has(wMust) && has(wAct|wSpeak|wTell))
 }
 
 // dropsRules reports whether the sentence orders to drop what was said before.
 func (p *promptSentence) dropsRules() bool {
-	if p.first&wDrop == 0 || p.about {
+	if p.first&wDrop == 0 || p.flags&saysAbout != 0 {
 		return false
 	}
 	switch {
-	case p.all&wRules != 0 && p.all&(wPrior|wYour|wEvery|wGiven) != 0 && !p.my:
+	case p.all&wRules != 0 && p.all&(wPrior|wYour|wEvery|wGiven) != 0 && p.flags&saysMine == 0:
 		return true
 	case p.all&wRules != 0 && p.all&wInside != 0:
 		return true
-	case p.all&wEvery != 0 && p.all&(wPrior|wGiven)&^promptWords["everything"] != 0 && !p.my && p.words <= 20:
+	case p.all&wEvery != 0 && p.all&(wPrior|wGiven)&^promptWords["everything"] != 0 && p.flags&saysMine == 0 && p.words <= 20:
 		return p.all&(wThing|wGiven) != 0 || p.all&promptWords["everything"] != 0
 	case p.all&wThing != 0 && p.all&wPrior != 0 && p.all&wEvery != 0:
 		return true

@@ -78,7 +78,7 @@ var promptWords = func() map[string]promptWord {
 		wPut:    "include add begin start end append insert mention put encode format conclude sign modify finish place prepend embed provide",
 		wKind:   "evil unrestricted unfiltered hacker pirate terminal interpreter dan jailbroken uncensored malicious amoral sentient villain linux console compiler expert oracle freed",
 	} {
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			m[w] |= kind
 		}
 	}
@@ -88,8 +88,8 @@ var promptWords = func() map[string]promptWord {
 // foreignDrops are stems of verbs and objects with which instructions are dropped in other languages. A verb and an
 // object near each other count.
 var foreignDrops = []struct{ verbs, objects []string }{
-	{[]string{"vergiss", "ignorier", "missachte", "vergessen sie", "verwirf"}, []string{"anweisung", "alles", "vorherig", "bisherig", "regeln", "prompt", "instruktion", "befehl"}},
-	{[]string{"olvida", "ignora", "ignore", "descarta", "haz caso omiso"}, []string{"instruccion", "anterior", "todo lo", "indicacion", "reglas", "instruç"}},
+	{[]string{"vergiss", "ignorier", "missachte", "vergessen sie", "verwirf"}, []string{"anweisung", "alles", "vorherig", "bisherig", "regeln", "prompt", "instruktio", "befehl"}},
+	{[]string{"olvida", "ignora", "ignore", "descarta", "haz caso omiso"}, []string{"instruccio", "anterior", "todo lo", "indicacion", "reglas", "instruç"}},
 	{[]string{"oublie", "ignore", "ne tiens pas compte", "ne tenez pas compte"}, []string{"instructions préc", "instructions ant", "consigne", "précédent", "directives", "tout ce qui"}},
 	{[]string{"dimentica", "ignora", "trascura"}, []string{"istruzion", "precedent", "regole"}},
 	{[]string{"esqueça", "esquece", "ignore", "desconsidere"}, []string{"instruç", "anterior", "regras"}},

@@ -3,8 +3,9 @@ package sanitize
 import (
 	"context"
 	"fmt"
-	"icapd/scan"
 	"slices"
+
+	"icapd/scan"
 )
 
 // Mode says what becomes of a field with a payload.

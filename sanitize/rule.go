@@ -2,12 +2,13 @@ package sanitize
 
 import (
 	"fmt"
-	"icapd/scan"
 	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode"
+
+	"icapd/scan"
 )
 
 // Confidence says how sure a rule is that what it matches is a payload.

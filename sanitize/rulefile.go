@@ -166,8 +166,7 @@ func (l *loader) rule(name string, node ast.Node) {
 
 // yamlError takes the line from the YAML error where it has one.
 func (l *loader) yamlError(name string, line int, err error) {
-	var y yaml.Error
-	if errors.As(err, &y) {
+	if y, ok := errors.AsType[yaml.Error](err); ok {
 		if t := y.GetToken(); t != nil && t.Position != nil {
 			line = t.Position.Line
 		}

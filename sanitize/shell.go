@@ -224,8 +224,10 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 		return !lineBreak || atStart
 	}
 	switch w.argument {
+	case argumentNone:
+		return false
 	case argumentStrong:
-		return !lineBreak && (w.kind == commandRare || w.path || r.pathArgument(w.end)) || atStart || lineBreak && r.pathArgument(w.end) && r.short()
+		return r.runsWith(w, atStart, lineBreak)
 	case argumentNumber:
 		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
 	case argumentEnd:
@@ -239,6 +241,17 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 		return atStart && w.kind == commandRare && !lineBreak
 	}
 	return false
+}
+
+// runsWith reports whether a command with arguments that only commands have is one beyond doubt.
+func (r *shellReading) runsWith(w shellWord, atStart, lineBreak bool) bool {
+	if atStart {
+		return true
+	}
+	if lineBreak {
+		return r.pathArgument(w.end) && r.short()
+	}
+	return w.kind == commandRare || w.path || r.pathArgument(w.end)
 }
 
 // builtCommand looks at commands that begin with a variable, and at the dot that runs a file.
@@ -359,7 +372,7 @@ func (r *shellReading) brace(i int) {
 		return
 	}
 	inner := rest[:end]
-	if i == 0 && bytes.IndexAny(inner, " :\"") < 0 && (bytes.Contains(inner, []byte(",-")) || bytes.Contains(inner, []byte(",/"))) {
+	if i == 0 && !bytes.ContainsAny(inner, " :\"") && (bytes.Contains(inner, []byte(",-")) || bytes.Contains(inner, []byte(",/"))) {
 		r.sign(signShellTrick, i, i+end+2)
 		return
 	}
@@ -436,64 +449,75 @@ var shellQuoting = [256]bool{'\'': true, '"': true, '\\': true, '^': true, '$': 
 // shellSigns are the bytes at which lookShell stops.
 var shellSigns = [256]bool{';': true, '|': true, '&': true, '\n': true, '`': true, '$': true, '<': true, '>': true, '{': true}
 
-// shellNoise returns the length of what a shell drops at i.
+// shellNoise returns the length of what a shell drops at i, and whether it stands for a space.
 func shellNoise(s []byte, i int) (n int, space bool) {
-	next := func(k int) byte {
-		if i+k < len(s) {
-			return s[i+k]
-		}
-		return 0
-	}
-	before := byte(0)
-	if i > 0 {
-		before = s[i-1]
-	}
+	before, next := at(s, i-1), at(s, i+1)
 	switch s[i] {
 	case '\'', '"':
-		end := bytes.IndexByte(s[i+1:min(len(s), i+12)], s[i])
-		if end < 0 || !isLetter(before) && !isLetter(next(end+2)) && before != '/' {
-			return 0, false
-		}
-		for _, c := range s[i+1 : i+1+end] {
-			if !isWord(c) && c != '/' && c != '.' && c != '-' {
-				return 0, false
-			}
-		}
-		return end + 2, false
+		return quotedPiece(s, i), false
 	case '\\', '^':
-		if isLetter(next(1)) && (isLetter(before) || before == '/' || s[i] == '\\' && isLetter(next(1)) && isSeparator(before)) {
+		if isLetter(next) && (isLetter(before) || before == '/' || s[i] == '\\' && isSeparator(before)) {
 			return 1, false
 		}
-		if next(1) == '\n' {
+		if next == '\n' {
 			return 2, false
 		}
 	case '$':
-		if next(1) == '(' && next(2) == ')' {
-			return 3, false
-		}
-		switch c := next(1); {
-		case (c == '@' || c == '*' || isDigit(c)) && isLetter(before):
-			return 2, false
-		case c == 'i' && next(2) == 'f' && next(3) == 's' && !isLetter(next(4)):
-			if next(4) == '$' && isDigit(next(5)) {
-				return 6, true
-			}
-			return 4, true
-		case c == '{':
-			end := bytes.IndexByte(s[i:min(len(s), i+24)], '}')
-			if end < 0 {
-				return 0, false
-			}
-			if bytes.HasPrefix(s[i+2:], []byte("ifs")) {
-				return end + 1, true
-			}
-			if isLetter(before) && (end <= 3 || next(2) == '@' || next(2) == '*') {
-				return end + 1, false
-			}
-		}
+		return parameter(s, i)
 	case '`':
-		if next(1) == '`' && isLetter(before) {
+		if next == '`' && isLetter(before) {
 			return 2, false
+		}
+	}
+	return 0, false
+}
+
+// at returns the byte at i, 0 beyond the ends.
+func at(s []byte, i int) byte {
+	if i < 0 || i >= len(s) {
+		return 0
+	}
+	return s[i]
+}
+
+// quotedPiece returns the length of a quoted piece of a word, quotes included: the ”s of c”at, the 'a' of c'a't.
+func quotedPiece(s []byte, i int) int {
+	end := bytes.IndexByte(s[i+1:min(len(s), i+12)], s[i])
+	if end < 0 {
+		return 0
+	}
+	if before := at(s, i-1); !isLetter(before) && !isLetter(at(s, i+end+2)) && before != '/' {
+		return 0
+	}
+	for _, c := range s[i+1 : i+1+end] {
+		if !isWord(c) && c != '/' && c != '.' && c != '-' {
+			return 0
+		}
+	}
+	return end + 2
+}
+
+// parameter returns the length of a parameter that is empty inside a word, or of the field separator.
+func parameter(s []byte, i int) (n int, space bool) {
+	inWord := isLetter(at(s, i-1))
+	rest := s[i+1:]
+	switch c := at(s, i+1); {
+	case bytes.HasPrefix(rest, []byte("()")):
+		return 3, false
+	case inWord && (c == '@' || c == '*' || isDigit(c)):
+		return 2, false
+	case bytes.HasPrefix(rest, []byte("ifs")) && !isLetter(at(s, i+4)):
+		if at(s, i+4) == '$' && isDigit(at(s, i+5)) {
+			return 6, true
+		}
+		return 4, true
+	case c == '{':
+		end := bytes.IndexByte(s[i:min(len(s), i+24)], '}')
+		if end > 0 && bytes.HasPrefix(rest, []byte("{ifs")) {
+			return end + 1, true
+		}
+		if end > 0 && inWord && (end <= 3 || at(s, i+2) == '@' || at(s, i+2) == '*') {
+			return end + 1, false
 		}
 	}
 	return 0, false

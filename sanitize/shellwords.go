@@ -34,7 +34,7 @@ var commands = func() map[string]commandKind {
 			"stat cal su gzip zip diff patch look man help unset declare trap wait jobs bg fg nice groups arch tty login logout users emacs java " +
 			"npm kubectl aws apt assoc call title path print users color pause popd pushd fc choice clip comp compact convert edit expand label replace subst",
 	} {
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			m[w] = kind
 		}
 	}

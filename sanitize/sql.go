@@ -25,6 +25,7 @@ func lookSQL(l *look) {
 		switch r.t[i].kind {
 		case sqlSemi, sqlComment, sqlCompare, sqlLogic, sqlOpen, sqlOp, sqlLeft:
 			r.evidence = true
+		default:
 		}
 	}
 	for _, quote := range []byte{'\'', '"'} {
@@ -177,8 +178,10 @@ func (r *sqlReading) union(i int) bool {
 		switch r.kind(k + 1) {
 		case sqlComma, sqlDot, sqlComment, sqlLogic:
 			return true
+		default:
 		}
 		return r.word(k+1)&wordFrom != 0
+	default:
 	}
 	return k >= len(r.t) && (i == 0 || r.kind(j+1) == sqlComment || r.quoted || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlComment || r.kind(i-1) == sqlRight)
 }
@@ -213,6 +216,7 @@ func (r *sqlReading) delay(i int) bool {
 		return r.kind(i+3) != sqlRight || r.kind(i+4) != sqlWord || r.word(i+4) != 0 // "sleep(8) hours"
 	case sqlWord:
 		return r.word(i+2) != 0 || r.contains("select") || r.quoted
+	default:
 	}
 	return false
 }
@@ -346,6 +350,7 @@ func (r *sqlReading) wordOperand(i int) (int, sqlOperand) {
 				depth++
 			case sqlRight:
 				depth--
+			default:
 			}
 			if depth == 0 {
 				i++

@@ -1,18 +1,18 @@
 package sanitize
 
+import "slices"
+
+// beforeStatement is what may stand before a statement that is a value by itself.
+var beforeStatement = []sqlKind{sqlLeft, sqlRight, sqlSemi, sqlComment, sqlNumber, sqlOther, sqlOp}
+
 // wholeStatement looks at a value that is a statement by itself: what an interpreter would run.
 func (r *sqlReading) wholeStatement() {
 	i := 0
 	if r.quoted {
 		return
 	}
-	for i < len(r.t) {
-		switch r.t[i].kind {
-		case sqlLeft, sqlRight, sqlSemi, sqlComment, sqlNumber, sqlOther, sqlOp:
-			i++
-			continue
-		}
-		break
+	for i < len(r.t) && slices.Contains(beforeStatement, r.t[i].kind) {
+		i++
 	}
 	if r.word(i)&wordStatement != 0 && r.statement(i) >= 3 {
 		r.sign(signSQLStatement, i, i+6)
@@ -270,35 +270,16 @@ func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(p
 
 // otherScore weighs the rarer statements by their second and third words.
 func (r *sqlReading) otherScore(i int) int {
+	for _, o := range rareStatements {
+		if r.is(i, o.first) && (o.second == "" || r.is(i+1, o.second)) && (o.third == "" || r.is(i+2, o.third)) {
+			return o.score
+		}
+	}
 	switch r.text(i) {
 	case "grant", "revoke":
-		if r.contains(" to ") && r.contains(" on ") || r.is(i+1, "dba") || r.is(i+1, "all") {
-			if r.upper(i) {
-				return 3
-			}
-			return 1
-		}
-	case "load":
-		if r.is(i+1, "data") && (r.is(i+2, "infile") || r.is(i+2, "local")) {
-			return 3
-		}
+		return r.grantScore(i)
 	case "copy":
-		if j := r.behindName(i + 1); (r.name(i+1) || r.kind(i+1) == sqlLeft) && (r.word(j)&wordFrom != 0 || r.is(j, "to")) &&
-			(r.kind(j+1) == sqlString || r.is(j+1, "program")) {
-			return 3
-		}
-	case "backup", "restore":
-		if r.is(i+1, "database") || r.is(i+1, "log") {
-			return 2
-		}
-	case "bulk":
-		if r.is(i+1, "insert") {
-			return 3
-		}
-	case "show":
-		if r.is(i+1, "tables") || r.is(i+1, "databases") || r.is(i+1, "grants") || r.is(i+1, "variables") {
-			return 1
-		}
+		return r.copyScore(i)
 	case "set":
 		if r.kind(i+1) == sqlVar && r.kind(i+2) == sqlCompare {
 			return 2
@@ -315,12 +296,45 @@ func (r *sqlReading) otherScore(i int) int {
 		if r.is(i+2, "as") && r.kind(i+3) == sqlLeft && r.word(i+4)&wordSelect != 0 {
 			return 3
 		}
-	case "handler":
-		if r.is(i+2, "open") || r.is(i+2, "read") {
-			return 2
-		}
-	case "use", "kill", "reconfigure", "print", "commit", "rollback":
+	}
+	return 0
+}
+
+// rareStatements are told by their first words.
+var rareStatements = []struct {
+	first, second, third string
+	score                int
+}{
+	{"load", "data", "infile", 3},
+	{"load", "data", "local", 3},
+	{"bulk", "insert", "", 3},
+	{"backup", "database", "", 2},
+	{"backup", "log", "", 2},
+	{"restore", "database", "", 2},
+	{"restore", "log", "", 2},
+	{"show", "tables", "", 1},
+	{"show", "databases", "", 1},
+	{"show", "grants", "", 1},
+	{"show", "variables", "", 1},
+}
+
+func (r *sqlReading) grantScore(i int) int {
+	switch {
+	case (!r.contains(" to ") || !r.contains(" on ")) && !r.is(i+1, "dba") && !r.is(i+1, "all"):
 		return 0
+	case r.upper(i):
+		return 3
+	}
+	return 1
+}
+
+func (r *sqlReading) copyScore(i int) int {
+	if !r.name(i+1) && r.kind(i+1) != sqlLeft {
+		return 0
+	}
+	j := r.behindName(i + 1)
+	if (r.word(j)&wordFrom != 0 || r.is(j, "to")) && (r.kind(j+1) == sqlString || r.is(j+1, "program")) {
+		return 3
 	}
 	return 0
 }

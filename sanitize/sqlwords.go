@@ -77,7 +77,7 @@ var sqlWords = func() map[string]sqlWordKind {
 		wordStop: "the a an your this that these those our my his her their its which each one least most left right top below above your " +
 			"menu list dropdown drop-down options available following multiple different various among your either among many several",
 	} {
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			m[w] |= kind
 		}
 	}

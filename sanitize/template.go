@@ -1,50 +1,51 @@
 package sanitize
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // lookTemplate looks at what stands between the delimiters of template engines and expression languages.
 func lookTemplate(l *look) {
 	s := l.low
-	closes := l.closes[:0] // by delimiter: where it closes next, so that each is looked for once
+	l.closes = l.closes[:0]
 	for range delimiters {
-		closes = append(closes, -1)
+		l.closes = append(l.closes, -1)
 	}
-	l.closes = closes
 	for i := 0; i+1 < len(s); i++ {
 		if !delimiterByte[s[i]] {
 			continue
 		}
-		open := -1
-		for k := range delimiters {
-			d := &delimiters[k]
-			if s[i] == d.open[0] && bytes.HasPrefix(s[i:], []byte(d.open)) {
-				open = k
-				break
-			}
-		}
-		if open < 0 {
+		k := slices.IndexFunc(delimiters, func(d delimiter) bool { return bytes.HasPrefix(s[i:], []byte(d.open)) })
+		if k < 0 {
 			continue
 		}
-		d := &delimiters[open]
+		d := &delimiters[k]
 		start := i + len(d.open)
-		if closes[open] < start {
-			closes[open] = len(s)
-			if next := bytes.Index(s[start:], []byte(d.close)); next >= 0 {
-				closes[open] = start + next
-			}
+		end, ok := l.closing(k, start)
+		if !ok {
+			continue
 		}
-		end := closes[open] - start
-		if end > maxExpression || closes[open] == len(s) {
-			if !d.unclosed {
-				continue
-			}
-			end = min(maxExpression, len(s)-start)
-		}
-		l.expression(d, i, s[start:start+end], start+end)
-		if end > 0 && d.skip {
-			i = start + end
+		l.expression(d, i, s[start:end], end)
+		if end > start && d.skip {
+			i = end
 		}
 	}
+}
+
+// closing returns where an expression ends that begins at start, behind delimiter k.
+func (l *look) closing(k, start int) (end int, ok bool) {
+	s := l.low
+	if l.closes[k] < start { // looked for once for all that open before it
+		l.closes[k] = len(s)
+		if next := bytes.Index(s[start:], []byte(delimiters[k].close)); next >= 0 {
+			l.closes[k] = start + next
+		}
+	}
+	if end = l.closes[k]; end < len(s) && end-start <= maxExpression {
+		return end, true
+	}
+	return min(len(s), start+maxExpression), delimiters[k].unclosed
 }
 
 // maxExpression bounds an expression, in bytes.
@@ -128,7 +129,7 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 	switch {
 	case probe(trimmed):
 		l.sign(signTemplateProbe, at, end)
-	case single && !(len(l.low) < 200 && trimmed[0] != '"' && trimmed[0] != '\'' && bytes.IndexByte(trimmed, ':') < 0 && bytes.ContainsAny(trimmed, "$(")):
+	case single && (len(l.low) >= 200 || isQuote(trimmed[0]) || bytes.IndexByte(trimmed, ':') >= 0 || !bytes.ContainsAny(trimmed, "$(")):
 		return
 	case namesObject(trimmed, d):
 		l.sign(signTemplateObject, at, end)

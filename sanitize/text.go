@@ -86,13 +86,14 @@ func (t *textReading) step(r rune) { t.before2, t.before = t.before, r }
 
 func (t *textReading) ascii(l *look, r rune, i int) {
 	t.tags, t.selectors, t.flag = 0, 0, false
+	c := l.view[i]
 	switch {
-	case isLetter(byte(r)):
+	case isLetter(c):
 		if t.scripts == 0 {
 			t.wordStart = i
 		}
 		t.scripts |= scriptLatin
-	case isDigit(byte(r)), r == '-', r == '.':
+	case isDigit(c), r == '-', r == '.':
 	default:
 		t.word(l, i)
 	}
@@ -197,7 +198,7 @@ func interleaved(w []byte) bool {
 		i += n
 		kind := 0
 		switch {
-		case r < utf8.RuneSelf && isLetter(byte(r)):
+		case n == 1 && isLetter(w[i-1]):
 			kind = 1
 		case strings.ContainsRune(lookalikes, r):
 			kind = 2

@@ -23,20 +23,35 @@ func lookURL(l *look) {
 		l.url(start, colon)
 		i = colon + 2
 	}
-	if l.groups&groupHost == 0 {
-		return
+	if l.groups&groupHost != 0 {
+		l.hosts()
+		l.slashless()
+		l.opaque()
 	}
+}
+
+// hosts looks for names and addresses that need no URL around them to say where they lead.
+func (l *look) hosts() {
+	s := l.low
 	for _, p := range []string{"metadata.google.internal", "instance-data/", "rancher-metadata", "169.254.169.254", "100.100.100.200", "fd00:ec2::254", "169.254.170.2"} {
 		if i := bytes.Index(s, []byte(p)); i >= 0 && (len(s) < 256 || i > 1 && s[i-1] == '/') {
 			l.sign(signURLMetadata, i, i+len(p))
 		}
 	}
+	if len(s) >= 512 {
+		return
+	}
 	for _, p := range rebinding {
-		if i := bytes.Index(s, []byte(p)); i > 0 && (i+len(p) == len(s) || !isWord(s[i+len(p)])) && len(s) < 512 {
+		if i := bytes.Index(s, []byte(p)); i > 0 && (i+len(p) == len(s) || !isWord(s[i+len(p)])) {
 			l.sign(signURLRebind, max(0, i-32), i+len(p))
 		}
 	}
-	for _, p := range []string{"http:", "https:"} { // without slashes, as lenient clients take it
+}
+
+// slashless looks at http:127.0.0.1, which lenient clients take.
+func (l *look) slashless() {
+	s := l.low
+	for _, p := range []string{"http:", "https:"} {
 		for from := 0; ; {
 			i := bytes.Index(s[from:], []byte(p))
 			if i < 0 {
@@ -48,7 +63,6 @@ func lookURL(l *look) {
 			}
 		}
 	}
-	l.opaque()
 }
 
 // rebinding are names whose servers answer with any address that is asked for.
@@ -90,7 +104,8 @@ func (l *look) url(start, colon int) {
 		return
 	}
 	l.urlHosts++
-	switch kind := judgeHost(host); kind {
+	switch judgeHost(host) {
+	case hostPublic:
 	case hostMetadata:
 		l.sign(signURLMetadata, start, end)
 	case hostDisguised:
@@ -297,6 +312,6 @@ func lenientAddress(host string) (addr netip.Addr, plain, ok bool) {
 	if len(parts) == 1 && value < 1<<16 {
 		return addr, false, false // a number, not an address
 	}
-	v := uint32(value) //nolint:gosec // every part is masked to what is left
+	v := uint32(value)
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), plain, true
 }

@@ -269,19 +269,19 @@ func decodeOverlong(dst, src []byte) ([]byte, bool) {
 
 func overlong(s []byte) (n int, c byte) {
 	var lead int // bytes before the last two that carry nothing
-	switch b := s[0]; {
-	case b == 0xC0 || b == 0xC1:
+	switch s[0] {
+	case 0xC0, 0xC1:
 		if len(s) < 2 {
 			return 0, 0
 		}
-		return 2, (b&1)<<6 | s[1]&0x3F
-	case b == 0xE0:
+		return 2, (s[0]&1)<<6 | s[1]&0x3F
+	case 0xE0:
 		lead = 1
-	case b == 0xF0:
+	case 0xF0:
 		lead = 2
-	case b == 0xF8:
+	case 0xF8:
 		lead = 3
-	case b == 0xFC:
+	case 0xFC:
 		lead = 4
 	default:
 		return 0, 0
@@ -311,7 +311,7 @@ func decodeTags(dst, src []byte) ([]byte, bool) {
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
 		if 0xE0020 <= r && r <= 0xE007E {
-			dst = append(dst, byte(r-0xE0000)) //nolint:gosec // in range by the condition
+			dst = append(dst, byte(r-0xE0000))
 			changed = true
 		} else {
 			dst = append(dst, src[i:i+n]...)

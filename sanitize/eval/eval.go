@@ -13,11 +13,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"icapd/scan"
 )
 
 // maxLine bounds one line of the input, in bytes.
