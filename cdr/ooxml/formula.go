@@ -47,7 +47,7 @@ func (g *gone) formulaVector(formula string) string {
 				return v
 			}
 		case lexName:
-			if g.goneNames[strings.ToLower(text)] {
+			if len(g.goneNames) > 0 && g.goneNames[strings.ToLower(text)] {
 				return vectorFormula
 			}
 		case lexSheet:
@@ -75,7 +75,7 @@ func (g *gone) callVector(name, args string) string {
 		return vectorLink
 	case g.data && strings.HasPrefix(name, "CUBE"), g.pivots && name == "GETPIVOTDATA":
 		return vectorFormula
-	case g.goneNames[strings.ToLower(name)]:
+	case len(g.goneNames) > 0 && g.goneNames[strings.ToLower(name)]:
 		return vectorFormula
 	}
 	return ""
@@ -83,18 +83,21 @@ func (g *gone) callVector(name, args string) string {
 
 // sheetVector is about what stands before an exclamation mark.
 func (g *gone) sheetVector(text string) string {
-	if g.goneSheets[strings.ToLower(text)] {
-		return vectorFormula
-	}
 	if strings.Contains(text, "|") && !g.known[strings.ToLower(text)] {
 		return vectorFormula
 	}
+	if len(g.goneSheets) > 0 && g.goneSheets[strings.ToLower(text)] {
+		return vectorFormula
+	}
 	for part := range strings.SplitSeq(text, ":") { // a range of sheets
+		if len(g.goneSheets) == 0 {
+			break
+		}
 		if g.goneSheets[strings.ToLower(part)] {
 			return vectorFormula
 		}
 	}
-	if strings.HasPrefix(text, "[") && (g.books || foreignBook.MatchString(text)) || foreignBook.MatchString(text) {
+	if strings.HasPrefix(text, "[") && g.books || strings.ContainsAny(text, "[/\\") && foreignBook.MatchString(text) {
 		return vectorBook
 	}
 	return ""

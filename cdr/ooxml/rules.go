@@ -118,19 +118,17 @@ func (w *walk) deadIDs(t *kit.XMLToken, e *element) bool {
 }
 
 // attributes looks at what any element may carry.
-func (w *walk) attributes(t *kit.XMLToken, raw []byte, e *element) {
-	if strings.HasPrefix(w.at.fold, "customxml/") {
-		return
-	}
-	if bytes.Contains(raw, []byte("href")) || bytes.Contains(raw, []byte("src=")) || bytes.Contains(raw, []byte("src ")) {
+func (w *walk) attributes(t *kit.XMLToken, raw []byte) {
+	if w.hasHref && bytes.Contains(raw, []byte("href")) || w.hasSrc && bytes.Contains(raw, []byte("src")) {
 		w.addresses(t)
 	}
-	if w.p.kind.family == familySheet && bytes.Contains(raw, []byte("macro")) {
-		for a := range t.Attrs {
-			if string(a.Name) == "macro" && strings.TrimSpace(a.Value()) != "" {
-				w.remove(vectorMacroRef, "<"+t.Local()+">", kit.ActionNeutralised, a.Value())
-				w.edits.cut(a.Start, a.End)
-			}
+	if !w.hasMacro || !bytes.Contains(raw, []byte("macro")) {
+		return
+	}
+	for a := range t.Attrs {
+		if string(a.Name) == "macro" && strings.TrimSpace(a.Value()) != "" {
+			w.remove(vectorMacroRef, "<"+t.Local()+">", kit.ActionNeutralised, a.Value())
+			w.edits.cut(a.Start, a.End)
 		}
 	}
 }
@@ -179,7 +177,7 @@ func (w *walk) hasRelation(t *kit.XMLToken) bool {
 
 // startSound is about the sound of a click; the one of a slide's transition is media like any other.
 func startSound(w *walk, t *kit.XMLToken, _ *element) bool {
-	if p := w.parent(1); p == nil || !strings.HasPrefix(p.name(w), "hlink") {
+	if p := w.parent(1); p == nil || !bytes.HasPrefix(p.rawName(w), []byte("hlink")) {
 		return false
 	}
 	w.remove(vectorAction, "<snd>", kit.ActionRemoved, "")

@@ -296,12 +296,12 @@ func (w *walk) formulaGone(vector, text string) {
 
 func (w *walk) parentIs(local string) bool {
 	p := w.parent(1)
-	return p != nil && p.name(w) == local
+	return p != nil && p.is(w, local)
 }
 
 func (w *walk) holds(local string) bool {
 	for n := 1; n <= 3; n++ {
-		if p := w.parent(n); p != nil && p.name(w) == local {
+		if p := w.parent(n); p != nil && p.is(w, local) {
 			return true
 		}
 	}

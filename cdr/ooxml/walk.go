@@ -21,9 +21,17 @@ type walk struct {
 	data  []byte
 	edits edits
 
-	open []element
-	ns   []binding
-	skip int // number of open elements at which what is left out ends, 0 if nothing is
+	open    []element
+	current element      // the one that is being opened
+	tag     kit.XMLToken // the one that is being read
+	ns      []binding
+	skip    int // number of open elements at which what is left out ends, 0 if nothing is
+
+	lastNS   int  // where the last declaration of a namespace is
+	hasBase  bool // what is nowhere in the part need not be looked for in each tag
+	hasHref  bool
+	hasSrc   bool
+	hasMacro bool
 
 	relIDs   bool // some relationship of this part is dead or blank
 	fields   []*field
@@ -176,6 +184,12 @@ func (p *pack) cleanText(ctx context.Context, at *part, text []byte) ([]byte, er
 
 func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
 	w := &walk{p: p, at: at, ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
+	w.lastNS = bytes.LastIndex(text, []byte("xmlns"))
+	w.hasBase = bytes.Contains(text, []byte("xml:base"))
+	if !strings.HasPrefix(at.fold, "customxml/") {
+		w.hasHref, w.hasSrc = bytes.Contains(text, []byte("href")), bytes.Contains(text, []byte("src"))
+		w.hasMacro = p.kind.family == familySheet && bytes.Contains(text, []byte("macro"))
+	}
 	for _, r := range at.rels.list {
 		w.relIDs = w.relIDs || r.dead || r.blank
 	}
@@ -196,7 +210,8 @@ func (w *walk) run() error {
 		if err != nil {
 			return err
 		}
-		if err := w.token(&t); err != nil {
+		w.tag = t
+		if err := w.token(&w.tag); err != nil {
 			return err
 		}
 	}
@@ -233,7 +248,8 @@ func (w *walk) start(t *kit.XMLToken) {
 	if n := len(w.open); n > 0 {
 		w.open[n-1].kids++
 	}
-	e := element{local: "", start: t.Start, tagEnd: t.End, ns: len(w.ns)}
+	e := &w.current
+	*e = element{start: t.Start, tagEnd: t.End, ns: len(w.ns)}
 	local := t.Name
 	if i := bytes.IndexByte(local, ':'); i >= 0 {
 		local = local[i+1:]
@@ -246,33 +262,33 @@ func (w *walk) start(t *kit.XMLToken) {
 		e.deleted = w.open[n-1].deleted
 	}
 	raw := w.data[t.Start:t.End]
-	if bytes.Contains(raw, []byte("xmlns")) {
+	if t.Start <= w.lastNS && bytes.Contains(raw, []byte("xmlns")) {
 		w.bind(t)
 	}
 	if w.skip == 0 {
-		if bytes.Contains(raw, []byte("xml:base")) {
+		if w.hasBase {
 			w.cutAttr(t, "xml:base", vectorBase)
 		}
-		gone := ok && rule.applies(w) && rule.start(w, t, &e)
+		gone := ok && rule.applies(w) && rule.start(w, t, e)
 		if !gone && w.relIDs {
-			gone = w.deadIDs(t, &e)
+			gone = w.deadIDs(t, e)
 		}
 		if !gone {
-			w.attributes(t, raw, &e)
+			w.attributes(t, raw)
 		}
 		if gone {
-			w.lose(t, &e)
+			w.lose(t, e)
 			return
 		}
 	}
 	if t.Kind == kit.XMLEmpty {
 		if e.end != nil && w.skip == 0 {
-			e.end(w, &e, t)
+			e.end(w, e, t)
 		}
 		w.ns = w.ns[:e.ns]
 		return
 	}
-	w.open = append(w.open, e)
+	w.open = append(w.open, *e)
 }
 
 // lose leaves an element out with all that is inside of it.
@@ -292,9 +308,15 @@ func (w *walk) lose(t *kit.XMLToken, e *element) {
 
 func (w *walk) endTag(t *kit.XMLToken) {
 	n := len(w.open) - 1
-	e := w.open[n]
+	e := &w.current
+	*e = w.open[n]
 	w.open = w.open[:n]
-	defer func() { w.ns = w.ns[:e.ns] }()
+	w.close(e, t, n)
+	w.ns = w.ns[:e.ns]
+}
+
+// close ends an element, which was the n-th that was open.
+func (w *walk) close(e *element, t *kit.XMLToken, n int) {
 	switch {
 	case w.skip == n+1:
 		w.edits.cut(e.start, t.End)
@@ -304,13 +326,13 @@ func (w *walk) endTag(t *kit.XMLToken) {
 		return
 	}
 	if e.end != nil {
-		e.end(w, &e, t)
+		e.end(w, e, t)
 	}
 	if e.unwrap {
 		w.edits.cut(e.start, e.tagEnd)
 		w.edits.cut(t.Start, t.End)
 	}
-	if e.gone > 0 && e.gone >= e.kids && emptyable[e.name(w)] {
+	if e.gone > 0 && e.gone >= e.kids && emptyable[string(e.rawName(w))] {
 		w.edits.cut(e.start, t.End)
 		if n > 0 {
 			w.open[n-1].gone++
@@ -318,11 +340,8 @@ func (w *walk) endTag(t *kit.XMLToken) {
 	}
 }
 
-// name is the element's local name; most are never asked for it.
-func (e *element) name(w *walk) string {
-	if e.local != "" {
-		return e.local
-	}
+// rawName returns the element's local name.
+func (e *element) rawName(w *walk) []byte {
 	name := w.data[e.start+1 : e.tagEnd]
 	if i := bytes.IndexAny(name, " \t\r\n/>"); i >= 0 {
 		name = name[:i]
@@ -330,8 +349,10 @@ func (e *element) name(w *walk) string {
 	if i := bytes.IndexByte(name, ':'); i >= 0 {
 		name = name[i+1:]
 	}
-	return string(name)
+	return name
 }
+
+func (e *element) is(w *walk, local string) bool { return string(e.rawName(w)) == local }
 
 // emptyable are elements that must not be there without anything in them.
 var emptyable = map[string]bool{
@@ -413,14 +434,4 @@ func (w *walk) parent(n int) *element {
 		return &w.open[i]
 	}
 	return nil
-}
-
-// inside reports whether one of the open elements has this name.
-func (w *walk) inside(local string) bool {
-	for i := len(w.open) - 1; i >= 0; i-- {
-		if w.open[i].name(w) == local {
-			return true
-		}
-	}
-	return false
 }
