@@ -1,0 +1,418 @@
+package ole
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"icapd/cdr/kit"
+)
+
+// Places in the file information block ([MS-DOC] 2.5).
+const (
+	fibFlags    = 10
+	fibCounts   = 62 // where the number of 32-bit values is
+	fibPairs    = 152
+	fibMagic    = 0xA5EC
+	fibOldest   = 0x00C1 // Word 97
+	flagTable   = 0x0200
+	flagCrypt   = 0x0100
+	flagObfusc  = 0x8000
+	pairFields  = 16
+	pairCmds    = 24
+	pairMacros  = 26
+	pairAssoc   = 32
+	pairClx     = 33
+	pairPms     = 44
+	pairPmsNew  = 126
+	pairODSO    = 127
+	countsFirst = 64
+)
+
+// wordDocument is a Word document at work.
+type wordDocument struct {
+	d     *document
+	main  []byte // the WordDocument stream, our own copy
+	table []byte // the table stream in use, our own copy
+	name  string // of the table stream
+	pairs int    // how many offsets the block has
+
+	pieces  []piece
+	changed bool
+}
+
+// piece is a stretch of text in the WordDocument stream ([MS-DOC] 2.9.177).
+type piece struct {
+	from, to int // characters
+	at       int // where it is in the stream
+	wide     bool
+}
+
+func disarmWord(d *document) error {
+	main := d.root.find("WordDocument")
+	w := &wordDocument{d: d, main: bytes.Clone(main.data)}
+	table, err := w.open()
+	if err != nil {
+		return err
+	}
+	if err := w.readPieces(); err != nil {
+		return err
+	}
+	if err := w.fields(); err != nil {
+		return err
+	}
+	w.tables()
+	if w.changed {
+		main.data, table.data = w.main, w.table
+	}
+	for _, e := range d.root.kids { // drawings with links are in Data and in the table
+		if e.kind == kindStream && among(e.name, "Data", w.name) {
+			if out := d.cutHyperlinks(e.data, e.name); out != nil {
+				e.data = out
+			}
+		}
+	}
+	d.root.drop(func(k *entry) bool { // the other table, which no reader looks at
+		if !among(k.name, "0Table", "1Table") || strings.EqualFold(k.name, w.name) {
+			return false
+		}
+		d.removed(vectorUnknown, k.name, kit.ActionRemoved, "")
+		return true
+	})
+	return nil
+}
+
+// open checks the file information block and finds the table stream.
+func (w *wordDocument) open() (*entry, error) {
+	le := binary.LittleEndian
+	if len(w.main) < fibPairs+2 || le.Uint16(w.main) != fibMagic {
+		return nil, kit.Unsupported("a document that is older than Word 97, or damaged")
+	}
+	if v := le.Uint16(w.main[2:]); v < fibOldest {
+		return nil, kit.Unsupported("a document of version %d, which is older than Word 97", v)
+	}
+	flags := le.Uint16(w.main[fibFlags:])
+	if flags&(flagCrypt|flagObfusc) == flagCrypt|flagObfusc || flags&flagCrypt != 0 {
+		return nil, kit.Encrypted("the document is encrypted")
+	}
+	if le.Uint16(w.main[32:]) != 14 || le.Uint16(w.main[fibCounts:]) != 22 {
+		return nil, kit.Corrupt("a file information block of an unknown shape")
+	}
+	w.pairs = int(le.Uint16(w.main[fibPairs:]))
+	if w.pairs <= pairClx || fibPairs+2+8*w.pairs > len(w.main) {
+		return nil, kit.Corrupt("the file information block is cut off")
+	}
+	w.name = "0Table"
+	if flags&flagTable != 0 {
+		w.name = "1Table"
+	}
+	table := w.d.root.find(w.name)
+	if table == nil || table.kind != kindStream {
+		return nil, kit.Corrupt("the document has no table stream")
+	}
+	w.name = table.name
+	w.table = bytes.Clone(table.data)
+	return table, nil
+}
+
+// pair returns what a pair of offset and length points to in the table stream, nil for nothing.
+func (w *wordDocument) pair(n int) []byte {
+	if n >= w.pairs {
+		return nil
+	}
+	le := binary.LittleEndian
+	at, size := int64(le.Uint32(w.main[fibPairs+2+8*n:])), int64(le.Uint32(w.main[fibPairs+6+8*n:]))
+	if size == 0 || at+size > int64(len(w.table)) {
+		return nil
+	}
+	return w.table[at : at+size : at+size]
+}
+
+// readPieces reads the piece table ([MS-DOC] 2.8.35).
+func (w *wordDocument) readPieces() error {
+	le := binary.LittleEndian
+	clx := w.pair(pairClx)
+	for len(clx) >= 3 && clx[0] == 1 {
+		n := 3 + int(le.Uint16(clx[1:]))
+		clx = clx[min(n, len(clx)):]
+	}
+	if len(clx) < 5 || clx[0] != 2 {
+		return kit.Corrupt("the document has no table of its pieces of text")
+	}
+	n := int64(le.Uint32(clx[1:]))
+	if n > int64(len(clx)-5) || n < 16 || (n-4)%12 != 0 {
+		return kit.Corrupt("the table of pieces of text is cut off")
+	}
+	plc := clx[5 : 5+n]
+	count := int(n-4) / 12
+	for i := range count {
+		p := piece{from: int(le.Uint32(plc[4*i:])), to: int(le.Uint32(plc[4*i+4:]))}
+		fc := le.Uint32(plc[4*(count+1)+8*i+2:])
+		p.wide, p.at = true, int(fc&0x3FFFFFFF)
+		size := 2 * (p.to - p.from)
+		if fc&0x40000000 != 0 {
+			p.wide, p.at, size = false, p.at/2, p.to-p.from
+		}
+		if p.to < p.from || p.at+size > len(w.main) || i > 0 && p.from != w.pieces[i-1].to {
+			return kit.Corrupt("a piece of text is outside of the document")
+		}
+		w.pieces = append(w.pieces, p)
+	}
+	return nil
+}
+
+// offset returns where a character is, and how many bytes it has; size 0 if there is none.
+func (w *wordDocument) offset(cp int) (at, size int) {
+	i, ok := slices.BinarySearchFunc(w.pieces, cp, func(p piece, cp int) int {
+		switch {
+		case cp < p.from:
+			return 1
+		case cp >= p.to:
+			return -1
+		}
+		return cmp.Compare(0, 0)
+	})
+	if !ok {
+		return 0, 0
+	}
+	p := w.pieces[i]
+	if p.wide {
+		return p.at + 2*(cp-p.from), 2
+	}
+	return p.at + cp - p.from, 1
+}
+
+// Characters that mark fields ([MS-DOC] 2.8.25).
+const (
+	fieldBegin = 0x13
+	fieldSep   = 0x14
+	fieldEnd   = 0x15
+)
+
+// openField is a field whose end was not seen yet.
+type openField struct {
+	begin, sep int // characters; sep -1 as long as there was none
+	code       []uint16
+	built      bool // a field stands where the name of the field should be
+}
+
+// maxFieldCode is far more than any instruction of people has.
+const maxFieldCode = 64 << 10
+
+// maxFieldDepth bounds fields inside fields.
+const maxFieldDepth = 500
+
+// fields walks through the text and judges every field.
+func (w *wordDocument) fields() error {
+	var stack []openField
+	for _, p := range w.pieces {
+		if err := w.d.ctx.Err(); err != nil {
+			return err
+		}
+		for cp := p.from; cp < p.to; cp++ {
+			c := w.char(p, cp)
+			switch c {
+			case fieldBegin:
+				if len(stack) >= maxFieldDepth {
+					return kit.Limit("depth", "%d fields inside each other", len(stack))
+				}
+				if n := len(stack); n > 0 && stack[n-1].sep < 0 && strings.TrimSpace(string(utf16.Decode(stack[n-1].code))) == "" {
+					stack[n-1].built = true
+				}
+				stack = append(stack, openField{begin: cp, sep: -1})
+			case fieldSep:
+				if n := len(stack); n > 0 && stack[n-1].sep < 0 {
+					stack[n-1].sep = cp
+				}
+			case fieldEnd:
+				if n := len(stack); n > 0 {
+					w.field(stack[n-1], cp)
+					stack = stack[:n-1]
+				}
+			default:
+				gather(stack, c)
+			}
+		}
+	}
+	for len(stack) > 0 { // fields without an end: what would be read as their instruction is judged too
+		f := stack[len(stack)-1]
+		end := f.begin + 1 + len(f.code)
+		w.field(f, end)
+		stack = stack[:len(stack)-1]
+	}
+	return nil
+}
+
+func (w *wordDocument) char(p piece, cp int) uint16 {
+	if p.wide {
+		return binary.LittleEndian.Uint16(w.main[p.at+2*(cp-p.from):])
+	}
+	return uint16(w.main[p.at+cp-p.from])
+}
+
+// gather adds a character to the instruction that it belongs to: the innermost field's, or, in a result, that of the
+// field around it.
+func gather(stack []openField, c uint16) {
+	for i := len(stack) - 1; i >= 0; i-- {
+		if stack[i].sep < 0 {
+			if len(stack[i].code) <= maxFieldCode {
+				stack[i].code = append(stack[i].code, c)
+			}
+			return
+		}
+	}
+}
+
+// field judges one field whose end is at a character.
+func (w *wordDocument) field(f openField, end int) {
+	instruction := string(utf16.Decode(f.code))
+	vector := kit.FieldVector(instruction)
+	switch {
+	case vector == "" && f.built && strings.TrimSpace(instruction) != "":
+		vector = vectorBuilt
+	case vector == "" && len(f.code) > maxFieldCode:
+		vector = vectorBuilt
+	case vector == "" && w.d.dropLinks() && strings.HasPrefix(strings.ToUpper(strings.TrimSpace(instruction)), "HYPERLINK"):
+		vector = vectorLink
+	}
+	if vector == "" {
+		return
+	}
+	stop := f.sep
+	if stop < 0 {
+		stop = end
+	}
+	done := false
+	for cp := f.begin + 1; cp < stop; cp++ {
+		at, size := w.offset(cp)
+		if size == 0 {
+			break
+		}
+		c := uint16(w.main[at])
+		if size == 2 {
+			c = binary.LittleEndian.Uint16(w.main[at:])
+		}
+		if c == fieldBegin || c == fieldSep || c == fieldEnd || c == ' ' {
+			continue
+		}
+		w.main[at] = ' '
+		if size == 2 {
+			w.main[at+1] = 0
+		}
+		done = true
+	}
+	if done {
+		w.changed = true
+		w.d.removed(vector, "field", kit.ActionNeutralised, fieldName(instruction))
+		w.retype(f.begin)
+	}
+}
+
+// fieldName returns the first word of an instruction, for a report.
+func fieldName(instruction string) string {
+	words := strings.Fields(printable(instruction))
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
+}
+
+// story is one of the texts that a document has one after the other, with the table of its fields.
+type story struct{ count, pair int }
+
+// stories are in the order of their texts: places of their lengths in the block, and of the tables of their fields.
+var stories = []story{{0, pairFields}, {1, 18}, {2, 17}, {4, 19}, {5, 48}, {6, 57}, {7, 59}}
+
+// fieldUnknown is the type of a field that readers show as it is ([MS-DOC] 2.9.90).
+const fieldUnknown = 0x01
+
+// retype makes a field one of no known type in the table of fields, which readers go by.
+func (w *wordDocument) retype(begin int) {
+	le := binary.LittleEndian
+	base := 0
+	for _, s := range stories {
+		n := int(le.Uint32(w.main[countsFirst+12+4*s.count:]))
+		if begin >= base+n {
+			base += n
+			continue
+		}
+		plc := w.pair(s.pair)
+		if len(plc) < 4 {
+			return
+		}
+		count := (len(plc) - 4) / 6
+		for i := range count {
+			if int(le.Uint32(plc[4*i:])) == begin-base {
+				if at := 4*(count+1) + 2*i; plc[at]&0x1F == fieldBegin {
+					plc[at+1] = fieldUnknown
+				}
+			}
+		}
+		return
+	}
+}
+
+// tables takes what acts out of the table stream.
+func (w *wordDocument) tables() {
+	for _, t := range []struct {
+		pair   int
+		vector string
+	}{
+		{pairCmds, vectorToolbar}, {pairMacros, vectorVBA}, {pairPms, vectorMailMerge}, {pairPmsNew, vectorMailMerge},
+		{pairODSO, vectorMailMerge},
+	} {
+		b := w.pair(t.pair)
+		if b == nil || t.pair == pairCmds && harmlessCommands(b) {
+			continue
+		}
+		w.changed = true
+		w.d.removed(t.vector, w.name, kit.ActionRemoved, "")
+		clear(b)
+		clear(w.main[fibPairs+2+8*t.pair:][:8])
+	}
+	w.associated()
+}
+
+// harmlessCommands reports whether a table of commands is empty: a version, and the mark of its end.
+func harmlessCommands(b []byte) bool { return len(b) <= 2 || b[0] == 0xFF && b[1] == 0x40 }
+
+// associated empties the names of the template and of the data of a mail merge, if they lead somewhere
+// ([MS-DOC] 2.2.4, 2.9.273).
+func (w *wordDocument) associated() {
+	b := w.pair(pairAssoc)
+	le := binary.LittleEndian
+	if len(b) < 6 || le.Uint16(b) != 0xFFFF {
+		return
+	}
+	out := bytes.Clone(b[:6])
+	rest := b[6:]
+	found := false
+	for i := range int(le.Uint16(b[2:])) {
+		if len(rest) < 2 {
+			return
+		}
+		n := 2 + 2*int(le.Uint16(rest))
+		if n > len(rest) {
+			return
+		}
+		text := utf16Text(rest[2:n])
+		if (i <= 1 || i == 8 || i == 9) && strings.ContainsAny(text, `/\:`) {
+			found = true
+			w.d.removed(vectorTemplate, w.name, kit.ActionRemoved, "")
+			out = append(out, 0, 0)
+		} else {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	if !found {
+		return
+	}
+	w.changed = true
+	clear(b)
+	copy(b, out)
+	le.PutUint32(w.main[fibPairs+6+8*pairAssoc:], uint32(len(out))) //nolint:gosec // G115: shorter than before
+}

@@ -1,0 +1,432 @@
+package ole
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf16"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
+)
+
+// Names and property numbers of [MS-OXMSG] and [MS-OXPROPS].
+const (
+	msgProperties = "__properties_version1.0"
+	msgNames      = "__nameid_version1.0"
+	msgStream     = "__substg1.0_"
+	msgRecipient  = "__recip_version1.0_"
+	msgAttachment = "__attach_version1.0_"
+
+	propAttachData     = 0x3701
+	propAttachMethod   = 0x3705
+	propAttachName     = 0x3704
+	propAttachLongName = 0x3707
+	propAttachExt      = 0x3703
+	propAttachPath     = 0x3708
+	propAttachLongPath = 0x370D
+	propAttachMime     = 0x370E
+	propDisplayName    = 0x3001
+	propRTF            = 0x1009
+	propHTML           = 0x1013
+	propFirstNamed     = 0x8000
+
+	typeText8   = 0x001E
+	typeText16  = 0x001F
+	typeBinary  = 0x0102
+	typeObject  = 0x000D
+	typeInteger = 0x0003
+
+	methodNone     = 0
+	methodByValue  = 1
+	methodEmbedded = 5
+	methodObject   = 6
+)
+
+// mail is a message at work: its properties are streams beside a stream that lists them.
+type mail struct {
+	d     *document
+	at    *entry // the message, attachment or recipient
+	path  string
+	head  int // bytes in front of the list
+	named map[uint16]uint32
+}
+
+func messageStream(path []string, e *entry) string {
+	name := strings.ToLower(e.name)
+	if e.kind == kindStream {
+		return known(name == msgProperties || strings.HasPrefix(name, msgStream))
+	}
+	return known(name == msgNames && len(path) == 1 || strings.HasPrefix(name, msgRecipient) || strings.HasPrefix(name, msgAttachment) ||
+		strings.HasPrefix(name, msgStream) && strings.HasSuffix(name, "000d"))
+}
+
+func disarmMessage(d *document) error {
+	return (&mail{d: d, at: d.root, head: 32, named: namedProperties(d.root)}).message(0)
+}
+
+// namedProperties reads which numbers the properties of [MS-OXPROPS] PSETID_Common have in this file
+// ([MS-OXMSG] 2.2.3).
+func namedProperties(root *entry) map[uint16]uint32 {
+	names := root.find(msgNames)
+	if names == nil {
+		return nil
+	}
+	entries, guids := names.find(msgStream+"00030102"), names.find(msgStream+"00020102")
+	if entries == nil || guids == nil {
+		return nil
+	}
+	common := guid("00062008-0000-0000-C000-000000000046")
+	le := binary.LittleEndian
+	named := map[uint16]uint32{}
+	for b := entries.data; len(b) >= 8; b = b[8:] {
+		kind, index := le.Uint16(b[4:]), le.Uint16(b[6:])
+		set := (int(kind>>1) - 3) * 16
+		if kind&1 != 0 || set < 0 || set+16 > len(guids.data) || classID(guids.data[set:set+16]) != common {
+			continue
+		}
+		named[propFirstNamed+index] = le.Uint32(b)
+	}
+	return named
+}
+
+// scripts are properties of PSETID_Common that hold a form with a script, or make a program fetch a file.
+var scripts = map[uint32]string{
+	0x850F: "form-script", 0x8513: "form-script", 0x851B: "form-script", 0x8541: "form-script", 0x851F: "reminder-sound",
+}
+
+// message judges a message and what is in it.
+func (m *mail) message(depth int) error {
+	if depth > m.d.job.Limits.Depth {
+		return kit.Limit("depth", "%d messages inside each other", depth)
+	}
+	if err := m.d.ctx.Err(); err != nil {
+		return err
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	if err := m.bodies(); err != nil {
+		return err
+	}
+	m.forms()
+	for _, e := range m.at.kids {
+		if e.kind != kindStorage || !strings.HasPrefix(strings.ToLower(e.name), msgAttachment) {
+			continue
+		}
+		a := &mail{d: m.d, at: e, path: strings.TrimPrefix(m.path+"/"+e.name, "/"), head: 8, named: m.named}
+		if err := a.attachment(depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *mail) check() error {
+	p := m.at.find(msgProperties)
+	if p == nil || p.kind != kindStream || len(p.data) < m.head {
+		return kit.Corrupt("a part of the message has no list of its properties")
+	}
+	return nil
+}
+
+// get returns the stream of a property, of any of the types; nil if there is none.
+func (m *mail) get(number uint16, types ...uint16) (*entry, uint16) {
+	for _, t := range types {
+		if e := m.at.find(fmt.Sprintf("%s%04X%04X", msgStream, number, t)); e != nil && e.kind == kindStream {
+			return e, t
+		}
+	}
+	return nil, 0
+}
+
+// text returns a property that is a text.
+func (m *mail) text(number uint16) string {
+	e, t := m.get(number, typeText16, typeText8)
+	switch {
+	case e == nil:
+		return ""
+	case t == typeText16:
+		return strings.TrimRight(utf16Text(e.data), "\x00")
+	}
+	return strings.TrimRight(latin(e.data), "\x00")
+}
+
+// setText replaces a text, if the property is there.
+func (m *mail) setText(number uint16, text string) {
+	for _, t := range []uint16{typeText16, typeText8} {
+		e, _ := m.get(number, t)
+		if e == nil {
+			continue
+		}
+		e.data = []byte(text)
+		size := len(text) + 1
+		if t == typeText16 {
+			e.data = nil
+			for _, u := range utf16.Encode([]rune(text)) {
+				e.data = binary.LittleEndian.AppendUint16(e.data, u)
+			}
+			size = len(e.data) + 2
+		}
+		m.setSize(number, t, size)
+	}
+}
+
+// list returns the entry of a property in the list, nil if it is not there. It may be written to.
+func (m *mail) list(number, kind uint16) []byte {
+	p := m.at.find(msgProperties)
+	want := uint32(number)<<16 | uint32(kind)
+	for at := m.head; at+16 <= len(p.data); at += 16 {
+		if binary.LittleEndian.Uint32(p.data[at:]) == want {
+			p.data = append([]byte(nil), p.data...)
+			return p.data[at : at+16]
+		}
+	}
+	return nil
+}
+
+func (m *mail) setSize(number, kind uint16, size int) {
+	if b := m.list(number, kind); b != nil {
+		binary.LittleEndian.PutUint32(b[8:], uint32(size)) //nolint:gosec // G115: Limits.Bytes is lower
+	}
+}
+
+// remove takes a property out: its stream and its line in the list.
+func (m *mail) remove(e *entry) {
+	m.at.drop(func(k *entry) bool { return k == e })
+	number, kind, ok := propertyOf(e.name)
+	if !ok {
+		return
+	}
+	p := m.at.find(msgProperties)
+	want := uint32(number)<<16 | uint32(kind)
+	out := append([]byte(nil), p.data[:m.head]...)
+	for at := m.head; at < len(p.data); at += 16 {
+		line := p.data[at:min(at+16, len(p.data))]
+		if len(line) < 4 || binary.LittleEndian.Uint32(line) != want {
+			out = append(out, line...)
+		}
+	}
+	p.data = out
+}
+
+// propertyOf reads number and type from the name of a property's stream.
+func propertyOf(name string) (number, kind uint16, ok bool) {
+	var n uint32
+	if len(name) < len(msgStream)+8 {
+		return 0, 0, false
+	}
+	if _, err := fmt.Sscanf(name[len(msgStream):len(msgStream)+8], "%08X", &n); err != nil {
+		return 0, 0, false
+	}
+	return uint16(n >> 16), uint16(n & 0xFFFF), true
+}
+
+// bodies has the bodies looked at by the handlers for HTML and RTF.
+func (m *mail) bodies() error {
+	if e, t := m.get(propHTML, typeBinary, typeText8, typeText16); e != nil && len(e.data) > 0 {
+		r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: "text/html", Path: m.body("html")})
+		switch {
+		case unhandled(err):
+			m.bodyGone(e)
+		case err != nil:
+			return err
+		case r.Changed():
+			m.d.changed = true
+			e.data = r.Data
+			m.setSize(propHTML, t, len(r.Data))
+		}
+	}
+	e, _ := m.get(propRTF, typeBinary)
+	if e == nil || len(e.data) == 0 {
+		return nil
+	}
+	return m.rtf(e)
+}
+
+// body is the path of a body. The handler for HTML goes by "mail:", as mails are read by programs that must not
+// fetch anything.
+func (m *mail) body(what string) string {
+	return "mail:" + strings.TrimPrefix(m.path+"/"+what, "/")
+}
+
+func (m *mail) bodyGone(e *entry) {
+	m.d.removed(vectorBody, m.path+"/"+e.name, kit.ActionRemoved, "no handler for it")
+	m.remove(e)
+}
+
+// rtf judges the RTF body. One that was made of HTML holds that HTML, in destinations that RTF itself has no use
+// for: it stays as it is if both are harmless.
+func (m *mail) rtf(e *entry) error {
+	text, err := unpackRTF(m.d.job, e.data)
+	if err != nil {
+		return err
+	}
+	if len(strings.TrimSpace(string(text[:min(len(text), 64)]))) == 0 {
+		return nil
+	}
+	if harmless, err := m.wrappedHTML(text); harmless || err != nil {
+		return err
+	}
+	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: text, Type: "text/rtf", Path: m.body("rtf")})
+	switch {
+	case unhandled(err):
+		m.bodyGone(e)
+	case err != nil:
+		m.d.removed(vectorBody, m.path+"/"+e.name, kit.ActionRemoved, "damaged RTF")
+		m.remove(e)
+		return m.d.ctx.Err()
+	case r.Changed():
+		m.d.changed = true
+		e.data = packRTF(r.Data)
+		m.setSize(propRTF, typeBinary, len(e.data))
+	}
+	return nil
+}
+
+// wrappedHTML reports whether RTF is a wrapper of HTML and nothing in either has to go.
+func (m *mail) wrappedHTML(text []byte) (bool, error) {
+	html, ok := unwrapHTML(text)
+	if !ok {
+		return false, nil
+	}
+	job := m.d.job
+	scratch := kit.NewJob(job.Mode, job.Switches, job.Limits, job.Dispatch)
+	r, err := scratch.Recurse(m.d.ctx, kit.Document{Data: html, Type: "text/html", Path: m.body("html")})
+	if err != nil || r.Changed() {
+		return false, m.d.ctx.Err()
+	}
+	if _, err := scratch.Recurse(m.d.ctx, kit.Document{Data: text, Type: "text/rtf", Path: m.body("rtf")}); err != nil {
+		return false, m.d.ctx.Err()
+	}
+	for _, r := range scratch.Removals() {
+		if r.Vector != "html-tag" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// unhandled reports whether an error says that there is no handler.
+func unhandled(err error) bool {
+	var g *scan.Gap
+	return errors.As(err, &g) && g.Reason == scan.ReasonUnsupported
+}
+
+// forms takes scripts of forms out, and names of files on other machines, which a reminder would fetch its sound
+// from.
+func (m *mail) forms() {
+	for _, e := range append([]*entry(nil), m.at.kids...) {
+		number, kind, ok := propertyOf(e.name)
+		if !ok || number < propFirstNamed || e.kind != kindStream {
+			continue
+		}
+		vector := scripts[m.named[number]]
+		if vector == "" && (kind == typeText8 || kind == typeText16) && remoteFile(m.text(number)) {
+			vector = "remote-file"
+		}
+		if vector != "" {
+			m.d.removed(vector, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, "")
+			m.remove(e)
+		}
+	}
+}
+
+func remoteFile(s string) bool {
+	s = strings.ToLower(strings.TrimSpace(s))
+	return strings.HasPrefix(s, `\\`) || strings.HasPrefix(s, "//") || strings.HasPrefix(s, "file:")
+}
+
+// attachment judges one attachment.
+func (m *mail) attachment(depth int) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	method := uint32(methodByValue)
+	if b := m.list(propAttachMethod, typeInteger); b != nil {
+		method = binary.LittleEndian.Uint32(b[8:])
+	}
+	inner := m.at.find(fmt.Sprintf("%s%04X%04X", msgStream, propAttachData, typeObject))
+	if inner != nil && inner.kind == kindStorage && inner.find(msgProperties) != nil {
+		return (&mail{d: m.d, at: inner, path: m.path + "/message", head: 24, named: m.named}).message(depth + 1)
+	}
+	if inner != nil {
+		m.d.removed(vectorObject, m.path, kit.ActionRemoved, "")
+		m.remove(inner)
+		m.setMethod(methodNone)
+	}
+	for _, number := range []uint16{propAttachPath, propAttachLongPath} {
+		if e, _ := m.get(number, typeText16, typeText8); e != nil && (method > methodByValue && method != methodEmbedded && method != methodObject || remoteFile(m.text(number))) {
+			m.d.removed(vectorOLELink, m.path, kit.ActionRemoved, "attached by reference")
+			m.remove(e)
+			m.setMethod(methodNone)
+		}
+	}
+	return m.file()
+}
+
+func (m *mail) setMethod(method uint32) {
+	if b := m.list(propAttachMethod, typeInteger); b != nil {
+		binary.LittleEndian.PutUint32(b[8:], method)
+	}
+}
+
+// file judges the attached file.
+func (m *mail) file() error {
+	name := m.text(propAttachLongName)
+	if name == "" {
+		name = m.text(propAttachName)
+	}
+	e, _ := m.get(propAttachData, typeBinary)
+	if e == nil {
+		if executableName(name) {
+			m.placeholder(nil, name)
+		}
+		return nil
+	}
+	typ := kit.Sniff(e.data)
+	if executableName(name) || executableName(m.text(propAttachName)) || executableType(typ) {
+		m.placeholder(e, name)
+		return nil
+	}
+	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: typ, Name: name, Path: m.path})
+	switch {
+	case m.d.ctx.Err() != nil:
+		return m.d.ctx.Err()
+	case unhandled(err) && passive(typ):
+		return nil
+	case err != nil:
+		m.placeholder(e, name)
+		return nil
+	case !r.Changed():
+		return nil
+	}
+	m.d.changed = true
+	e.data = r.Data
+	m.setSize(propAttachData, typeBinary, len(r.Data))
+	if r.Name != "" {
+		m.rename(r.Name)
+	}
+	return nil
+}
+
+// rename gives an attachment another name, in all properties that have it.
+func (m *mail) rename(name string) {
+	m.setText(propAttachLongName, name)
+	m.setText(propDisplayName, name)
+	m.setText(propAttachName, name)
+	m.setText(propAttachExt, path.Ext(name))
+}
+
+// placeholder puts a text in the place of a file that goes. Attachments are counted, which is why it stays one.
+func (m *mail) placeholder(e *entry, name string) {
+	m.d.removed(vectorAttachment, m.path, kit.ActionRemoved, clean(name))
+	if e != nil {
+		e.data = []byte("This attachment was removed because it could not be made safe.\r\n")
+		m.setSize(propAttachData, typeBinary, len(e.data))
+	}
+	m.rename("removed.txt")
+	m.setText(propAttachMime, "text/plain")
+}

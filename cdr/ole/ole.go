@@ -1,0 +1,262 @@
+// Package ole makes documents in OLE2 compound files ([MS-CFB]) safe: Word ([MS-DOC]), Excel ([MS-XLS], BIFF5 and
+// BIFF8), PowerPoint ([MS-PPT]), Outlook messages ([MS-OXMSG]), Visio drawings and Publisher publications.
+//
+// What a document consists of is decided by storages and streams: each type has a list of those that it may have, and
+// all others go, with the macros, embedded objects and controls that are in them. The main streams of Word, Excel and
+// PowerPoint and the properties of messages are then read record by record. A document that has to be changed is
+// written as a new compound file, in which nothing is that was not read.
+package ole
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// Format is the kit.Format for documents in compound files.
+type Format struct{}
+
+// Types implements kit.Format.
+func (Format) Types() []string {
+	return []string{
+		"application/x-ole-storage", "application/x-cfb", "application/msword", "application/vnd.ms-word",
+		"application/vnd.ms-excel", "application/vnd.ms-powerpoint", "application/vnd.ms-outlook",
+		"application/vnd.ms-publisher", "application/x-mspublisher", "application/vnd.visio", "application/vnd.ms-visio",
+	}
+}
+
+// The vectors of compound files, as reports name them. Those of fields are kit.FieldVector's.
+const (
+	vectorVBA        = "vba"
+	vectorObject     = "ole-object"
+	vectorNative     = "ole-package"
+	vectorEquation   = "equation"
+	vectorControl    = "activex"
+	vectorOLELink    = "ole-link"
+	vectorUnknown    = "unknown-stream"
+	vectorDamaged    = "damaged-stream"
+	vectorOrphan     = "orphan-stream"
+	vectorLost       = "lost-sectors"
+	vectorTrailing   = "trailing-data"
+	vectorClass      = "class-id"
+	vectorSignature  = "signature"
+	vectorXLM        = "xlm-macro"
+	vectorAutoMacro  = "auto-macro"
+	vectorMacroName  = "macro-name"
+	vectorDDE        = "dde"
+	vectorBook       = "external-workbook"
+	vectorConnection = "data-connection"
+	vectorFormula    = "formula"
+	vectorAction     = "object-macro"
+	vectorProgram    = "action-program"
+	vectorOLEAction  = "action-ole"
+	vectorMedia      = "action-media"
+	vectorLink       = "link-scheme"
+	vectorImage      = "external-image"
+	vectorBuilt      = "field-built"
+	vectorTemplate   = "remote-template"
+	vectorToolbar    = "toolbar-macro"
+	vectorMailMerge  = "mail-merge"
+	vectorAttachment = "attachment"
+	vectorBody       = "message-body"
+)
+
+// family is the program that a document belongs to.
+type family struct {
+	name    string
+	classes []string // class ids of documents, as [GUIDs are written]
+	streams func(path []string, e *entry) string
+	disarm  func(*document) error
+}
+
+// document is one compound file at work.
+type document struct {
+	ctx     context.Context
+	job     *kit.Job
+	doc     kit.Document
+	root    *entry
+	changed bool
+	vba     bool // macros were found: what belongs to them goes too
+}
+
+func (d *document) removed(vector, location, action, detail string) {
+	d.changed = true
+	d.job.Removed(vector, printable(location), action, detail)
+}
+
+// printable makes the name of a stream fit for a report: "\x01Ole" and the like begin with control characters.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7F {
+			return '~'
+		}
+		return r
+	}, name)
+}
+
+// Disarm implements kit.Handler.
+func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	if !bytes.HasPrefix(doc.Data, []byte(signature)) {
+		return kit.Result{}, kit.Unsupported("%s that is not a compound file", doc.Type)
+	}
+	c, err := readCompound(job, doc.Data)
+	if err != nil {
+		return kit.Result{}, err
+	}
+	d := &document{ctx: ctx, job: job, doc: doc, root: c.root}
+	if err := d.encrypted(); err != nil {
+		return kit.Result{}, err
+	}
+	f := familyOf(c.root)
+	switch {
+	case f == nil:
+		return kit.Result{}, kit.Unsupported("a compound file of an unknown kind")
+	case job.Switches.Legacy == kit.ChoiceBlock && f != &message:
+		return kit.Result{}, kit.Blocked("a document of an old office program")
+	}
+	d.container(c, f)
+	if err := d.streams(f); err != nil {
+		return kit.Result{}, err
+	}
+	if !d.changed {
+		return kit.Result{}, ctx.Err()
+	}
+	if err := d.signatures(); err != nil {
+		return kit.Result{}, err
+	}
+	out, err := writeCompound(d.root)
+	if err != nil {
+		return kit.Result{}, err
+	}
+	return kit.Result{Data: out}, ctx.Err()
+}
+
+// encrypted looks for what all encrypted office documents have ([MS-OFFCRYPTO]).
+func (d *document) encrypted() error {
+	for _, name := range []string{"EncryptedPackage", "EncryptionInfo", "EncryptedSummary", "\x06DataSpaces", "\tDRMContent"} {
+		if d.root.find(name) != nil {
+			return kit.Encrypted("the document is encrypted or has its rights managed")
+		}
+	}
+	return nil
+}
+
+// container judges what is not in any stream.
+func (d *document) container(c *compound, f *family) {
+	if c.orphans {
+		d.removed(vectorOrphan, "directory", kit.ActionRemoved, "")
+	}
+	if c.lost {
+		d.removed(vectorLost, "sectors", kit.ActionRemoved, "")
+	}
+	if c.trailing {
+		d.removed(vectorTrailing, "end of file", kit.ActionRemoved, "")
+	}
+	if d.root.class != (classID{}) && !f.hasClass(d.root.class) {
+		d.removed(vectorClass, "Root Entry", kit.ActionRemoved, "")
+		d.root.class = classID{}
+	}
+}
+
+// streams takes the streams out that the family does not have, and then lets it look at those that are left.
+func (d *document) streams(f *family) error {
+	if err := d.filter(f, nil, d.root); err != nil {
+		return err
+	}
+	if err := d.ctx.Err(); err != nil {
+		return err
+	}
+	return f.disarm(d)
+}
+
+// filter looks at all members of a storage. Streams that cannot be read go if a document does without them.
+func (d *document) filter(f *family, path []string, e *entry) (err error) {
+	e.drop(func(k *entry) bool {
+		if err != nil || len(path) == 0 && isSignature(k.name) {
+			return false
+		}
+		at := append(path[:len(path):len(path)], k.name)
+		vector := vectorOf(k)
+		if vector == "" {
+			vector = f.streams(at, k)
+		}
+		switch {
+		case vector == "" && k.kind == kindStorage:
+			err = d.filter(f, at, k)
+			return false
+		case vector == "" && k.lost == nil:
+			return false
+		case vector == "" && !common(k.name):
+			err = k.lost
+			return false
+		case vector == "":
+			vector = vectorDamaged
+		case vector == vectorVBA:
+			d.vba = true
+		}
+		d.removed(vector, strings.Join(at, "/"), kit.ActionRemoved, "")
+		return true
+	})
+	return err
+}
+
+// signatures takes out signatures over a document that is written anew.
+func (d *document) signatures() error {
+	var err error
+	d.root.drop(func(k *entry) bool {
+		if !isSignature(k.name) {
+			return false
+		}
+		if d.job.Switches.Signed == kit.ChoiceBlock {
+			err = kit.Blocked("a signature would break")
+		}
+		d.job.Warn("signature-invalidated")
+		d.removed(vectorSignature, k.name, kit.ActionRemoved, "")
+		return true
+	})
+	return err
+}
+
+func isSignature(name string) bool {
+	switch strings.ToLower(name) {
+	case "_signatures", "_xmlsignatures", "\x06datasignatures":
+		return true
+	}
+	return false
+}
+
+// vectorOf judges streams and storages that mean the same in every document, by their names.
+func vectorOf(e *entry) string {
+	name := strings.ToLower(e.name)
+	if e.kind == kindStorage {
+		switch name {
+		case "vba", "macros", "_vba_project_cur", "vbaproject", "_vba_project":
+			return vectorVBA
+		case "objectpool", "objects":
+			if len(e.kids) > 0 {
+				return vectorObject
+			}
+		}
+		if strings.HasPrefix(name, "mbd") || strings.HasPrefix(name, "lnk") {
+			return vectorObject
+		}
+		return ""
+	}
+	switch name {
+	case "_vba_project", "projectwm", "projectlk":
+		return vectorVBA
+	case "\x01ole10native":
+		return vectorNative
+	case "equation native":
+		return vectorEquation
+	case "ctls", "\x03ocxname", "\x03ocxdata", "ocxdata":
+		return vectorControl
+	case "\x01ole":
+		if len(e.data) < 8 || e.data[4]&1 != 0 || len(e.data) > 64 {
+			return vectorOLELink
+		}
+	}
+	return ""
+}
