@@ -5,6 +5,7 @@ import (
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
 	"icapd/cdr/odf"
+	"icapd/cdr/ole"
 	"icapd/cdr/ooxml"
 	"icapd/cdr/pdf"
 	"icapd/cdr/rtf"
@@ -21,6 +22,6 @@ func Formats() []kit.Format {
 		odf.Formats(),
 		ooxml.Formats(),
 		text.Formats(),
-		[]kit.Format{rtf.Format{}},
+		[]kit.Format{rtf.Format{}, ole.Format{}},
 	)
 }
