@@ -171,6 +171,16 @@ func (j *Job) Removed(vector, location, action, detail string) {
 	j.removals = append(j.removals, line)
 }
 
+// Retract takes back what was reported since Removals had n lines: for what a handler tried and did not do. What was
+// counted on lines before that stays counted.
+func (j *Job) Retract(n int) {
+	for _, r := range j.removals[min(n, len(j.removals)):] {
+		r.Count = 0
+		delete(j.index, r)
+	}
+	j.removals = j.removals[:min(n, len(j.removals))]
+}
+
 // Warn notes something that users should know and that changed nothing: "signature-invalidated".
 func (j *Job) Warn(text string) {
 	if len(j.warnings) < maxRemovals {
@@ -204,10 +214,19 @@ func (j *Job) Recurse(ctx context.Context, inner Document) (Result, error) {
 	r, err := h.Disarm(ctx, j, inner)
 	for i := before; i < len(j.removals) && inner.Path != ""; i++ {
 		if at := &j.removals[i]; !strings.HasPrefix(at.Location, inner.Path) {
-			at.Location = clip(strings.TrimSuffix(inner.Path+"/"+at.Location, "/"))
+			j.relocate(i, clip(strings.TrimSuffix(inner.Path+"/"+at.Location, "/")))
 		}
 	}
 	return r, err
+}
+
+// relocate changes where a line of the report is, so that later lines are compared with what it says now.
+func (j *Job) relocate(i int, location string) {
+	key := j.removals[i]
+	key.Count = 0
+	delete(j.index, key)
+	j.removals[i].Location, key.Location = location, location
+	j.index[key] = i
 }
 
 // Entry counts one part against Limits.Entries.
