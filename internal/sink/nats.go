@@ -1,0 +1,139 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// NATSOptions say where a NATS sink publishes.
+type NATSOptions struct {
+	URL         string // nats:// or tls://, several separated by commas; may hold credentials
+	Subject     string // prefix: ".message" and ".change" are appended; "" means icapd.events
+	Stream      string // is made, with the subject, if it is not there; "" leaves that to the operator
+	Credentials string // file with a user's JWT and seed
+	CA          string // PEM file
+	Format      Format
+}
+
+// DefaultSubject is the prefix of subjects where none is given.
+const DefaultSubject = "icapd.events"
+
+// NATS publishes records to JetStream and waits for its acknowledgements. Records carry their id as Nats-Msg-Id, so
+// that one that is sent again after a lost acknowledgement is stored once. It implements Writer.
+type NATS struct {
+	opt  NATSOptions
+	conn *nats.Conn
+	js   jetstream.JetStream
+	made bool // the stream is known to be there
+}
+
+// NewNATS returns a writer. It connects in the background: a server that is down is no error.
+func NewNATS(opt NATSOptions) (*NATS, error) {
+	if opt.Subject == "" {
+		opt.Subject = DefaultSubject
+	}
+	options := []nats.Option{
+		nats.Name("icapd"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
+		nats.Timeout(3 * time.Second), nats.ReconnectBufSize(-1), // what waits, waits in the queue, where it is counted
+	}
+	if opt.Credentials != "" {
+		options = append(options, nats.UserCredentials(opt.Credentials))
+	}
+	if opt.CA != "" {
+		options = append(options, nats.RootCAs(opt.CA))
+	}
+	conn, err := nats.Connect(opt.URL, options...)
+	if err != nil {
+		return nil, fmt.Errorf("sink: %w", err)
+	}
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxBatch))
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("sink: %w", err)
+	}
+	return &NATS{opt: opt, conn: conn, js: js}, nil
+}
+
+var errNotConnected = errors.New("not connected to NATS")
+
+// Write implements Writer.
+func (w *NATS) Write(ctx context.Context, records []Record) (int, error) {
+	if !w.conn.IsConnected() {
+		if err := w.conn.LastError(); err != nil {
+			return 0, fmt.Errorf("%w: %w", errNotConnected, err)
+		}
+		return 0, errNotConnected
+	}
+	if err := w.ensure(ctx); err != nil {
+		return 0, err
+	}
+	futures := make([]jetstream.PubAckFuture, 0, len(records))
+	for i := range records {
+		data, err := w.opt.Format.Append(nil, records[i])
+		if err != nil {
+			return 0, err
+		}
+		if int64(len(data)) > w.conn.MaxPayload() {
+			if data, err = w.opt.Format.Append(nil, records[i].short()); err != nil {
+				return 0, err
+			}
+		}
+		f, err := w.js.PublishAsync(w.subject(&records[i]), data, jetstream.WithMsgID(records[i].id()))
+		if err != nil {
+			return acknowledged(ctx, futures, err)
+		}
+		futures = append(futures, f)
+	}
+	return acknowledged(ctx, futures, nil)
+}
+
+// acknowledged waits and returns how many of the first records are stored.
+func acknowledged(ctx context.Context, futures []jetstream.PubAckFuture, err error) (int, error) {
+	for i, f := range futures {
+		select {
+		case <-f.Ok():
+		case err := <-f.Err():
+			return i, err
+		case <-ctx.Done():
+			return i, ctx.Err()
+		}
+	}
+	return len(futures), err
+}
+
+func (w *NATS) subject(r *Record) string {
+	if r.Message != nil {
+		return w.opt.Subject + ".message"
+	}
+	return w.opt.Subject + ".change"
+}
+
+// ensure makes the stream if it was asked for and is not there. One that is there is left as it is.
+func (w *NATS) ensure(ctx context.Context) error {
+	if w.made || w.opt.Stream == "" {
+		return nil
+	}
+	_, err := w.js.Stream(ctx, w.opt.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = w.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: w.opt.Stream, Subjects: []string{w.opt.Subject + ".>"}, Description: "audit events of icapd",
+			MaxAge: 30 * 24 * time.Hour, Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage,
+		})
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			err = nil // another node was faster
+		}
+	}
+	w.made = err == nil
+	return err
+}
+
+// Close implements Writer.
+func (w *NATS) Close() error {
+	w.conn.Close()
+	return nil
+}

@@ -1,0 +1,270 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"icapd/internal/event"
+)
+
+// Writer is where a sink's records go. Its methods are called by one goroutine at a time.
+type Writer interface {
+	// Write writes records in order and returns how many are done; the others are given again later. It returns
+	// soon after ctx ends.
+	Write(ctx context.Context, records []Record) (n int, err error)
+
+	// Close lets the writer's resources go. It must not wait long.
+	Close() error
+}
+
+// Limits bound the queue of one sink. Zero fields get their defaults: 10,000 records, 16 MiB.
+type Limits struct {
+	Records int
+	Bytes   int // as records take in memory, about
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Records <= 0 {
+		l.Records = 10_000
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = 16 << 20
+	}
+	return l
+}
+
+// Stats are the counters of one sink since its start.
+type Stats struct {
+	Name     string
+	Written  uint64
+	Dropped  uint64 // for want of room, or because the sink was closed before they could be written
+	Failures uint64 // of writes; each is tried again
+	Queued   int
+	Error    string // of the last write; "" when it was good
+}
+
+const (
+	maxBatch     = 256
+	writeTimeout = 10 * time.Second
+	firstBackoff = 200 * time.Millisecond
+	maxBackoff   = 15 * time.Second
+)
+
+// Sink is a bounded queue before a Writer. It may be used from many goroutines.
+type Sink struct {
+	name   string
+	w      Writer
+	limits Limits
+
+	mu      sync.Mutex
+	queue   []Record
+	bytes   int
+	closing bool
+
+	wake    chan struct{}
+	stop    chan struct{}
+	cancel  context.CancelFunc
+	done    chan struct{}
+	written atomic.Uint64
+	dropped atomic.Uint64
+	failed  atomic.Uint64
+	last    atomic.Pointer[string]
+}
+
+// New returns a sink that has begun to work. Close ends it.
+func New(name string, w Writer, limits Limits) *Sink {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Sink{
+		name: name, w: w, limits: limits.withDefaults(), wake: make(chan struct{}, 1),
+		stop: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
+	}
+	go s.run(ctx)
+	return s
+}
+
+// Put hands a record over. It never waits; false means that the record was dropped.
+func (s *Sink) Put(r Record) bool {
+	weight := r.weight()
+	s.mu.Lock()
+	ok := !s.closing && len(s.queue) < s.limits.Records && s.bytes+weight <= s.limits.Bytes
+	if ok {
+		s.queue = append(s.queue, r)
+		s.bytes += weight
+	}
+	s.mu.Unlock()
+	if !ok {
+		s.dropped.Add(1)
+		return false
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// Stats returns the counters.
+func (s *Sink) Stats() Stats {
+	s.mu.Lock()
+	queued := len(s.queue)
+	s.mu.Unlock()
+	st := Stats{
+		Name: s.name, Written: s.written.Load(), Dropped: s.dropped.Load(), Failures: s.failed.Load(), Queued: queued,
+	}
+	if e := s.last.Load(); e != nil {
+		st.Error = *e
+	}
+	return st
+}
+
+// Close writes what is queued, until ctx ends, and lets the writer go. Records that could not be written count as
+// dropped.
+func (s *Sink) Close(ctx context.Context) error {
+	s.mu.Lock()
+	again := s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if !again {
+		close(s.stop)
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		s.cancel()
+		<-s.done
+	}
+	s.cancel()
+	if again {
+		return nil
+	}
+	s.mu.Lock()
+	s.dropped.Add(uint64(len(s.queue)))
+	s.queue, s.bytes = nil, 0
+	s.mu.Unlock()
+	return s.w.Close()
+}
+
+// run writes batches until the sink is closed and its queue empty, or ctx ends.
+func (s *Sink) run(ctx context.Context) {
+	defer close(s.done)
+	backoff := firstBackoff
+	for {
+		batch := s.peek()
+		if len(batch) == 0 {
+			select {
+			case <-s.wake:
+				continue
+			case <-s.stop:
+				if len(s.peek()) == 0 {
+					return
+				}
+				continue
+			}
+		}
+		if s.write(ctx, batch) {
+			backoff = firstBackoff
+			continue
+		}
+		if !pause(ctx, backoff) {
+			return
+		}
+		backoff = min(2*backoff, maxBackoff)
+	}
+}
+
+// write gives a batch to the writer and takes what is done off the queue.
+func (s *Sink) write(ctx context.Context, batch []Record) bool {
+	wctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	n, err := s.w.Write(wctx, batch)
+	n = max(0, min(n, len(batch)))
+	s.mu.Lock()
+	for i := range batch[:n] {
+		s.bytes -= batch[i].weight()
+		s.queue[i] = Record{}
+	}
+	if s.queue = s.queue[n:]; len(s.queue) == 0 {
+		s.queue = nil // the array has moved on; begin a new one
+	}
+	s.mu.Unlock()
+	s.written.Add(uint64(n)) //nolint:gosec // G115: not negative
+	if err == nil && n < len(batch) {
+		err = errShort
+	}
+	text := ""
+	if err != nil {
+		s.failed.Add(1)
+		text = event.OneLine(err.Error(), 300)
+	}
+	s.last.Store(&text)
+	return err == nil
+}
+
+var errShort = errors.New("sink: not all records were written")
+
+// peek returns the next records without taking them off the queue.
+func (s *Sink) peek() []Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Record(nil), s.queue[:min(len(s.queue), maxBatch)]...)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Fanout is the audit stream with all its sinks. The zero Fanout has none. It may be used from many goroutines.
+type Fanout struct {
+	sinks []*Sink
+}
+
+// NewFanout returns a stream into the sinks, which it closes.
+func NewFanout(sinks ...*Sink) *Fanout { return &Fanout{sinks} }
+
+// Message hands the event of one message to all sinks. It keeps a copy, and never waits.
+func (f *Fanout) Message(e *event.Event) {
+	if len(f.sinks) == 0 {
+		return
+	}
+	own := *e // e may be a part of something large
+	for _, s := range f.sinks {
+		s.Put(Record{Message: &own})
+	}
+}
+
+// Change hands the record of a change to all sinks. It never waits.
+func (f *Fanout) Change(c Change) {
+	for _, s := range f.sinks {
+		s.Put(Record{Change: &c})
+	}
+}
+
+// Stats returns the counters of all sinks, in the order in which they were given.
+func (f *Fanout) Stats() []Stats {
+	out := make([]Stats, len(f.sinks))
+	for i, s := range f.sinks {
+		out[i] = s.Stats()
+	}
+	return out
+}
+
+// Close closes all sinks at the same time.
+func (f *Fanout) Close(ctx context.Context) error {
+	errs := make([]error, len(f.sinks))
+	var wg sync.WaitGroup
+	for i, s := range f.sinks {
+		wg.Go(func() { errs[i] = s.Close(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
