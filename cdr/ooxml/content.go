@@ -78,6 +78,11 @@ func (p *pack) content(ctx context.Context, at *part, data []byte) error {
 			p.dropPart(at, vectorPrinter)
 		}
 		return nil
+	case at.inBy("customproperty"):
+		if !plainText(data) {
+			p.dropPart(at, vectorUnknown)
+		}
+		return nil
 	}
 	return p.media(ctx, at, data)
 }
@@ -128,8 +133,12 @@ func (p *pack) embedded(ctx context.Context, at *part, data []byte) error {
 
 // recurse hands a part to the handler for its type. What cannot be made safe goes.
 func (p *pack) recurse(ctx context.Context, at *part, data []byte, kind, vector string) error {
+	before := len(p.job.Removals())
 	r, err := p.job.Recurse(ctx, kit.Document{Data: data, Type: kind, Name: path.Base(at.name), Path: at.name})
 	var gap *scan.Gap
+	if err != nil {
+		p.job.Retract(before)
+	}
 	switch {
 	case errors.As(err, &gap) && (gap.Reason != scan.ReasonLimit || gap.Limit == "depth"):
 		p.dropPart(at, vector)
@@ -178,9 +187,15 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 			return kit.Blocked("audio or video")
 		}
 	}
+	before := len(p.job.Removals())
 	r, err := p.job.Recurse(ctx, kit.Document{Data: data, Type: kind, Name: path.Base(at.name), Path: at.name})
 	var gap *scan.Gap
+	if err != nil || slack(data, r.Data) {
+		p.job.Retract(before)
+	}
 	switch {
+	case errors.As(err, &gap) && gap.Reason == scan.ReasonUnsupported && metafile(data):
+		return p.metafile(at, data)
 	case errors.As(err, &gap) && gap.Reason == scan.ReasonUnsupported && passive(at, kind, data) && !twoThings(major, data):
 		return nil
 	case errors.As(err, &gap) && (gap.Reason != scan.ReasonLimit || gap.Limit == "depth"):
@@ -193,11 +208,19 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 		return nil
 	case err != nil:
 		return err
-	case r.Changed():
+	case r.Changed() && !slack(data, r.Data):
 		at.data = r.Data
 		p.changed = true
 	}
 	return nil
+}
+
+// slack reports whether all that a handler took from a picture is the rest of the last kilobyte, or of the last few,
+// that Office writes behind pictures: no more than memory that happened to be there.
+func slack(data, clean []byte) bool {
+	const block, most = 1 << 10, 8 << 10
+	return clean != nil && len(data)%block == 0 && len(data)-len(clean) <= most && bytes.HasPrefix(data, clean) &&
+		!polyglot.Match(data[max(0, len(clean)-8):])
 }
 
 func isPicture(at *part) bool { return at.inBy("image") || strings.HasPrefix(at.mime, "image/") }
@@ -223,8 +246,6 @@ func passive(at *part, kind string, data []byte) bool {
 		return true
 	case major == "image":
 		return kind != "image/svg+xml"
-	case metafile(data):
-		return true
 	}
 	ext := path.Ext(at.fold)
 	switch {
@@ -238,14 +259,17 @@ func passive(at *part, kind string, data []byte) bool {
 	return false
 }
 
-// metafile reports whether bytes are a Windows metafile, with or without the placeable header, or an enhanced one.
-func metafile(data []byte) bool {
-	for _, magic := range []string{"\xd7\xcd\xc6\x9a", "\x01\x00\x09\x00\x00\x03", "\x02\x00\x09\x00\x00\x03", "\x01\x00\x09\x00\x00\x01", "VCLMTF"} {
-		if bytes.HasPrefix(data, []byte(magic)) {
-			return true
+// plainText reports whether the value of a sheet's property is text in UTF-16, as add-ins write it.
+func plainText(data []byte) bool {
+	if len(data)%2 != 0 || polyglot.Match(data) {
+		return false
+	}
+	for i := 0; i+1 < len(data); i += 2 {
+		if c := rune(data[i]) | rune(data[i+1])<<8; c < ' ' && c != '\t' && c != '\r' && c != '\n' && (c != 0 || i+2 < len(data)) {
+			return false
 		}
 	}
-	return len(data) > 44 && binary.LittleEndian.Uint32(data) == 1 && string(data[40:44]) == " EMF"
+	return true
 }
 
 // plainPrinter reports whether printer settings are what Windows (DEVMODE, [MS-RPRN] 2.2.2.1) or macOS (a property

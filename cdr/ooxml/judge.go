@@ -58,6 +58,7 @@ const (
 	vectorThumbnail  = "thumbnail"
 	vectorMetadata   = "metadata"
 	vectorPublish    = "web-publishing"
+	vectorComment    = "metafile-comment"
 	vectorBroken     = "broken-picture"
 )
 

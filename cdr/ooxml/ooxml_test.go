@@ -2,6 +2,7 @@ package ooxml
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -318,4 +319,58 @@ func FuzzFormula(f *testing.F) {
 		g := gone{books: true}
 		g.formulaVector(s)
 	})
+}
+
+func emfRecord(kind uint32, data string) string {
+	for len(data)%4 != 0 {
+		data += "\x00"
+	}
+	le := binary.LittleEndian
+	return string(le.AppendUint32(le.AppendUint32(nil, kind), uint32(8+len(data)))) + data
+}
+
+func emf(comments ...string) string {
+	header := make([]byte, 80)
+	copy(header[32:], " EMF")
+	s := emfRecord(1, string(header))
+	for _, c := range comments {
+		s += emfRecord(emfComment, string(binary.LittleEndian.AppendUint32(nil, uint32(len(c))))+c)
+	}
+	return s + emfRecord(emfEOF, strings.Repeat("\x00", 12))
+}
+
+func TestMetafiles(t *testing.T) {
+	wmf := func(records string) string {
+		return "\x01\x00\x09\x00\x00\x03" + strings.Repeat("\x00", 12) + records + "\x03\x00\x00\x00\x00\x00"
+	}
+	for name, tt := range map[string]struct {
+		data   string
+		vector string
+	}{
+		"plain":      {emf(), ""},
+		"emf+":       {emf("EMF+drawing"), ""},
+		"comment":    {emf("EMF+drawing", "PDF "+canary), vectorComment},
+		"trailing":   {emf() + canary, vectorComment},
+		"cut short":  {emf()[:100], vectorBroken},
+		"in emf+":    {emf("EMF+%PDF-1.7" + canary), vectorBroken},
+		"wmf":        {wmf("\x05\x00\x00\x00\x0b\x02\x00\x00\x00\x00"), ""},
+		"wmf escape": {wmf("\x0b\x00\x00\x00\x26\x06\x0f\x00\x0c\x00" + canary), vectorComment},
+		"wmf cut":    {wmf("\x05\x00\x00\x00\x0b\x02\x00\x00"), vectorBroken},
+	} {
+		d := docx("", piece{name: "word/media/i.emf", mime: "image/x-emf", rel: offRel + "image", id: "i", body: tt.data})
+		r, job, err := run(t, d.bytes(t))
+		if err != nil || r.Changed() != (tt.vector != "") {
+			t.Errorf("%s: %v %v", name, err, job.Removals())
+			continue
+		}
+		if !r.Changed() {
+			continue
+		}
+		if v := job.Removals()[0].Vector; v != tt.vector || survives(unzip(t, r.Data)) != "" {
+			t.Errorf("%s: %v", name, job.Removals())
+		}
+		if again, job, err := run(t, r.Data); err != nil || again.Changed() {
+			t.Errorf("%s: a second pass: %v %v", name, err, job.Removals())
+		}
+	}
 }
