@@ -32,9 +32,11 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 		if !ok {
 			continue
 		}
+		w.inAction = true
 		if v, ok := w.copy(e.value, kr); ok {
 			out.set(e.key, v)
 		}
+		w.inAction = false
 	}
 	if next := w.next(d.get("Next"), seen); len(next) > 0 {
 		out.set("Next", next)

@@ -27,6 +27,7 @@ type file struct {
 	work       int    // bytes parsed so far
 	objects    int    // objects that the tables have and that were parsed so far
 	parsed     int    // objects parsed so far, the others included
+	depth      int    // objects that are being read
 	unused     []int  // free entries of the table in hand
 	startxrefs []span // cross-reference sections, as far as they were read
 	repaired   bool   // the tables are not the file's own
@@ -165,6 +166,10 @@ func (f *file) resolve(v object) object {
 	return nil
 }
 
+// maxDepth is how many objects may need each other to be read: a stream needs its length, which may be packed in
+// another stream.
+const maxDepth = 16
+
 // get returns an object by its number; nil if there is none, or it cannot be parsed.
 func (f *file) get(num int) object {
 	s := f.xref[num]
@@ -174,6 +179,11 @@ func (f *file) get(num int) object {
 	if s.state == slotRead {
 		return s.value
 	}
+	if f.depth >= maxDepth {
+		return nil
+	}
+	f.depth++
+	defer func() { f.depth-- }()
 	s.state = slotReading
 	var err error
 	if s.packed {

@@ -99,6 +99,40 @@ func rewriteRefs(v object) object {
 	return v
 }
 
+// What refers to itself, or to a long row of others, must not lead far down.
+func TestDeep(t *testing.T) {
+	lengths := carrier{page: "/Foo 6 0 R"}
+	for i := range 100_000 {
+		lengths.objects = append(lengths.objects, fmt.Sprintf("<</Length %d 0 R>>stream\nx\nendstream", i+7))
+	}
+	refs := carrier{page: "/Foo 6 0 R"}
+	for i := range 1000 {
+		refs.objects = append(refs.objects, fmt.Sprintf("%d 0 R", i+7))
+	}
+	for name, c := range map[string]carrier{
+		"an action that leads to itself": {page: annots("/Subtype/Link/A 6 0 R"), objects: []string{"<</S/GoTo/D[6 0 R/Fit]>>"}},
+		"two of them":                    {page: annots("/Subtype/Link/A 6 0 R"), objects: []string{"<</S/GoTo/D[7 0 R/Fit]/Next 7 0 R>>", "<</S/GoTo/D[6 0 R]/Next[6 0 R 6 0 R]>>"}},
+		"a page that is its parent":      {page: "/Parent 3 0 R/Kids[3 0 R 2 0 R]"},
+		"a field in itself":              {catalog: "/AcroForm<</Fields[6 0 R]>>", objects: []string{"<</FT/Sig/Parent 6 0 R/Kids[6 0 R]>>"}},
+		"an outline in itself":           {catalog: "/Outlines 6 0 R", objects: []string{"<</First 6 0 R/Next 6 0 R/Parent 6 0 R>>"}},
+		"its own length":                 {page: "/Foo 6 0 R", objects: []string{"<</Length 6 0 R>>stream\nx\nendstream"}},
+		"its own reference":              {page: "/Foo 6 0 R", objects: []string{"6 0 R"}},
+		"a row of lengths":               lengths,
+		"a row of references":            refs,
+	} {
+		out, _, err := disarm(t, table(c), kit.Switches{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if out == nil {
+			continue
+		}
+		if again, job, err := disarm(t, out, kit.Switches{}); err != nil || again != nil {
+			t.Errorf("%s, again: %v %v", name, err, job.Removals())
+		}
+	}
+}
+
 func TestRebuild(t *testing.T) {
 	c := carrier{catalog: "/Foo(" + canary + ")", page: "/Bar(" + canary + ")"}
 	for pass, in := 0, table(c); pass < 2; pass++ {

@@ -16,11 +16,13 @@ type walker struct {
 	here    int // number of the object in hand
 	changed bool
 	signed  bool // a signature would not hold
-	dropped []note
-	dropIdx map[note]int
-	reached map[int]bool // objects of the input that are used
-	root    object
-	info    object
+
+	inAction bool // the entries of an action are being copied
+	dropped  []note
+	dropIdx  map[note]int
+	reached  map[int]bool // objects of the input that are used
+	root     object
+	info     object
 }
 
 // visit is an object in the role in which something refers to it. An object that is met in two roles is written twice.
@@ -177,6 +179,10 @@ func (w *walker) copy(v object, r role) (object, bool) {
 			return nil, false
 		}
 		if r == roleAction || r == roleOpen {
+			if w.inAction { // the page that it leads to is an action, which may lead here
+				w.found(vectorActionLoop, kit.ActionRemoved, "")
+				return nil, false
+			}
 			w.reached[num] = true
 			a := w.action(o, r, map[int]bool{num: true})
 			return a, a != nil
