@@ -47,6 +47,8 @@ var rooms = map[string][]string{
 	"internal/event":      {"scan"},
 	"internal/metrics":    {"internal/event"},
 	"internal/quarantine": {},
+	"internal/sink":       {"internal/event", "scan"},
+	"internal/inventory":  {},
 	"internal/service":    {"icap", "scan", "policy", "internal/body", "internal/content", "internal/event"},
 	"internal/units":      {},
 	"internal/listen":     {"icap"},

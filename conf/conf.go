@@ -32,6 +32,9 @@ type Config struct {
 	Services     map[string]Service `yaml:"services"`
 	Profiles     Profiles           `yaml:"profiles"`
 	APIs         []API              `yaml:"apis"`
+	Events       []EventSink        `yaml:"events"`
+	Quarantine   Quarantine         `yaml:"quarantine"`
+	Reload       Reload             `yaml:"reload"`
 	Log          Log                `yaml:"log"`
 
 	places map[string]position
@@ -119,6 +122,9 @@ type Admin struct {
 	Address     string `yaml:"address"`                // "" means no admin server
 	TokenSHA256 Secret `yaml:"token_sha256,omitempty"` // hex digest of the bearer token
 	TLS         TLS    `yaml:"tls,omitempty"`
+
+	// ReadTokenSHA256 is the digest of a token that may look, and change nothing.
+	ReadTokenSHA256 Secret `yaml:"read_token_sha256,omitempty"`
 }
 
 // Limits bound what one message, or all of them, may take.
@@ -326,9 +332,10 @@ func Default() *Config {
 			Injection: Injection{Rules: []Source{Builtin}},
 			Cache:     Cache{Bytes: 64 * units.MiB, TTL: time.Hour},
 		},
-		Services: map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
-		Profiles: Profiles{DefaultProfile: builtinProfile()},
-		Log:      Log{Level: "info", Format: "json"},
+		Services:   map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
+		Profiles:   Profiles{DefaultProfile: builtinProfile()},
+		Quarantine: defaultQuarantine(),
+		Log:        Log{Level: "info", Format: "json"},
 	}
 }
 

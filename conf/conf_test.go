@@ -48,14 +48,14 @@ func TestExampleWithoutComments(t *testing.T) {
 	}
 	open := commented.ReplaceAll(text, []byte("$1$2"))
 	// What is there twice now is there as a default and as an example.
-	for _, twice := range []string{"  upstream: []            ", "apis: []\n"} {
+	for _, twice := range []string{"  upstream: []            ", "apis: []\n", "events: []\n"} {
 		open = bytes.Replace(open, []byte(twice), []byte("#\n"), 1)
 	}
 	c, err := parseConfig("icapd.yaml", open, nil, func(string) error { return nil })
 	if err != nil {
 		t.Fatalf("%v\n%s", err, open)
 	}
-	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 {
+	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 || len(c.Events) != 3 {
 		t.Errorf("the examples were not all read: %+v", c)
 	}
 	if _, err := c.Policy(); err != nil {

@@ -72,6 +72,8 @@ func (v *validator) config(c *Config) {
 		v.profileKeys(join("profiles", name), c.Profiles[name])
 	}
 	v.apis(c)
+	v.events(c.Events)
+	v.quarantine(&c.Quarantine)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 }
@@ -169,6 +171,12 @@ func (v *validator) admin(a *Admin) {
 		if raw, err := hex.DecodeString(string(a.TokenSHA256)); err != nil || len(raw) != sha256.Size {
 			v.bad("admin.token_sha256", "wants the SHA-256 of the token in hex: printf %%s TOKEN | sha256sum")
 		}
+	}
+	if raw, err := hex.DecodeString(string(a.ReadTokenSHA256)); err != nil || len(raw) != sha256.Size && len(raw) != 0 {
+		v.bad("admin.read_token_sha256", "wants the SHA-256 of the token in hex: printf %%s TOKEN | sha256sum")
+	}
+	if a.ReadTokenSHA256 != "" && a.TokenSHA256 == "" {
+		v.bad("admin.read_token_sha256", "has no use without admin.token_sha256, the token that may change things")
 	}
 	v.tls("admin.tls", &a.TLS)
 	if a.Address == "" {

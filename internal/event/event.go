@@ -39,6 +39,7 @@ type Event struct {
 	Gaps     []GapRecord     `json:"gaps,omitempty"`
 	Changes  []scan.Change   `json:"changes,omitempty"`
 	Omitted  int             `json:"omitted,omitempty"` // records left out above, see maxRecords
+	Items    []ItemRecord    `json:"-"`                 // what the body unpacked to, for the console
 
 	ICAPStatus int       `json:"icap_status"`
 	Error      string    `json:"error,omitempty"` // the ICAP client went away, or the answer could not be written
@@ -65,6 +66,14 @@ type FindingRecord struct {
 	Via         string `json:"via,omitempty"` // layers, outermost first, joined by ">"
 	Description string `json:"description,omitempty"`
 	Reference   string `json:"reference,omitempty"`
+}
+
+// ItemRecord is a piece of content as the console shows it.
+type ItemRecord struct {
+	Path  string
+	Type  string
+	Depth int
+	Size  int64
 }
 
 // GapRecord is a gap as events and `icapd scan --json` show it.

@@ -63,7 +63,8 @@ type Result struct {
 	Profile  *policy.Profile
 	Verdict  scan.Verdict
 	Decision policy.Decision
-	Type     string // media type seen in the bytes
+	Type     string             // media type seen in the bytes
+	Items    []event.ItemRecord // of the first look, as far as there is room
 
 	// What goes on instead of the original if Decision.Action is policy.Rewrite: a new body, a new head, or
 	// both. Nil is the original's.
@@ -131,6 +132,9 @@ func (p *Pipeline) look(ctx context.Context, s Subject, r *Result) (*content.Tre
 		for it := range contained(tree.Items(ctx), &broken) {
 			if r.Type == "" { // the root of the first look
 				r.Type = it.Type
+			}
+			if len(r.trees) == 1 {
+				r.note(it)
 			}
 			if !yield(it) {
 				return

@@ -25,6 +25,11 @@ type Options struct {
 	// Record is called once for each message, when its answer is written. It must not block.
 	Record func(*event.Event)
 
+	// Keep is offered the original of each message that was blocked or rewritten, when its answer is written, with
+	// the event as far as it is known. It must not block. True means that it took the original on: it then calls let
+	// when it is done with it, from any goroutine. It must not keep the event. Nil keeps nothing.
+	Keep func(e *event.Event, original Original, let func()) bool
+
 	// Trusts reports whether the ICAP client at this address is believed about whom it speaks for
 	// (X-Client-IP, X-Authenticated-User). Nil believes clients on loopback.
 	Trusts func(netip.Addr) bool
@@ -157,6 +162,8 @@ type exchange struct {
 	stream  *icap.BodyWriter // the answer that a stall or a trickle made us begin
 	sent    int64            // bytes of the body that trickled
 	inflow  *scan.Inflow     // engines that take the body as it arrives; nil for none
+	spool   *body.Spool      // the body; nil for none
+	whole   bool             // all of the body is in the spool
 }
 
 // serve is the way of one message.
@@ -232,7 +239,7 @@ func (x *exchange) headOnly() {
 // inspect takes the body in, has it looked at, and answers.
 func (x *exchange) inspect(size int64) {
 	spool := x.p.Spooler.New()
-	defer x.let(spool)
+	x.spool = spool // record lets it go, or has it kept
 	var drops *trickle
 	if t := x.sel.Profile.Trickle; t.On() && x.subject != nil {
 		drops = startTrickle(t, spool, func() bool { return x.pastPreview(spool) }, x.commit)
@@ -264,7 +271,7 @@ func (x *exchange) inspect(size int64) {
 		return
 	}
 	defer res.Close()
-	x.decided = time.Now()
+	x.decided, x.whole = time.Now(), gap == nil
 	x.report(res)
 	var original io.Reader = io.NewSectionReader(spool, x.sent, spool.Size()-x.sent)
 	if gap != nil {
@@ -342,6 +349,7 @@ func (x *exchange) report(res *Result) {
 	if res.Type != "" {
 		x.ev.Type = res.Type
 	}
+	x.ev.Items = res.Items
 	d := &res.Decision
 	x.ev.Action, x.ev.Rule, x.ev.Reason = d.Action.String(), event.OneLine(d.Rule, 300), event.OneLine(d.Reason, 500)
 	if d.Shadowed != policy.Unknown {
@@ -381,6 +389,7 @@ func (x *exchange) record() {
 		d.Reply = ms(end.Sub(x.decided))
 	}
 	x.ev.ICAPStatus = x.w.Status()
+	x.keep()
 	x.s.opt.Record(&x.ev)
 }
 

@@ -36,8 +36,13 @@ type rig struct {
 
 func newRig(t *testing.T, p *Pipeline) *rig {
 	t.Helper()
+	return newRigKeeping(t, p, nil)
+}
+
+func newRigKeeping(t *testing.T, p *Pipeline, keep func(*event.Event, Original, func()) bool) *rig {
+	t.Helper()
 	r := &rig{t: t, got: make(chan struct{}, 100)}
-	s := New(p, Options{Record: func(e *event.Event) {
+	s := New(p, Options{Keep: keep, Record: func(e *event.Event) {
 		r.mu.Lock()
 		r.events = append(r.events, e)
 		r.mu.Unlock()

@@ -1,0 +1,81 @@
+package quarantine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func entry(id string) Entry { return Entry{ID: id, Action: "block", Verdict: "malicious"} }
+
+func TestKeeper(t *testing.T) {
+	v, _ := vault(t, Limits{})
+	k := NewKeeper(v, KeeperLimits{}, func(id string, err error) { t.Errorf("%s: %v", id, err) })
+	var let atomic.Int64
+	const n = 30
+	for i := range n {
+		if !k.Keep(entry("m"+strconv.Itoa(i)), bytes.NewReader(bytes.Repeat([]byte{byte(i)}, i*1000)), func() { let.Add(1) }) {
+			t.Fatal("no room")
+		}
+	}
+	k.Close(t.Context())
+	if k.Keep(entry("late"), bytes.NewReader(nil), nil) {
+		t.Error("a closed keeper takes originals on")
+	}
+	if st := k.Stats(); st.Kept != n || let.Load() != n || k.waiting.Load() != 0 {
+		t.Errorf("%+v, let %d, %d bytes wait", st, let.Load(), k.waiting.Load())
+	}
+	e, r, err := v.Open(t.Context(), "m7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if b, err := io.ReadAll(r); err != nil || !bytes.Equal(b, bytes.Repeat([]byte{7}, 7000)) || e.Size != 7000 {
+		t.Errorf("%d bytes, %v, %+v", len(b), err, e)
+	}
+}
+
+// hung is a store that does not answer.
+type hung struct{ Store }
+
+func (hung) List(ctx context.Context) ([]Blob, error) { return nil, nil }
+
+func (hung) Create(ctx context.Context, _ string) (Writer, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A store that hangs makes nobody wait, holds no more than its share, and gives everything back at the end.
+func TestKeeperBeforeStoreThatHangs(t *testing.T) {
+	v, err := New(hung{}, make([]byte, KeySize), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed, let atomic.Int64
+	k := NewKeeper(v, KeeperLimits{Waiting: 8, Bytes: 5000}, func(_ string, err error) {
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		failed.Add(1)
+	})
+	taken, start := int64(0), time.Now()
+	for i := range 1000 {
+		if k.Keep(entry("m"+strconv.Itoa(i)), bytes.NewReader(make([]byte, 1000)), func() { let.Add(1) }) {
+			taken++
+		}
+	}
+	if took := time.Since(start); taken != 5 || took > 2*time.Second {
+		t.Errorf("%d taken on in %v", taken, took)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	k.Close(ctx)
+	if failed.Load() != taken || let.Load() != taken || k.Stats().Dropped != uint64(1000-taken) {
+		t.Errorf("%d taken on, %d failed, %d let go, %+v", taken, failed.Load(), let.Load(), k.Stats())
+	}
+}
