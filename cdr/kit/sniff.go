@@ -20,6 +20,47 @@ func Sniff(data []byte) string {
 	if m := flatODF.FindSubmatch(data[:min(len(data), 8192)]); m != nil {
 		return string(m[1]) + "-flat-xml"
 	}
+	if t := SniffOfficeXML(data); t != "" {
+		return t
+	}
 	t, _, _ := strings.Cut(mimetype.Detect(data).String(), ";")
 	return strings.ToLower(strings.TrimSpace(t))
+}
+
+// The types of office documents in one XML file. They have no registered names.
+const (
+	TypeFlatOPC           = "application/x-flat-opc+xml"
+	TypeWordML2003        = "application/x-wordml-2003+xml"
+	TypeSpreadsheetML2003 = "application/x-spreadsheetml-2003+xml"
+)
+
+// SniffOfficeXML returns which of these types XML is of, "" if it is of none: by the namespace of what may be its first
+// element. UTF-16 is read as well.
+func SniffOfficeXML(data []byte) string {
+	const most = 8 << 10
+	head := bytes.ReplaceAll(data[:min(len(data), most)], []byte{0}, nil)
+	head = bytes.TrimLeft(bytes.TrimLeft(head, "\xef\xbb\xbf\xff\xfe"), " \t\r\n")
+	if !bytes.HasPrefix(head, []byte("<")) {
+		return ""
+	}
+	x := NewXML(head, 1)
+	for {
+		t, err := x.Next()
+		if err != nil {
+			return ""
+		}
+		if t.Kind != XMLStart {
+			continue
+		}
+		for _, f := range []struct{ space, element, name string }{
+			{"http://schemas.microsoft.com/office/2006/xmlPackage", "package", TypeFlatOPC},
+			{"http://schemas.microsoft.com/office/word/2003/wordml", "wordDocument", TypeWordML2003},
+			{"urn:schemas-microsoft-com:office:spreadsheet", "Workbook", TypeSpreadsheetML2003},
+		} {
+			if t.Local() == f.element && bytes.Contains(head[t.Start:t.End], []byte(f.space)) {
+				return f.name
+			}
+		}
+		return ""
+	}
 }
