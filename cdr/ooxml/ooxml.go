@@ -16,7 +16,7 @@ import (
 )
 
 // Formats returns all formats of this room.
-func Formats() []kit.Format { return []kit.Format{Package{}} }
+func Formats() []kit.Format { return []kit.Format{Package{}, Flat{}} }
 
 // Package is the kit.Format for Office Open XML in a zip archive.
 type Package struct{}

@@ -28,11 +28,13 @@ type pack struct {
 	byExt     map[string]string
 	byName    map[string]string
 
-	main    *part
-	kind    mainType
-	changed bool
-	rules   map[string]rule
-	sheets  workbook // what is gone from the workbook
+	main     *part
+	kind     mainType
+	changed  bool
+	rules    map[string]rule
+	old      bool     // a document of Office 2003
+	oldError error    // of a picture in it
+	sheets   workbook // what is gone from the workbook
 }
 
 // typeRule is one line of [Content_Types].xml.
@@ -52,10 +54,10 @@ type part struct {
 	rels  relations // from this part
 
 	drop    bool
-	data    []byte // new bytes, nil if unchanged
-	newName string // "" if unchanged
-	newMime string // "" if unchanged
-	binary  bool   // of a flat package
+	data    []byte    // new bytes, nil if unchanged
+	newName string    // "" if unchanged
+	newMime string    // "" if unchanged
+	scope   []binding // namespaces in force around it, in a flat package
 }
 
 // relations are the relationships of one source.
@@ -79,7 +81,6 @@ type relation struct {
 	dead  bool // is not written; what points there must go
 	blank bool // an image that is not fetched: a blank one stands in its place
 	used  bool // the blank one is needed
-	local bool // target was changed
 }
 
 func newPack(job *kit.Job) *pack {

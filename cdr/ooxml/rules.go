@@ -144,7 +144,8 @@ func (w *walk) addresses(t *kit.XMLToken) {
 				w.edits.cut(a.Start, a.End)
 			}
 		default:
-			if v := a.Value(); v != "" && !strings.HasPrefix(v, "#") {
+			// Documents of Office 2003 name the pictures that they hold by such addresses.
+			if v := a.Value(); v != "" && !strings.HasPrefix(v, "#") && (!w.p.old || !strings.HasPrefix(v, "wordml://")) {
 				w.remove(vectorImage, "<"+t.Local()+"> "+name, kit.ActionNeutralised, v)
 				w.edits.cut(a.Start, a.End)
 			}

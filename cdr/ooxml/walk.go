@@ -50,7 +50,6 @@ type element struct {
 	ns       int // bindings outside of it
 	kids     int // elements in it
 	gone     int // of those, left out
-	text     int // where its text begins, for elements whose text counts
 	unwrap   bool
 	fallback span // of an AlternateContent: what is inside of its Fallback
 	end      func(w *walk, e *element, t *kit.XMLToken)
@@ -184,6 +183,7 @@ func (p *pack) cleanText(ctx context.Context, at *part, text []byte) ([]byte, er
 
 func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
 	w := &walk{p: p, at: at, ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
+	w.ns = append(w.ns, at.scope...)
 	w.lastNS = bytes.LastIndex(text, []byte("xmlns"))
 	w.hasBase = bytes.Contains(text, []byte("xml:base"))
 	if !strings.HasPrefix(at.fold, "customxml/") {
@@ -230,7 +230,7 @@ func (w *walk) token(t *kit.XMLToken) error {
 		w.remove(vectorEntity, "document type", kit.ActionRemoved, "")
 		w.edits.cut(t.Start, t.End)
 	case kit.XMLPI:
-		if name := string(t.Name); name != "xml" && (name != "mso-contentType" || t.End-t.Start > 24) {
+		if name := string(t.Name); name != "xml" && (name != "mso-contentType" || t.End-t.Start > 24) && (name != "mso-application" || !w.p.old) {
 			w.remove(vectorPI, "<?"+name, kit.ActionRemoved, "")
 			w.edits.cut(t.Start, t.End)
 		}

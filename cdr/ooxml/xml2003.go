@@ -1,0 +1,162 @@
+package ooxml
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"strings"
+
+	"icapd/cdr/kit"
+)
+
+// disarm2003 cleans a document of Office 2003 in XML.
+func disarm2003(ctx context.Context, job *kit.Job, text []byte, f family) ([]byte, error) {
+	p := newPack(job)
+	p.main = &part{name: "document", fold: "document"}
+	p.kind.family = f
+	p.old = true
+	add := wordRules2003
+	if f == familySheet {
+		add = sheetRules2003
+	}
+	for name, r := range add() {
+		p.rules[name] = r
+	}
+	out, err := p.cleanText(ctx, p.main, text)
+	if err != nil {
+		return nil, err
+	}
+	return out, p.oldError
+}
+
+func wordRules2003() map[string]rule {
+	return map[string]rule{
+		"wordDocument": {familyWord, startOldDocument},
+		"binData":      {familyWord, startOldBinary},
+		"docSuppData":  always(familyWord, vectorVBA),
+		"docOleData":   always(familyWord, vectorOLE),
+		"hlink":        {familyWord, startOldLink},
+		"ocx":          always(familyWord, vectorActiveX),
+		"scriptAnchor": always(familyWord, vectorScript),
+		"applet":       always(familyWord, vectorScript),
+		"recipients":   always(familyWord, vectorMerge),
+	}
+}
+
+func sheetRules2003() map[string]rule {
+	return map[string]rule{
+		"Cell": {familySheet, startOldCell}, "NamedRange": {familySheet, startOldName},
+		"SupBook": always(familySheet, vectorBook), "ExternName": always(familySheet, vectorBook), "DDELink": always(familySheet, vectorBook),
+		"QueryTable": always(familySheet, vectorQuery), "QuerySource": always(familySheet, vectorData), "PublishObjects": always(familySheet, vectorPublish),
+		"Connection": always(familySheet, vectorData), "binData": always(familySheet, vectorOLE),
+		"f": {familySheet, startFormula}, "fmla": {familySheet, startFormula}, "Value": {familySheet, startFormula}, "Value1": {familySheet, startFormula},
+	}
+}
+
+// startOldDocument takes back what the document says of itself: that there are macros and controls in it.
+func startOldDocument(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		switch a.Local() {
+		case "macrosPresent", "embeddedObjPresent", "ocxPresent":
+			if strings.EqualFold(a.Value(), "yes") {
+				w.edits.replace(a.Start, a.End, " "+string(a.Name)+`="no"`)
+				w.p.changed = true
+			}
+		}
+	}
+	return false
+}
+
+// startOldBinary hands a picture to its handler; storages of macros and objects go.
+func startOldBinary(w *walk, t *kit.XMLToken, e *element) bool {
+	name := ""
+	for a := range t.Attrs {
+		if a.Local() == "name" {
+			name = a.Value()
+		}
+	}
+	if strings.HasSuffix(strings.ToLower(name), ".mso") {
+		w.remove(vectorVBA, "<binData> "+name, kit.ActionRemoved, "")
+		return true
+	}
+	e.end = func(w *walk, e *element, end *kit.XMLToken) {
+		if w.p.oldError == nil && end.Kind == kit.XMLEnd {
+			w.p.oldError = w.oldPicture(e, end, name)
+		}
+	}
+	return false
+}
+
+func (w *walk) oldPicture(e *element, end *kit.XMLToken, name string) error {
+	data, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(w.data[e.tagEnd:end.Start]), nil)))
+	if err != nil {
+		return kit.Corrupt("broken binary data: %w", err)
+	}
+	picture := &part{name: name, fold: strings.ToLower(name), mime: "image/x"}
+	before := w.p.changed
+	if err := w.p.content(w.ctx, picture, data); err != nil {
+		return err
+	}
+	switch {
+	case picture.drop:
+		w.edits.cut(e.start, end.End)
+	case picture.data != nil:
+		w.edits.replace(e.tagEnd, end.Start, base64.StdEncoding.EncodeToString(picture.data))
+	default:
+		w.p.changed = before
+	}
+	return nil
+}
+
+func startOldLink(w *walk, t *kit.XMLToken, e *element) bool {
+	for a := range t.Attrs {
+		if a.Local() != "dest" {
+			continue
+		}
+		if v := a.Value(); !kit.SafeLink(v) || w.p.job.Switches.Links == kit.ChoiceRemove && !strings.HasPrefix(v, "#") {
+			w.remove(vectorLink, "<hlink>", kit.ActionNeutralised, v)
+			e.unwrap = true
+			return t.Kind == kit.XMLEmpty
+		}
+	}
+	return false
+}
+
+func startOldCell(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		switch v := a.Value(); a.Local() {
+		case "Formula":
+			if vector := w.p.sheets.formulaVector(strings.TrimPrefix(v, "=")); vector != "" {
+				w.remove(vector, "<Cell> Formula", kit.ActionNeutralised, v)
+				w.edits.cut(a.Start, a.End)
+			}
+		case "HRef":
+			if !kit.SafeLink(v) {
+				w.remove(vectorLink, "<Cell> HRef", kit.ActionNeutralised, v)
+				w.edits.cut(a.Start, a.End)
+			}
+		}
+	}
+	return false
+}
+
+func startOldName(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		v, vector := a.Value(), ""
+		switch a.Local() {
+		case "Name":
+			if autoName.MatchString(v) {
+				vector = vectorMacroName
+			}
+		case "RefersTo":
+			vector = w.p.sheets.formulaVector(strings.TrimPrefix(v, "="))
+		case "Function", "Macro":
+			vector = vectorMacroName
+		}
+		if vector != "" {
+			w.remove(vector, "<NamedRange>", kit.ActionRemoved, v)
+			return true
+		}
+	}
+	return false
+}
