@@ -16,6 +16,7 @@ import (
 	"icapd/conf"
 	"icapd/icap"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 )
@@ -64,6 +65,8 @@ func (c *cli) serve(parent context.Context) error {
 	}
 	failed := s.start(listeners, adminListener)
 	s.announce(listeners, adminListener)
+	s.tellSystemd(daemon.SdNotifyReady)
+	go s.watchdog(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,7 +75,9 @@ func (c *cli) serve(parent context.Context) error {
 		case err := <-failed:
 			return failWith(errors.Join(err, s.stop()))
 		case <-hup:
+			s.tellSystemd(reloading())
 			s.reload()
+			s.tellSystemd(daemon.SdNotifyReady)
 		case <-retag:
 			tag := s.parts.Load().istag()
 			s.tag.Store(&tag)
@@ -146,6 +151,7 @@ func services(c *conf.Config) []string {
 // stop drains: no new connections, messages in hand are finished, within bounds.
 func (s *server) stop() error {
 	s.draining.Store(true)
+	s.tellSystemd(daemon.SdNotifyStopping)
 	limit := s.config.Timeouts.Drain
 	s.log.WithField("limit", limit.String()).WithField("in_hand", s.service.InFlight()).Info("stopping")
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
