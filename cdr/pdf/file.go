@@ -173,7 +173,7 @@ const maxDepth = 16
 // get returns an object by its number; nil if there is none, or it cannot be parsed.
 func (f *file) get(num int) object {
 	s := f.xref[num]
-	if s == nil || s.free || s.state == slotReading {
+	if s == nil || s.free || s.state == slotReading || num == 0 { // 0 is the head of the list of free numbers
 		return nil
 	}
 	if s.state == slotRead {

@@ -17,6 +17,7 @@ type walker struct {
 	changed bool
 	signed  bool // a signature would not hold
 
+	depth    int  // of copy in itself
 	inAction bool // the entries of an action are being copied
 	dropped  []note
 	dropIdx  map[note]int
@@ -157,6 +158,13 @@ func (w *walker) object(v visit) error {
 
 // copy returns what is written in the place of a value, and false if nothing is.
 func (w *walker) copy(v object, r role) (object, bool) {
+	if w.depth++; w.depth > 4*maxNesting { // the parser and the roles see to it that this cannot be
+		w.f.fail(0, kit.Limit("depth", "more than %d PDF values inside each other", 4*maxNesting))
+	}
+	defer func() { w.depth-- }()
+	if w.f.fatal != nil {
+		return nil, false
+	}
 	num := 0
 	for range maxReferences {
 		if at, ok := v.(ref); ok {
