@@ -1,0 +1,219 @@
+// Package inventory learns from traffic which third-party APIs are in use: hosts, paths with their variable parts
+// taken out, methods, media types, verdicts and volumes. Its memory is bounded whatever peers ask for.
+package inventory
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Seen is one message as the inventory takes it.
+type Seen struct {
+	Time      time.Time
+	Host      string
+	Path      string // as sent, without the query
+	Method    string
+	Direction string // "request" or "response"
+	Type      string // media type
+	Verdict   string
+	Action    string
+	API       string // its name in the configuration, "" for one that nobody has named
+	Bytes     int64
+}
+
+// Endpoint is what is known about one path of one host.
+type Endpoint struct {
+	Host     string           `json:"host"`
+	Path     string           `json:"path"` // template: /v1/items/{id}
+	API      string           `json:"api,omitempty"`
+	Methods  []string         `json:"methods"`
+	Types    []string         `json:"types"`
+	Verdicts map[string]int64 `json:"verdicts"`
+	Actions  map[string]int64 `json:"actions"`
+	Messages int64            `json:"messages"`
+	Sent     int64            `json:"sent_bytes"`     // bodies of requests
+	Received int64            `json:"received_bytes"` // bodies of responses
+	First    time.Time        `json:"first"`
+	Last     time.Time        `json:"last"`
+}
+
+// The bounds. What is beyond them is counted under Other.
+const (
+	maxHosts     = 1000
+	maxEndpoints = 10_000
+	maxPaths     = 300 // of one host
+	maxSet       = 16  // methods, types, verdicts of one endpoint
+	maxSegments  = 12
+
+	// Other stands for hosts and paths that there was no room for.
+	Other = "{other}"
+)
+
+type endpoint struct {
+	Endpoint
+	methods, types map[string]struct{}
+}
+
+// Inventory is what was seen since the start of the process. It may be used from many goroutines.
+type Inventory struct {
+	mu    sync.Mutex
+	hosts map[string]map[string]*endpoint
+	count int
+}
+
+// New returns an empty inventory.
+func New() *Inventory { return &Inventory{hosts: map[string]map[string]*endpoint{}} }
+
+// Observe counts a message. One without a host counts for nothing.
+func (in *Inventory) Observe(s Seen) {
+	if s.Host == "" {
+		return
+	}
+	path := Template(s.Path)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	e := in.find(strings.ToLower(s.Host), path)
+	if e.Messages == 0 {
+		e.First = s.Time
+	}
+	e.Messages++
+	if s.Time.After(e.Last) {
+		e.Last = s.Time
+	}
+	e.API = cmp.Or(s.API, e.API)
+	if s.Direction == "request" {
+		e.Sent += s.Bytes
+	} else {
+		e.Received += s.Bytes
+	}
+	add(e.methods, s.Method)
+	add(e.types, s.Type)
+	count(e.Verdicts, s.Verdict)
+	count(e.Actions, s.Action)
+}
+
+// find returns the endpoint, or the one that stands for those without room.
+func (in *Inventory) find(host, path string) *endpoint {
+	paths := in.hosts[host]
+	if paths == nil {
+		if len(in.hosts) >= maxHosts {
+			host = Other
+			paths = in.hosts[host]
+		}
+		if paths == nil {
+			paths = map[string]*endpoint{}
+			in.hosts[strings.Clone(host)] = paths
+		}
+	}
+	if host == Other {
+		path = Other
+	}
+	e := paths[path]
+	if e == nil && (len(paths) >= maxPaths || in.count >= maxEndpoints) {
+		path = Other
+		e = paths[path]
+	}
+	if e == nil {
+		e = &endpoint{
+			Endpoint: Endpoint{Host: strings.Clone(host), Path: strings.Clone(path), Verdicts: map[string]int64{}, Actions: map[string]int64{}},
+			methods:  map[string]struct{}{}, types: map[string]struct{}{},
+		}
+		paths[e.Path] = e
+		in.count++
+	}
+	return e
+}
+
+func add(set map[string]struct{}, s string) {
+	if _, ok := set[s]; !ok && s != "" && len(set) < maxSet {
+		set[strings.Clone(s[:min(len(s), 128)])] = struct{}{}
+	}
+}
+
+func count(m map[string]int64, s string) {
+	if _, ok := m[s]; !ok && len(m) >= maxSet {
+		s = Other
+	}
+	m[s]++
+}
+
+// Endpoints returns all that was seen, by host and path.
+func (in *Inventory) Endpoints() []Endpoint {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	out := make([]Endpoint, 0, in.count)
+	for _, paths := range in.hosts {
+		for _, e := range paths {
+			c := e.Endpoint
+			c.Methods, c.Types = slices.Sorted(maps.Keys(e.methods)), slices.Sorted(maps.Keys(e.types))
+			c.Verdicts, c.Actions = maps.Clone(e.Verdicts), maps.Clone(e.Actions)
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Endpoint) int { return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Path, b.Path)) })
+	return out
+}
+
+// Template takes the variable parts out of a path: /v1/users/4711/items/550e8400-… is /v1/users/{id}/items/{uuid}.
+// It looks at the shape of each segment alone, so that equal paths have equal templates whenever they are seen.
+func Template(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	if path == "" || path == "/" {
+		return "/"
+	}
+	var b strings.Builder
+	n := 0
+	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		b.WriteByte('/')
+		if n++; n > maxSegments {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(shape(segment))
+	}
+	return b.String()
+}
+
+// shape is a segment itself if it looks like a name, else what kind of value it is.
+func shape(s string) string {
+	var digits, hexes, letters, others int
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+			hexes++
+		case c >= 'g' && c <= 'z' || c >= 'G' && c <= 'Z':
+			letters++
+		default:
+			others++
+		}
+	}
+	switch {
+	case s == "":
+		return ""
+	case digits == len(s):
+		return "{id}"
+	case isUUID(s, digits+hexes):
+		return "{uuid}"
+	case len(s) == 10 && s[4] == '-' && s[7] == '-' && digits == 8:
+		return "{date}"
+	case digits > 0 && digits+hexes == len(s) && len(s) >= 12:
+		return "{hex}"
+	case strings.Contains(s, "@") || strings.Contains(s, "%40"):
+		return "{email}"
+	case len(s) > 64, len(s) >= 16 && digits >= 3 && digits+hexes+letters >= len(s)-2:
+		return "{token}"
+	case digits >= 3 && digits*2 >= len(s): // order-20391
+		return "{id}"
+	}
+	return s
+}
+
+func isUUID(s string, hexes int) bool {
+	return len(s) == 36 && hexes == 32 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-'
+}

@@ -1,0 +1,89 @@
+package inventory
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestTemplate(t *testing.T) {
+	for path, want := range map[string]string{
+		"":                         "/",
+		"/":                        "/",
+		"/v1/items":                "/v1/items",
+		"/v1/users/4711/items?x=1": "/v1/users/{id}/items",
+		"/o/550e8400-e29b-41d4-a716-446655440000":     "/o/{uuid}",
+		"/f/9f86d081884c7d659a2feaa0":                 "/f/{hex}",
+		"/d/2026-01-31/":                              "/d/{date}/",
+		"/u/a@b.test":                                 "/u/{email}",
+		"/u/a%40b.test":                               "/u/{email}",
+		"/t/ghp_16C7e42F292c6912E7710c838347Ae178B4a": "/t/{token}",
+		"/orders/order-20391":                         "/orders/{id}",
+		"/api/oauth2/token":                           "/api/oauth2/token",
+		"/facade":                                     "/facade",
+		"/" + strings.Repeat("x", 65):                 "/{token}",
+		"/a/b/c/d/e/f/g/h/i/j/k/l/m/n":                "/a/b/c/d/e/f/g/h/i/j/k/l/…",
+	} {
+		if got := Template(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestObserve(t *testing.T) {
+	in := New()
+	at := time.Now()
+	for i := range 10 {
+		in.Observe(Seen{Time: at.Add(time.Duration(i)), Host: "API.test", Path: fmt.Sprintf("/v1/%d", i), Method: "GET", Direction: "response",
+			Type: "application/json", Verdict: "clean", Action: "allow", Bytes: 10})
+	}
+	in.Observe(Seen{Time: at, Host: "api.test", Path: "/v1/9", Method: "POST", Direction: "request", Verdict: "malicious", Action: "block", Bytes: 5, API: "x"})
+	in.Observe(Seen{Time: at})
+	all := in.Endpoints()
+	if len(all) != 1 {
+		t.Fatalf("%+v", all)
+	}
+	e := all[0]
+	if e.Host != "api.test" || e.Path != "/v1/{id}" || e.Messages != 11 || e.Received != 100 || e.Sent != 5 || e.API != "x" ||
+		strings.Join(e.Methods, " ") != "GET POST" || e.Verdicts["clean"] != 10 || e.Actions["block"] != 1 || !e.First.Equal(at) || !e.Last.Equal(at.Add(9)) {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A peer that asks for ever new things fills no memory, and everything is counted all the same.
+func TestBounded(t *testing.T) {
+	in := New()
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 20_000 {
+				n := g*20_000 + i
+				name := strings.Repeat("x", n%40) + string(rune('a'+n%26))
+				in.Observe(Seen{Host: fmt.Sprintf("h%d.test", n%3000), Path: fmt.Sprintf("/%s/p%c%c", name, 'a'+n%26, 'a'+n/26%26), Method: name, Type: name, Verdict: name})
+			}
+		})
+	}
+	wg.Wait()
+	all, total := in.Endpoints(), int64(0)
+	for _, e := range all {
+		total += e.Messages
+		if len(e.Methods) > maxSet || len(e.Types) > maxSet || len(e.Verdicts) > maxSet+1 {
+			t.Fatalf("%+v", e)
+		}
+	}
+	if total != 80_000 || len(all) > maxEndpoints+maxHosts+1 || len(in.hosts) > maxHosts+1 {
+		t.Errorf("%d messages, %d endpoints, %d hosts", total, len(all), len(in.hosts))
+	}
+}
+
+func FuzzTemplate(f *testing.F) {
+	f.Add("/v1/users/4711/items?x=1")
+	f.Add("//%40//")
+	f.Fuzz(func(t *testing.T, path string) {
+		if got := Template(path); len(got) > maxSegments*65+8 || Template(path) != got {
+			t.Fatalf("%q: %q", path, got)
+		}
+	})
+}
