@@ -208,7 +208,7 @@ func shape(s string) string {
 		return "{email}"
 	case len(s) > 64, len(s) >= 16 && digits >= 3 && digits+hexes+letters >= len(s)-2:
 		return "{token}"
-	case digits >= 3 && digits*2 >= len(s): // order-20391
+	case digits >= 4: // order-20391
 		return "{id}"
 	}
 	return s
