@@ -31,7 +31,7 @@ func (e *Engine) Defang(value []byte, fc FieldContext, classes []string) (result
 			if !try.fits(classes) {
 				continue
 			}
-			if out := try.change(slices.Clone(v)); len(bytes.TrimSpace(out)) > 0 && e.clean(out, fc) {
+			if out := try.change(slices.Clone(v)); e.inert(out, fc) {
 				return out, try.action
 			}
 		}
@@ -68,6 +68,7 @@ var attempts = []attempt{
 	{"unicode", "cleaned", removeInvisible},
 	{"crlf unicode", "escaped", showControls},
 	{"csvformula", "escaped", quoteFormula},
+	{"csvformula", "escaped", func(s []byte) []byte { return quoteFormula(breakQuotes(s)) }},
 	{"xss ssi", "cleaned", cleanHTML},
 	{"xss ssi xxe", "escaped", escapeMarkup},
 	{"ssrf traversal xss unicode", "broken", breakAddress},
@@ -89,15 +90,20 @@ func (e *Engine) combined(v []byte, fc FieldContext, classes []string) ([]byte, 
 			out = try.change(out)
 		}
 	}
-	if len(bytes.TrimSpace(out)) > 0 && e.clean(out, fc) {
+	if e.inert(out, fc) {
 		return out, true
 	}
 	out = replaceSigns(removeInvisible(showControls(slices.Clone(v))))
-	if e.clean(out, fc) {
+	if e.inert(out, fc) {
 		return out, true
 	}
 	out = breakWords(out)
-	return out, e.clean(out, fc)
+	return out, e.inert(out, fc)
+}
+
+// inert reports whether something is left, and the engine finds nothing in it.
+func (e *Engine) inert(value []byte, fc FieldContext) bool {
+	return len(bytes.TrimSpace(value)) > 0 && e.clean(value, fc)
 }
 
 // clean reports whether the engine finds nothing in the value, of whatever severity.
@@ -120,8 +126,10 @@ func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
 }
 
 func removeInvisible(s []byte) []byte {
-	out, _ := stripInvisible(nil, s)
-	return out
+	if out, changed := stripInvisible(nil, s); changed {
+		return out
+	}
+	return s
 }
 
 // showControls writes line breaks and controls as the symbols for them.

@@ -157,8 +157,15 @@ func (e *Engine) Wants(it *scan.Item) bool { return it.Fields != nil }
 
 // Scan implements scan.Engine. The error is that of the item's fields, ctx's, or a *scan.Gap for a limit.
 func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error) {
+	if !e.Wants(it) {
+		return nil, ctx.Err()
+	}
 	l := e.pool.Get().(*look)
-	defer e.pool.Put(l)
+	l.ctx = ctx
+	defer func() {
+		l.ctx = nil
+		e.pool.Put(l)
+	}()
 	fc := FieldContext{Message: it.Message, Type: it.Type}
 	var under bool // the last name was "constructor"
 	var (

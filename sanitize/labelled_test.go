@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"icapd/sanitize"
@@ -17,47 +21,66 @@ type pointer string
 
 func (p pointer) AppendPath(dst []byte) []byte { return append(dst, p...) }
 
+// level is an open object or array.
+type level struct {
+	object, value bool // value: the next token of an object is a value
+	key           string
+	index         int
+}
+
+func path(stack []level) pointer {
+	var b strings.Builder
+	for _, l := range stack {
+		if l.object {
+			b.WriteString("/" + l.key)
+		} else {
+			fmt.Fprintf(&b, "/%d", l.index)
+		}
+	}
+	return pointer(b.String())
+}
+
 // jsonFields is a FieldSource for the tests of this package, over encoding/json. The real one is
 // internal/content's.
 func jsonFields(doc []byte) scan.FieldSource {
 	return func(_ context.Context, yield func(*scan.Field) bool) error {
 		dec := json.NewDecoder(bytes.NewReader(doc))
 		dec.UseNumber()
-		type level struct{ object, value bool }
 		var stack []level
 		at := int64(0)
 		for {
 			tok, err := dec.Token()
 			if err != nil {
-				if len(bytes.TrimSpace(doc[at:])) == 0 {
+				if errors.Is(err, io.EOF) {
 					return nil
 				}
 				return err
 			}
-			end := dec.InputOffset()
-			start := at
-			for start < end && bytes.IndexByte([]byte(" \t\r\n,:"), doc[start]) >= 0 {
-				start++
+			f := scan.Field{Span: scan.Span{Start: at, End: dec.InputOffset()}}
+			for bytes.IndexByte([]byte(" \t\r\n,:"), doc[f.Span.Start]) >= 0 {
+				f.Span.Start++
 			}
-			at = end
-			f := scan.Field{Span: scan.Span{Start: start, End: end}, At: pointer("/v")}
-			isKey := len(stack) > 0 && stack[len(stack)-1].object && !stack[len(stack)-1].value
-			if d, ok := tok.(json.Delim); ok {
-				switch d {
-				case '{', '[':
-					if len(stack) > 0 && stack[len(stack)-1].object {
-						stack[len(stack)-1].value = false
-					}
-					stack = append(stack, level{object: d == '{'})
-				default:
-					stack = stack[:len(stack)-1]
-				}
+			at = f.Span.End
+			if d, ok := tok.(json.Delim); ok && (d == '}' || d == ']') {
+				stack = stack[:len(stack)-1]
 				continue
 			}
-			if len(stack) > 0 && stack[len(stack)-1].object {
-				stack[len(stack)-1].value = !stack[len(stack)-1].value
+			isKey := false
+			if n := len(stack); n > 0 {
+				top := &stack[n-1]
+				if isKey = top.object && !top.value; isKey {
+					top.key, _ = tok.(string)
+				}
+				top.value = top.object && !top.value
+			}
+			f.At = path(stack)
+			if n := len(stack); n > 0 && !stack[n-1].object {
+				stack[n-1].index++
 			}
 			switch v := tok.(type) {
+			case json.Delim:
+				stack = append(stack, level{object: v == '{'})
+				continue
 			case string:
 				f.Value, f.Kind = []byte(v), scan.KindString
 				if isKey {
@@ -92,12 +115,12 @@ func document(doc []byte, contentType string) *scan.Item {
 	return it
 }
 
-func look(t testing.TB, e *sanitize.Engine) eval.Scan {
-	t.Helper()
+func look(tb testing.TB, e *sanitize.Engine) eval.Scan {
+	tb.Helper()
 	return func(ctx context.Context, doc []byte, contentType string) []scan.Finding {
 		found, err := e.Scan(ctx, document(doc, contentType))
 		if err != nil {
-			t.Errorf("scan of %.80q: %v", doc, err)
+			tb.Errorf("scan of %.80q: %v", doc, err)
 		}
 		return found
 	}

@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"context"
 	"bytes"
 	"slices"
 
@@ -36,6 +37,8 @@ type look struct {
 	plain    []byte
 	scratch  []byte
 	closes   []int // by delimiter of templates: where it closes next
+
+	ctx context.Context // nil outside Scan
 
 	// of the value in hand
 	fc     *FieldContext
@@ -103,6 +106,9 @@ func packed(value []byte, kinds byteKind) bool {
 func (l *look) unwrap(value []byte, kinds byteKind) {
 	current, which := value, 0
 	for range maxRounds {
+		if l.ended() {
+			return
+		}
 		changed := false
 		if packed(current, kinds) {
 			out, name := decodePacked(l.buffers[which][:0], current)
@@ -143,6 +149,9 @@ func (l *look) under(view []byte, name string) byteKind {
 
 // look shows one view to the detectors that its bytes call for.
 func (l *look) look(view []byte, groups group, kinds byteKind) {
+	if l.ended() {
+		return
+	}
 	l.show(view, groups, kinds)
 	if groups&groupLiteral != 0 {
 		l.expressions()
@@ -155,6 +164,9 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 		return
 	}
 	for start := 0; start < len(view); start += chunk {
+		if l.ended() {
+			return
+		}
 		part := view[start:min(len(view), start+chunk+chunkOverlap)]
 		groups, kinds := l.engine.filter.run(part, &l.partial)
 		l.show(part, groups, kinds)
@@ -162,6 +174,9 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	}
 	l.view = view
 }
+
+// ended reports whether the time for looking is over. What was not looked at is Scan's to report.
+func (l *look) ended() bool { return l.ctx != nil && l.ctx.Err() != nil }
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {
@@ -218,6 +233,9 @@ func lower(dst, src []byte) []byte {
 // expressions tries the rules whose literals occur.
 func (l *look) expressions() {
 	for _, h := range l.literals.hits {
+		if l.ended() {
+			return
+		}
 		for _, i := range l.engine.filter.literals[h.literal].rules {
 			r := l.engine.rules[i]
 			if l.has(r) || r.Head > 0 && h.end > r.Head || !l.applies(r) {

@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,7 +40,12 @@ type Rewriter struct {
 
 // NewRewriter returns a Rewriter that neutralises in the given mode and checks its work with the engine. An
 // unknown mode works like ModePlaceholder: never weaker than what was asked for.
-func NewRewriter(e *Engine, mode Mode) *Rewriter { return &Rewriter{engine: e, mode: mode} }
+func NewRewriter(e *Engine, mode Mode) *Rewriter {
+	if _, err := ParseMode(string(mode)); err != nil {
+		mode = ModePlaceholder
+	}
+	return &Rewriter{engine: e, mode: cmp.Or(mode, ModeDefang)}
+}
 
 // Name implements scan.Rewriter.
 func (r *Rewriter) Name() string { return "sanitize" }
@@ -57,10 +63,17 @@ func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.F
 			bySpan[f.Span] = append(bySpan[f.Span], f)
 		}
 	}
-	if len(bySpan) == 0 {
-		return rep, nil
-	}
 	left := len(bySpan)
+	switch {
+	case len(findings) == 0:
+		return rep, nil
+	case it.Fields == nil && left == 0:
+		return rep, nil
+	case it.Fields == nil:
+		return rep, fmt.Errorf("sanitize: %d findings point at no field of %s", left, it.Path)
+	case left == 0: // somebody else's findings: all that can be said is whether the item can be read
+		return rep, it.Fields(ctx, func(*scan.Field) bool { return ctx.Err() == nil })
+	}
 	err := it.Fields(ctx, func(f *scan.Field) bool {
 		fs := bySpan[f.Span]
 		if len(fs) == 0 {

@@ -211,7 +211,8 @@ func probe(body []byte) bool {
 		return false
 	}
 	// A range of dates or a version is no probe: 2020-01-01, 10-20.
-	return !(body[n] == '-' && isDigit(body[0]) && j-i <= 2 && len(body) >= 8)
+	date := body[n] == '-' && isDigit(body[0]) && j-i <= 2 && len(body) >= 8
+	return !date
 }
 
 // constant returns the end of a number or a quoted string at i.

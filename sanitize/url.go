@@ -278,7 +278,7 @@ func lenientAddress(host string) (addr netip.Addr, plain, ok bool) {
 		return a, err == nil && !a.Is4In6(), err == nil
 	}
 	parts := strings.Split(host, ".")
-	if len(parts) > 4 || host == "" || !isDigit(host[0]) && !(host[0] == 'q' && len(parts) == 4) {
+	if len(parts) > 4 || host == "" || !isDigit(host[0]) && (host[0] != 'q' || len(parts) != 4) {
 		return addr, false, false
 	}
 	plain = len(parts) == 4

@@ -69,8 +69,10 @@ func decodeForm(dst, src []byte) ([]byte, bool) {
 func joinLiterals(dst, src []byte) ([]byte, bool) {
 	changed := false
 	first := 0
-	for first < len(src) && !(isQuote(src[first]) && first > 0 && isWord(src[first-1]) && joint(src[first:]) > 0) {
-		first++
+	for ; first < len(src); first++ {
+		if isQuote(src[first]) && first > 0 && isWord(src[first-1]) && joint(src[first:]) > 0 {
+			break
+		}
 	}
 	if first == len(src) {
 		return dst, false
