@@ -12,7 +12,7 @@ ARGS     ?=
 # What -race is for: our own code. The integration tests drive other processes.
 UNIT      = $$(go list ./... | grep -v '/integration')
 
-.PHONY: help build run test test-unit test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan demo clean
+.PHONY: help build run test test-unit test-gateway test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan demo deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,14 @@ test: ## everything that CI runs: vet, the builds without YARA, all tests with r
 	go vet ./...
 	go build -tags noyara ./...
 	CGO_ENABLED=0 go build ./...
-	$(MAKE) --no-print-directory --keep-going test-unit test-integration
+	$(MAKE) --no-print-directory --keep-going test-unit test-gateway test-integration
 
 test-unit: ## the tests of our own rooms, with the race detector
 	go test -race $(UNIT)
+
+test-gateway: ## the Caddy module, a Go module of its own, in a real Caddy in front of a real icapd
+	@scripts/setup.sh build
+	cd gateway/caddy && GOWORK=off go vet . && GOWORK=off go test -count=1 .
 
 test-integration: ## icapd with the real Squid, clamd, c-icap, e2guardian, Redis (root, for Squid's sake)
 	@scripts/setup.sh test
@@ -70,6 +74,10 @@ bench-scan: build ## scanning: icapd against libyara alone, clamd alone, and c-i
 demo: build ## a fake API, Squid, clamd and icapd: five outcomes, shown with curl and checked
 	@scripts/setup.sh test
 	go run ./integration/demo -icapd bin/icapd $(ARGS)
+
+deb: build ## bin/icapd_VERSION_ARCH.deb
+	@scripts/setup.sh deb
+	VERSION='$(VERSION)' deploy/deb/build.sh
 
 clean: ## what the targets above left
 	rm -rf bin coverage.out
