@@ -110,11 +110,14 @@ func (p *pack) altChunk(ctx context.Context, at *part, data []byte) error {
 // embedded disarms a document that was embedded with the program's own format. All other objects go.
 func (p *pack) embedded(ctx context.Context, at *part, data []byte) error {
 	switch p.job.Switches.EmbeddedFiles {
+	case kit.ChoiceAllow:
+		return nil
 	case kit.ChoiceRemove:
 		p.dropPart(at, vectorPackage)
 		return nil
 	case kit.ChoiceBlock:
 		return kit.Blocked("embedded files")
+	case kit.ChoiceDefault, kit.ChoiceSanitise:
 	}
 	if !bytes.HasPrefix(data, []byte("PK\x03\x04")) {
 		vector := vectorOLE
@@ -185,6 +188,7 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 			return nil
 		case kit.ChoiceBlock:
 			return kit.Blocked("audio or video")
+		case kit.ChoiceDefault, kit.ChoiceAllow, kit.ChoiceSanitise:
 		}
 	}
 	before := len(p.job.Removals())
@@ -240,11 +244,10 @@ func twoThings(major string, data []byte) bool {
 
 // passive reports whether a part without a handler of its own is a metafile, a font, sound or film.
 func passive(at *part, kind string, data []byte) bool {
-	major, _, _ := strings.Cut(kind, "/")
-	switch {
-	case major == "audio", major == "video", major == "font":
+	switch major, _, _ := strings.Cut(kind, "/"); major {
+	case "audio", "video", "font":
 		return true
-	case major == "image":
+	case "image":
 		return kind != "image/svg+xml"
 	}
 	ext := path.Ext(at.fold)

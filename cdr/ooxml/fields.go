@@ -157,10 +157,9 @@ func elementText(raw []byte) string {
 		if err != nil {
 			return b.String()
 		}
-		switch t.Kind {
-		case kit.XMLText:
+		if t.Kind == kit.XMLText {
 			b.WriteString(kit.XMLUnescape(raw[t.Start:t.End]))
-		case kit.XMLCDATA:
+		} else if t.Kind == kit.XMLCDATA {
 			b.Write(raw[t.Start+9 : t.End-3])
 		}
 	}

@@ -49,7 +49,6 @@ type flatFile struct {
 	places []flatPlace
 	prefix string // of the package's elements
 	end    int    // where the last element's end tag begins
-	dirty  bool   // something outside of the parts went
 	edits  edits
 }
 

@@ -295,6 +295,7 @@ func (p *pack) judgeRelation(r *relation) error {
 			}
 		case kit.ChoiceBlock:
 			return kit.Blocked("images that are elsewhere")
+		case kit.ChoiceDefault, kit.ChoiceSanitise, kit.ChoiceRemove:
 		}
 		r.blank = true
 		p.removed(vectorImage, r.where(), kit.ActionNeutralised, r.target)
@@ -335,18 +336,8 @@ func (p *pack) judgePivots() error {
 		if at.drop || !strings.Contains(at.mime, "pivotcachedefinition+xml") {
 			continue
 		}
-		external := false
-		if err := p.eachTag(at, func(t *kit.XMLToken) {
-			typ, _ := t.Attr("type")
-			switch t.Local() {
-			case "cacheSource":
-				external = external || strings.EqualFold(strings.TrimSpace(typ), "external")
-			case "worksheetSource", "rangeSet":
-				for a := range t.Attrs {
-					external = external || a.Local() == "id" && len(a.Name) > 2
-				}
-			}
-		}); err != nil {
+		external, err := p.externalSource(at)
+		if err != nil {
 			return err
 		}
 		if external {
@@ -369,6 +360,22 @@ func (p *pack) judgePivots() error {
 	}
 	p.sheets.pivots = true
 	return nil
+}
+
+// externalSource reports whether the data of a pivot table come from outside of the workbook.
+func (p *pack) externalSource(at *part) (external bool, err error) {
+	err = p.eachTag(at, func(t *kit.XMLToken) {
+		typ, _ := t.Attr("type")
+		switch t.Local() {
+		case "cacheSource":
+			external = external || strings.EqualFold(strings.TrimSpace(typ), "external")
+		case "worksheetSource", "rangeSet":
+			for a := range t.Attrs {
+				external = external || a.Local() == "id" && len(a.Name) > 2
+			}
+		}
+	})
+	return external, err
 }
 
 func (p *pack) leadsToDropped(at *part) bool {

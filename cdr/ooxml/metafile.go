@@ -24,12 +24,12 @@ func isEMF(data []byte) bool {
 // metafile keeps metafiles whose records are whole. Enhanced ones lose what their comments hold for programs that are
 // not asked here: whole documents, often. What comments draw (EMF+) stays.
 func (p *pack) metafile(at *part, data []byte) error {
-	out, ok := data, true
+	var out []byte
+	ok := false
 	switch {
 	case isEMF(data):
 		out, ok = cleanEMF(data)
-	case bytes.HasPrefix(data, []byte("VCLMTF")):
-		ok = false // LibreOffice's own, which no Office shows
+	case bytes.HasPrefix(data, []byte("VCLMTF")): // LibreOffice's own, which no Office shows
 	default:
 		out, ok = cleanWMF(data)
 	}

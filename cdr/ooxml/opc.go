@@ -487,6 +487,13 @@ func (p *pack) writeTypes() []byte {
 		seen[ext] = true
 		b.WriteString(`<Default Extension="` + escape(d.key) + `" ContentType="` + escape(mime) + `"/>`)
 	}
+	p.writeOverrides(&b, seen)
+	b.WriteString("</Types>")
+	return b.Bytes()
+}
+
+// writeOverrides lists the parts whose extension does not say their type.
+func (p *pack) writeOverrides(b *bytes.Buffer, seen map[string]bool) {
 	written := map[string]bool{}
 	override := func(name, mime string) {
 		written[foldName(name)] = true
@@ -515,8 +522,6 @@ func (p *pack) writeTypes() []byte {
 			override(at.finalName(), at.finalMime(at.mime))
 		}
 	}
-	b.WriteString("</Types>")
-	return b.Bytes()
 }
 
 func (at *part) finalName() string {

@@ -90,9 +90,9 @@ func varint(b []byte, n int) (value, size int) {
 func putRecord(kind int, data []byte) string {
 	var b []byte
 	if kind < 0x80 {
-		b = append(b, byte(kind))
+		b = append(b, byte(kind)) //nolint:gosec // G115: seven bits
 	} else {
-		b = append(b, byte(kind)|0x80, byte(kind>>7))
+		b = append(b, byte(kind)|0x80, byte(kind>>7)) //nolint:gosec // G115: fourteen bits
 	}
 	for size := len(data); ; size >>= 7 {
 		if size < 0x80 {
@@ -131,7 +131,7 @@ func (p *pack) planRecords() (binaryBook, error) {
 		case recSupBookSrc:
 			b.values = b.values || dead.in(r.data)
 		case recName:
-			if name, _, ok := wideString(r.data, 8); ok {
+			if name, _, ok := wideString(r.data); ok {
 				call := strings.ToUpper(name)
 				for _, prefix := range []string{"_XLFN.", "_XLWS.", "_XLL."} {
 					call = strings.TrimPrefix(call, prefix)
@@ -145,7 +145,8 @@ func (p *pack) planRecords() (binaryBook, error) {
 }
 
 // wideString reads a counted string of UTF-16.
-func wideString(b []byte, at int) (s string, end int, ok bool) {
+func wideString(b []byte) (s string, end int, ok bool) {
+	const at = 8 // of all records that are read here
 	if at+4 > len(b) {
 		return "", 0, false
 	}
@@ -255,7 +256,7 @@ func formulaAt(r *record) int {
 	const cell = 8
 	switch r.kind {
 	case recFmlaString:
-		if _, end, ok := wideString(r.data, cell); ok {
+		if _, end, ok := wideString(r.data); ok {
 			return end + 2
 		}
 		return len(r.data)
@@ -366,7 +367,7 @@ func (w *recordWalk) sheetsOf(r *record) {
 // name gives a name that a workbook runs by itself another one; formulas know names by their number.
 func (w *recordWalk) name(r *record) {
 	const at, procedure = 8, 1<<2 | 1<<3 // of VBA, and a macro
-	name, end, ok := wideString(r.data, at)
+	name, end, ok := wideString(r.data)
 	if !ok || !autoName.MatchString(name) && r.data[0]&procedure == 0 {
 		return
 	}
@@ -388,7 +389,7 @@ func (w *recordWalk) value(r *record) bool {
 	switch r.kind {
 	case recFmlaString:
 		kind = recCellString
-		_, end, _ = wideString(r.data, cell)
+		_, end, _ = wideString(r.data)
 	case recFmlaNum:
 		kind, end = recCellReal, cell+8
 	case recFmlaBool:
@@ -464,8 +465,8 @@ func plainTokens(formula []byte) bool {
 	if len(formula) < 4 {
 		return false
 	}
-	n := binary.LittleEndian.Uint32(formula)
-	if uint64(n) > uint64(len(formula)-4) {
+	n := int(binary.LittleEndian.Uint32(formula))
+	if n > len(formula)-4 {
 		return false
 	}
 	b := formula[4 : 4+n]

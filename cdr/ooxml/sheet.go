@@ -99,7 +99,7 @@ func (p *pack) readWorkbook() error {
 		return err
 	}
 	x := kit.NewXML(text, p.job.Limits.XMLDepth)
-	total, visible, first, from := 0, 0, -1, -1
+	list, from := sheetList{first: -1}, -1
 	for {
 		t, err := x.Next()
 		if err != nil {
@@ -107,39 +107,46 @@ func (p *pack) readWorkbook() error {
 		}
 		switch {
 		case (t.Kind == kit.XMLStart || t.Kind == kit.XMLEmpty) && t.Local() == "sheet":
-			name, _ := t.Attr("name")
-			state, _ := t.Attr("state")
-			s.known[strings.ToLower(name)] = true
-			if p.sheetDropped(&t) {
-				s.goneSheets[strings.ToLower(name)] = true
-			} else {
-				s.renumber[total] = len(s.renumber)
-				if state == "" || state == "visible" {
-					visible++
-				}
-				if first < 0 {
-					first = total
-				}
-			}
-			total++
+			p.planSheet(&list, &t)
 		case t.Kind == kit.XMLStart && t.Local() == "definedName":
 			s.names = append(s.names, readName(&t))
 			from = t.End
 		case t.Kind == kit.XMLEnd && t.Local() == "definedName" && from >= 0:
-			s.names[len(s.names)-1].text = kit.XMLUnescape(text[from:t.Start])
+			s.names[len(s.names)-1].text = formulaText(text[from:t.Start])
 			from = -1
 		}
 	}
-	if len(s.goneSheets) == 0 {
-		return nil
-	}
-	if first < 0 {
+	switch {
+	case len(s.goneSheets) == 0:
+	case list.first < 0:
 		return kit.Unsupported("a workbook of macro sheets only")
-	}
-	if visible == 0 {
-		s.show = first
+	case list.visible == 0:
+		s.show = list.first
 	}
 	return nil
+}
+
+// sheetList counts the sheets of a workbook.
+type sheetList struct{ total, visible, first int }
+
+func (p *pack) planSheet(list *sheetList, t *kit.XMLToken) {
+	s := &p.sheets
+	name, _ := t.Attr("name")
+	state, _ := t.Attr("state")
+	fold := strings.ToLower(name)
+	s.known[fold] = true
+	if p.sheetDropped(t) {
+		s.goneSheets[fold] = true
+	} else {
+		s.renumber[list.total] = len(s.renumber)
+		if state == "" || state == "visible" {
+			list.visible++
+		}
+		if list.first < 0 {
+			list.first = list.total
+		}
+	}
+	list.total++
 }
 
 func (p *pack) sheetDropped(t *kit.XMLToken) bool {

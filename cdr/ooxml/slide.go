@@ -64,10 +64,10 @@ func (w *walk) endFrame(f *frameState, _ *element, end *kit.XMLToken) {
 func declarations(list []binding) string {
 	seen := map[string]bool{}
 	var b strings.Builder
-	for i := len(list) - 1; i >= 0; i-- {
-		if !seen[list[i].prefix] {
-			seen[list[i].prefix] = true
-			b.WriteString(" " + list[i].raw)
+	for _, d := range slices.Backward(list) {
+		if !seen[d.prefix] {
+			seen[d.prefix] = true
+			b.WriteString(" " + d.raw)
 		}
 	}
 	return b.String()
@@ -86,7 +86,7 @@ func (w *walk) staticPicture(f *frameState) string {
 	if f.place.to == 0 {
 		return ""
 	}
-	image := w.p.shapeImage(w.at, f.shape)
+	image := w.p.shapesOf(w.at)[f.shape].image
 	if image == nil {
 		return ""
 	}
@@ -103,40 +103,6 @@ func (w *walk) staticPicture(f *frameState) string {
 	return fill(`<P:pic><P:nvPicPr><P:cNvPr id="`) + escape(f.id) + `" name="` + escape(f.name) + fill(`"/><P:cNvPicPr/><P:nvPr/></P:nvPicPr>`+
 		`<P:blipFill><A:blip R:embed="`) + id + fill(`"/><A:stretch><A:fillRect/></A:stretch></P:blipFill><P:spPr><A:xfrm>`) +
 		string(w.data[f.place.from:f.place.to]) + fill(`</A:xfrm><A:prstGeom prst="rect"><A:avLst/></A:prstGeom></P:spPr></P:pic>`)
-}
-
-// shapeImage finds the picture of a VML shape in the drawings that belong to a part.
-func (p *pack) shapeImage(at *part, shape string) *part {
-	if shape == "" {
-		return nil
-	}
-	for _, r := range at.rels.list {
-		if r.short != "vmldrawing" || r.to == nil || r.to.drop {
-			continue
-		}
-		var found *part
-		in := false
-		err := p.eachTag(r.to, func(t *kit.XMLToken) {
-			if id, ok := t.Attr("id"); ok && t.Local() != "shapetype" {
-				spid, _ := t.Attr("o:spid")
-				in = id == shape || spid == shape
-			}
-			if !in || t.Local() != "imagedata" || found != nil {
-				return
-			}
-			for a := range t.Attrs {
-				if name := a.Local(); name == "relid" || name == "id" {
-					if rel := r.to.rels.byID[a.Value()]; rel != nil && rel.to != nil && !rel.to.drop {
-						found = rel.to
-					}
-				}
-			}
-		})
-		if err == nil && found != nil {
-			return found
-		}
-	}
-	return nil
 }
 
 // startTransform notes where the frame is.
@@ -204,7 +170,7 @@ func startSlideObject(w *walk, t *kit.XMLToken, _ *element) bool {
 // startPicture notes the picture that stands for an object or a control.
 func startPicture(w *walk, t *kit.XMLToken, e *element) bool {
 	f, inObject := w.frame, w.parentIs("oleObj")
-	if t.Kind == kit.XMLEmpty || !(inObject && f != nil) && !w.parentIs("control") {
+	if t.Kind == kit.XMLEmpty || (!inObject || f == nil) && !w.parentIs("control") {
 		return false
 	}
 	from, nameEnd := t.Start, t.Start+1+len(t.Name)

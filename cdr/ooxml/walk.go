@@ -376,9 +376,9 @@ func (w *walk) bind(t *kit.XMLToken) {
 }
 
 func (w *walk) namespace(prefix string) string {
-	for i := len(w.ns) - 1; i >= 0; i-- {
-		if w.ns[i].prefix == prefix {
-			return w.ns[i].uri
+	for _, b := range slices.Backward(w.ns) {
+		if b.prefix == prefix {
+			return b.uri
 		}
 	}
 	return ""
@@ -408,8 +408,7 @@ func (w *walk) isRelationAttr(a *kit.XMLAttr) bool {
 
 // prefixOf returns the prefix that is bound to a namespace here, or its transitional twin.
 func (w *walk) prefixOf(uris ...string) (string, bool) {
-	for i := len(w.ns) - 1; i >= 0; i-- {
-		b := w.ns[i]
+	for _, b := range slices.Backward(w.ns) {
 		for _, u := range uris {
 			if b.uri == u && b.prefix != "" && w.namespace(b.prefix) == u {
 				return b.prefix, true
