@@ -104,6 +104,13 @@ func Evaluate(ctx context.Context, r io.Reader, look Scan, o Options) (Report, e
 // tally counts lines and those of them with a finding.
 type tally struct{ lines, hit int }
 
+func (t *tally) count(hit bool) {
+	t.lines++
+	if hit {
+		t.hit++
+	}
+}
+
 func (t *tally) rate() float64 {
 	if t == nil || t.lines == 0 {
 		return 0
@@ -209,8 +216,5 @@ func bump(m map[string]*tally, key string, hit bool) {
 		t = &tally{}
 		m[key] = t
 	}
-	t.lines++
-	if hit {
-		t.hit++
-	}
+	t.count(hit)
 }

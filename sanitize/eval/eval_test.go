@@ -65,15 +65,6 @@ func TestEvaluate(t *testing.T) {
 	if got := strings.Count(misses.String(), "\n"); got != 4 {
 		t.Errorf("%d misses:\n%s", got, misses.String())
 	}
-	for _, s := range r.BySource {
-		switch s.Source {
-		case "a":
-			near(t, "left out a", s.LeftOutRecall, 1)
-		case "b": // the rule of the XSS line hits in no other source
-			near(t, "recall of b", s.Recall, 2.0/3)
-			near(t, "left out b", s.LeftOutRecall, 1.0/3)
-		}
-	}
 	raw, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -115,5 +106,25 @@ func TestDocument(t *testing.T) {
 	}
 	if doc, typ, err := (&eval.Line{Raw: &raw}).Document(); err != nil || typ != "application/xml" || string(doc) != raw {
 		t.Errorf("%s, %s, %v", doc, typ, err)
+	}
+}
+
+// TestLeaveOneOut holds the figures without the rules of one source.
+func TestLeaveOneOut(t *testing.T) {
+	line := func(class, source, text string) string {
+		return `{"label":"attack","class":"` + class + `","source":"` + source + `","text":"` + text + "\"}\n"
+	}
+	in := strings.Repeat(line("sqli", "a", "bad"), 10) + strings.Repeat(line("sqli", "b", "bad"), 10) +
+		strings.Repeat(line("sqli", "b", "worse"), 10) + line("xss", "b", "worse")
+	r, err := eval.Evaluate(t.Context(), strings.NewReader(in), words, eval.Options{})
+	if err != nil || len(r.BySource) != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	a, b := r.BySource[0], r.BySource[1]
+	near(t, "left out a", a.LeftOutRecall, 1)
+	near(t, "recall of b", b.Recall, 1)
+	near(t, "left out b", b.LeftOutRecall, 0.5) // r-worse hits in b only
+	if b.Lines != 21 || b.LeftOutLines != 20 {  // nobody else has XSS
+		t.Errorf("%+v", b)
 	}
 }

@@ -36,14 +36,20 @@ type Report struct {
 }
 
 // SourceReport says how a source of attacks fares, and how it would if it had never been seen: without the
-// rules that hit in no other source.
+// rules that hit in no other source. Left out are only lines of classes of which other sources have at least
+// minElsewhere lines: of the others it cannot be said how they would fare.
 type SourceReport struct {
 	Source        string             `json:"source"`
 	Lines         int                `json:"lines"`
 	Recall        float64            `json:"recall"`
-	LeftOutRecall float64            `json:"left_out_recall"`
+	LeftOutLines  int                `json:"left_out_lines"`
+	LeftOutSeen   float64            `json:"left_out_seen"`   // recall of those lines with all rules
+	LeftOutRecall float64            `json:"left_out_recall"` // and without
 	ByClass       map[string]float64 `json:"left_out_by_class"`
 }
+
+// minElsewhere is how many lines of a class other sources must have for a source to be left out of it.
+const minElsewhere = 10
 
 func (j *judge) report() Report {
 	r := Report{
@@ -113,10 +119,18 @@ func (r *Report) recalls(j *judge) {
 // sources computes the leave-one-source-out figures.
 func (j *judge) sources() []SourceReport {
 	type both struct {
-		seen, left tally
-		byClass    map[string]*tally
+		seen, left, with tally
+		byClass          map[string]*tally
 	}
 	by := map[string]*both{}
+	lines := map[string]int{}   // by class
+	here := map[[2]string]int{} // by class and source
+	for _, a := range j.seen {
+		if !a.weak {
+			lines[a.class]++
+			here[[2]string{a.class, a.source}]++
+		}
+	}
 	for _, a := range j.seen {
 		if a.weak || slices.Contains(apart, a.class) {
 			continue
@@ -126,21 +140,19 @@ func (j *judge) sources() []SourceReport {
 			b = &both{byClass: map[string]*tally{}}
 			by[a.source] = b
 		}
+		b.seen.count(len(a.rules) > 0)
+		if lines[a.class]-here[[2]string{a.class, a.source}] < minElsewhere {
+			continue
+		}
 		elsewhere := slices.ContainsFunc(a.rules, func(rule string) bool { return len(j.rules[rule]) > 1 })
-		b.seen.lines++
-		b.left.lines++
-		if len(a.rules) > 0 {
-			b.seen.hit++
-		}
-		if elsewhere {
-			b.left.hit++
-		}
+		b.with.count(len(a.rules) > 0)
+		b.left.count(elsewhere)
 		bump(b.byClass, a.class, elsewhere)
 	}
 	var out []SourceReport
 	for _, source := range slices.Sorted(maps.Keys(by)) {
 		b := by[source]
-		s := SourceReport{Source: source, Lines: b.seen.lines, Recall: b.seen.rate(), LeftOutRecall: b.left.rate(), ByClass: map[string]float64{}}
+		s := SourceReport{Source: source, Lines: b.seen.lines, Recall: b.seen.rate(), LeftOutLines: b.left.lines, LeftOutSeen: b.with.rate(), LeftOutRecall: b.left.rate(), ByClass: map[string]float64{}}
 		for class, t := range b.byClass {
 			s.ByClass[class] = t.rate()
 		}
@@ -173,7 +185,8 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	b.WriteString("\nleave one source out (rules that hit in no other source left out)\n")
 	for _, s := range r.BySource {
-		fmt.Fprintf(&b, "  %-16s %6.2f %% -> %6.2f %% of %d\n", s.Source, 100*s.Recall, 100*s.LeftOutRecall, s.Lines)
+		fmt.Fprintf(&b, "  %-16s %6.2f %% of %d; in classes that others have too %6.2f %% -> %6.2f %% of %d\n",
+			s.Source, 100*s.Recall, s.Lines, 100*s.LeftOutSeen, 100*s.LeftOutRecall, s.LeftOutLines)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
