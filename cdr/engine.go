@@ -103,3 +103,9 @@ func detail(r kit.Removal) string {
 	}
 	return s
 }
+
+// Key implements scan.Keyer: what is active in a document depends on its bytes, on what they are taken for, and on
+// the name where that decides. The report's locations do not hold the item's path; findings do, so it is part of it.
+func (e *Engine) Key(it *scan.Item) (string, bool) {
+	return typeOf(it.Type, it.Name) + "\x00" + it.Name + "\x00" + it.Path, true
+}

@@ -38,3 +38,6 @@ func opens(mediaType string) bool {
 
 // Assures implements [scan.Assurer]. Every item is either sent or the member of an archive that was.
 func (e *Engine) Assures(*scan.Item) bool { return true }
+
+// Key implements scan.Keyer: clamd is shown bytes and nothing else.
+func (e *Engine) Key(*scan.Item) (string, bool) { return "", true }

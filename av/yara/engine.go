@@ -28,6 +28,7 @@ type ruleset struct {
 	backend  backend
 	rules    []Rule
 	findings []scan.Finding // template of each rule's findings
+	depends  []int          // the external variables that rules name
 	warnings []RuleError
 	version  string
 
@@ -85,6 +86,7 @@ func newRuleset(ctx context.Context, o Options) (*ruleset, error) {
 	for i := range set.rules {
 		set.findings = append(set.findings, set.rules[i].template())
 	}
+	set.depends = dependsOn(sources, c.Included)
 	set.disable(o.Disabled)
 	if err := set.try(ctx, o.Timeout); err != nil {
 		b.close()

@@ -97,7 +97,7 @@ func (s *server) routes(c *conf.Config) *icap.ServeMux {
 		})
 	}
 	mux.Handle("/echo", &icap.Service{
-		Name: name + " echo", Methods: []string{"REQMOD", "RESPMOD"}, Handler: icap.HandlerFunc(echo),
+		Name: name + " echo", Methods: []string{"REQMOD", "RESPMOD"}, Handler: icap.Echo{},
 		ISTag: func() string { return "echo-1" }, Preview: 4096,
 	})
 	return mux

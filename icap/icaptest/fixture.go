@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"icapd/icap"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+
+	"icapd/icap"
 )
 
 // fixtureLimit bounds what a fixture reads of a body.

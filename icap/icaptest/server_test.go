@@ -9,14 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"icapd/icap"
 	"math/big"
 	"net"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
+
+	"icapd/icap"
 )
 
 // serve starts a server on the listener and ends it with the test. The server that is under test must leave
@@ -50,46 +49,6 @@ func newServer(t *testing.T) *icap.Server {
 	}
 }
 
-// fixtureTarget leaves trailers to TestServerTrailers.
-func fixtureTarget(addr string) Target {
-	target := FixtureTarget(addr)
-	delete(target.Fixtures, "trailer")
-	return target
-}
-
-// openDefects are cases that package icap is known to fail: it writes the ICAP trailer into the chunked body,
-// and leaves "Allow: trailers" out of the answer. A case that passes must go from this list.
-var openDefects = []string{
-	"answers/40a-trailer", "answers/40b-trailer-after-100", "answers/41c-no-trailer-on-100", "squid/19-trailer",
-}
-
-// TestServerTrailers plays the cases about trailers.
-func TestServerTrailers(t *testing.T) {
-	l := listen(t, "tcp", "127.0.0.1:0")
-	serve(t, newServer(t), l)
-	cases, err := Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases = slices.DeleteFunc(cases, func(c Case) bool { return !slices.Contains(c.Needs, "trailer") })
-	target := FixtureTarget(l.Addr().String())
-	target.Timeout = time.Second
-	results := Run(t.Context(), target, cases)
-	for i := range results {
-		r := &results[i]
-		want := Passed
-		if slices.Contains(openDefects, r.ID) {
-			want = Failed
-		}
-		if r.Outcome != want {
-			t.Errorf("%s: %v, want %v: %s\n%s", r.ID, r.Outcome, want, r.Detail, strings.Join(r.Dialogue, "\n"))
-		}
-	}
-	if len(results) <= len(openDefects) {
-		t.Errorf("%d cases only", len(results))
-	}
-}
-
 // TestServer plays everything but overload, time-outs and shutdown.
 func TestServer(t *testing.T) {
 	certs := newCertificates(t)
@@ -98,7 +57,7 @@ func TestServer(t *testing.T) {
 	serve(t, s, plain)
 	m := newServer(t)
 	serve(t, m, tls.NewListener(secure, certs.server))
-	target := fixtureTarget(plain.Addr().String())
+	target := FixtureTarget(plain.Addr().String())
 	target.MTLS = &MTLS{Addr: secure.Addr().String(), Good: certs.good, Bad: certs.bad}
 	target.Parallel = 4
 	RunT(t, target)
@@ -109,7 +68,7 @@ func TestServerTLS(t *testing.T) {
 	certs := newCertificates(t)
 	l := listen(t, "tcp", "127.0.0.1:0")
 	serve(t, newServer(t), tls.NewListener(l, certs.server))
-	target := fixtureTarget(l.Addr().String())
+	target := FixtureTarget(l.Addr().String())
 	target.TLS, target.Parallel = certs.good, 4
 	RunT(t, target)
 }
@@ -118,7 +77,7 @@ func TestServerTLS(t *testing.T) {
 func TestServerUnix(t *testing.T) {
 	l := listen(t, "unix", filepath.Join(t.TempDir(), "s"))
 	serve(t, newServer(t), l)
-	target := fixtureTarget(l.Addr().String())
+	target := FixtureTarget(l.Addr().String())
 	target.Network, target.Parallel = "unix", 4
 	RunT(t, target)
 }
