@@ -53,16 +53,20 @@ func docx(body string, pieces ...piece) pkg {
 }
 
 func pptx(inTree string, pieces ...piece) pkg {
-	slide := piece{name: "ppt/slides/slide1.xml", mime: slideMain + "slide+xml", rel: offRel + "slide", id: "s1",
-		body: `<p:sld` + spaces + `><p:cSld><p:spTree><a:t>before</a:t>` + inTree + `<a:t>after</a:t></p:spTree></p:cSld></p:sld>`}
+	slide := piece{
+		name: "ppt/slides/slide1.xml", mime: slideMain + "slide+xml", rel: offRel + "slide", id: "s1",
+		body: `<p:sld` + spaces + `><p:cSld><p:spTree><a:t>before</a:t>` + inTree + `<a:t>after</a:t></p:spTree></p:cSld></p:sld>`,
+	}
 	return pkg{"ppt/presentation.xml", slideMain + "presentation.main+xml", `<p:presentation` + spaces + `><p:sldIdLst><p:sldId r:id="s1"/></p:sldIdLst></p:presentation>`, append([]piece{slide}, pieces...)}
 }
 
 // xlsx builds a workbook; names are defined names and further parts of the workbook, rows the sheet's cells and what
 // follows them.
 func xlsx(names, rows string, pieces ...piece) pkg {
-	sheet := piece{name: "xl/worksheets/sheet1.xml", mime: sheetMain + "worksheet+xml", rel: offRel + "worksheet", id: "s1",
-		body: `<worksheet` + spaces + `><sheetData><row><c t="str"><v>before</v></c></row></sheetData>` + rows + `<x>after</x></worksheet>`}
+	sheet := piece{
+		name: "xl/worksheets/sheet1.xml", mime: sheetMain + "worksheet+xml", rel: offRel + "worksheet", id: "s1",
+		body: `<worksheet` + spaces + `><sheetData><row><c t="str"><v>before</v></c></row></sheetData>` + rows + `<x>after</x></worksheet>`,
+	}
 	return pkg{"xl/workbook.xml", sheetMain + "sheet.main+xml", `<workbook` + spaces + `><sheets><sheet name="One" sheetId="1" r:id="s1"/>` + names + `</workbook>`, append([]piece{sheet}, pieces...)}
 }
 

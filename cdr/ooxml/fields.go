@@ -157,10 +157,12 @@ func elementText(raw []byte) string {
 		if err != nil {
 			return b.String()
 		}
-		if t.Kind == kit.XMLText {
+		switch t.Kind {
+		case kit.XMLText:
 			b.WriteString(kit.XMLUnescape(raw[t.Start:t.End]))
-		} else if t.Kind == kit.XMLCDATA {
+		case kit.XMLCDATA:
 			b.Write(raw[t.Start+9 : t.End-3])
+		default: // elements and comments say nothing
 		}
 	}
 }

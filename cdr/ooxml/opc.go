@@ -32,6 +32,7 @@ type pack struct {
 	kind     mainType
 	changed  bool
 	rules    map[string]rule
+	previews []preview
 	old      bool     // a document of Office 2003
 	oldError error    // of a picture in it
 	sheets   workbook // what is gone from the workbook
@@ -515,7 +516,7 @@ func (p *pack) writeOverrides(b *bytes.Buffer, seen map[string]bool) {
 		}
 		_, rels := isRelations(at.fold)
 		ext := strings.ToLower(strings.TrimPrefix(path.Ext(at.finalName()), "."))
-		if at.newMime != "" || at.newName != "" || !seen[ext] {
+		if at.newMime != "" || at.newName != "" || !seen[ext] || at.entry == nil && p.byExt[ext] != at.mime {
 			if rels && seen["rels"] {
 				continue
 			}

@@ -241,6 +241,12 @@ type sheetState struct {
 	shared map[string]bool // indexes of shared formulas that went
 	seen   map[string]bool // indexes of shared formulas that were kept so far
 	again  bool            // one was kept whose first cell went
+
+	shapes       map[string]vmlShape // pictures of objects
+	shown        map[string]bool     // of those, the ones that stay as pictures
+	drawing      bool                // the sheet has a drawing
+	legacyAt     int                 // where its old kind of drawing is
+	legacyPrefix string
 }
 
 // startFormula judges the text of a formula; what becomes of it depends on where it stands.
@@ -366,11 +372,15 @@ func startSheetObject(w *walk, t *kit.XMLToken, _ *element) bool {
 		}
 	}
 	w.remove(vectorOLE, "<oleObject>", kit.ActionNeutralised, "")
+	w.keepPreview(t)
 	return true
 }
 
 // afterSheets drops the calculation chain when a formula went: it lists cells that have one, and is built anew.
 func (p *pack) afterSheets() error {
+	if err := p.placePreviews(); err != nil {
+		return err
+	}
 	if !p.sheets.formulas {
 		return nil
 	}
