@@ -173,14 +173,16 @@ func (p *pack) disarm(ctx context.Context) error {
 	if err := p.contents(ctx); err != nil {
 		return err
 	}
+	if p.strips() {
+		if err := p.stripParts(linked); err != nil {
+			return err
+		}
+	}
 	if err := p.judgeRelations(); err != nil {
 		return err
 	}
 	if err := p.cleanParts(ctx); err != nil {
 		return err
-	}
-	if p.job.Switches.StripMetadata || p.job.Mode == kit.ModeRebuild {
-		p.stripParts(linked)
 	}
 	if !p.changed {
 		return nil
@@ -226,25 +228,6 @@ func isThumbnail(at *part) bool {
 		}
 	}
 	return false
-}
-
-// stripParts drops what is known about who wrote the document.
-func (p *pack) stripParts(linked map[*part]bool) {
-	for _, at := range p.parts {
-		if at.drop || !linked[at] {
-			continue
-		}
-		for _, r := range at.in {
-			switch r.short {
-			case "core-properties", "extended-properties", "custom-properties", "people", "person":
-				p.dropPart(at, vectorMetadata)
-			case "thumbnail":
-				p.dropPart(at, vectorThumbnail)
-			case "printersettings":
-				p.dropPart(at, vectorPrinter)
-			}
-		}
-	}
 }
 
 // judgeRelations decides about what leads out of the package, and about what leads to parts that are gone.

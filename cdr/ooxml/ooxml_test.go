@@ -321,6 +321,50 @@ func FuzzFormula(f *testing.F) {
 	})
 }
 
+func TestMetadata(t *testing.T) {
+	props := func(name, kind string) piece {
+		return piece{name: name, mime: "application/vnd.openxmlformats-package." + kind + "+xml", from: "/", rel: "http://x.test/" + kind, body: "<a>" + canary + "</a>"}
+	}
+	item := func(n, id string) []piece {
+		return []piece{
+			{name: "customXml/item" + n + ".xml", mime: "application/xml", rel: offRel + "customXml", id: "i" + n, body: "<a>item" + n + "</a>"},
+			{name: "customXml/itemProps" + n + ".xml", mime: "application/vnd.openxmlformats-officedocument.customXmlProperties+xml", from: "customXml/item" + n + ".xml", rel: offRel + "customXmlProps", body: `<ds:datastoreItem xmlns:ds="x" ds:itemID="` + id + `"/>`},
+		}
+	}
+	d := docx(`<w:p w:rsidR="`+canary+`"><w:ins w:author="`+canary+`" w:date="`+canary+`"><w:r><w:t>shown</w:t></w:r></w:ins><w:dataBinding w:storeItemID="{A}"/></w:p>`,
+		append(append(item("1", "{a}"), item("2", "{B}")...), props("docProps/core.xml", "core-properties"), settingsWith("<w:rsids><w:rsid w:val='"+canary+"'/></w:rsids>"))...)
+	x := xlsx("</sheets>", "", piece{name: "xl/comments1.xml", from: sheet1, mime: sheetMain + "comments+xml", rel: offRel + "comments", body: `<comments><authors><author>` + canary + `</author></authors></comments>`})
+	for name, d := range map[string]pkg{"docx": d, "xlsx": x} {
+		data := d.bytes(t)
+		if r, job, err := run(t, data); err != nil || r.Changed() {
+			t.Errorf("%s: metadata go by default: %v %v", name, err, job.Removals())
+		}
+		for range 2 {
+			r, err := Package{}.Disarm(t.Context(), newJob(kit.Switches{StripMetadata: true}), kit.Document{Data: data})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Changed() {
+				break
+			}
+			data = r.Data
+		}
+		files := unzip(t, data)
+		if where := survives(files); where != "" {
+			t.Errorf("%s: %s", where, files[where])
+		}
+		if where := dangling(t, files); where != "" {
+			t.Error(where)
+		}
+		if name == "docx" && (files["customXml/item1.xml"] == "" || files["customXml/item2.xml"] != "" || !strings.Contains(files["word/document.xml"], "shown")) {
+			t.Errorf("%v", files)
+		}
+		if r, err := (Package{}).Disarm(t.Context(), newJob(kit.Switches{StripMetadata: true}), kit.Document{Data: data}); err != nil || r.Changed() {
+			t.Errorf("%s: a second pass: %v", name, err)
+		}
+	}
+}
+
 // The picture of an object on a sheet stays where it was.
 func TestSheetPreview(t *testing.T) {
 	vml := `<xml` + spaces + `><v:shapetype id="t"/><v:shape id="_x0000_s1025"><v:imagedata o:relid="p"/><x:ClientData ObjectType="Pict"><x:Anchor>1, 2, 3, 4, 5, 6, 7, 8</x:Anchor></x:ClientData></v:shape></xml>`

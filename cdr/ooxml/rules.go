@@ -74,6 +74,8 @@ func ruleTable() map[string]rule {
 		"spTree": {familySlide, startTree}, "timing": {familySlide, startTiming}, "xfrm": {familySlide, startTransform},
 		"cNvPr": {familySlide, startNonVisual}, "controls": {familySlide, startControls},
 
+		"rsids": {familyWord, startStripped}, "absPath": {familySheet, startStripped}, "author": {familySheet, startAuthor},
+
 		"Cell": {familyVisio, startCell}, "EventItem": {familyVisio, startEvent}, "DataConnections": always(familyVisio, vectorData),
 	}
 }
@@ -121,6 +123,9 @@ func (w *walk) deadIDs(t *kit.XMLToken, e *element) bool {
 func (w *walk) attributes(t *kit.XMLToken, raw []byte) {
 	if w.hasHref && bytes.Contains(raw, []byte("href")) || w.hasSrc && bytes.Contains(raw, []byte("src")) {
 		w.addresses(t)
+	}
+	if w.strip {
+		w.anonymise(t)
 	}
 	if !w.hasMacro || !bytes.Contains(raw, []byte("macro")) {
 		return

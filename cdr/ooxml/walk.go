@@ -32,6 +32,7 @@ type walk struct {
 	hasHref  bool
 	hasSrc   bool
 	hasMacro bool
+	strip    bool // names of people go
 
 	relIDs   bool // some relationship of this part is dead or blank
 	fields   []*field
@@ -187,6 +188,7 @@ func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
 	w.lastNS = bytes.LastIndex(text, []byte("xmlns"))
 	w.hasBase = bytes.Contains(text, []byte("xml:base"))
 	if !strings.HasPrefix(at.fold, "customxml/") {
+		w.strip = p.strips()
 		w.hasHref, w.hasSrc = bytes.Contains(text, []byte("href")), bytes.Contains(text, []byte("src"))
 		w.hasMacro = p.kind.family == familySheet && bytes.Contains(text, []byte("macro"))
 	}
@@ -240,7 +242,7 @@ func (w *walk) token(t *kit.XMLToken) error {
 }
 
 func (w *walk) remove(vector, where, action, detail string) {
-	w.p.removed(vector, w.at.name+" "+where, action, detail)
+	w.p.removed(vector, strings.TrimSuffix(w.at.name+" "+where, " "), action, detail)
 }
 
 // start opens an element, and lets its rule decide about it.
