@@ -153,20 +153,8 @@ func (p *pack) disarm(ctx context.Context) error {
 		p.removed(vectorMacroType, p.main.name, kit.ActionNeutralised, p.main.mime)
 		p.main.newMime = p.kind.plain
 	}
-	signed := false
 	linked := p.reachable(false)
-	for _, at := range p.parts {
-		switch {
-		case at == p.types || isSignature(at):
-			signed = signed || isSignature(at)
-		case !linked[at]:
-			p.dropPart(at, vectorOrphan)
-		default:
-			if v := p.activePart(at); v != "" && at != p.main {
-				p.dropPart(at, v)
-			}
-		}
-	}
+	signed := p.judgeParts(linked)
 	if err := p.judgePivots(); err != nil {
 		return err
 	}
@@ -203,6 +191,24 @@ func (p *pack) disarm(ctx context.Context) error {
 	}
 	p.finish()
 	return nil
+}
+
+// judgeParts drops what is known to be active from how it is called, and what nothing leads to. It reports whether the
+// package is signed.
+func (p *pack) judgeParts(linked map[*part]bool) (signed bool) {
+	for _, at := range p.parts {
+		switch {
+		case at == p.types || isSignature(at):
+			signed = signed || isSignature(at)
+		case !linked[at]:
+			p.dropPart(at, vectorOrphan)
+		default:
+			if v := p.activePart(at); v != "" && at != p.main {
+				p.dropPart(at, v)
+			}
+		}
+	}
+	return signed
 }
 
 func (p *pack) dropPart(at *part, vector string) {
