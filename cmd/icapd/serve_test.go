@@ -216,7 +216,8 @@ func TestReload(t *testing.T) {
 
 // No message fails while rules are swapped under it.
 func TestReloadUnderLoad(t *testing.T) {
-	p := start(t, write(t, filepath.Join(t.TempDir(), "icapd.yaml"), ""))
+	file := filepath.Join(t.TempDir(), "icapd.yaml")
+	p := start(t, write(t, file, ""))
 	var sent, failed atomic.Int64
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -235,17 +236,20 @@ func TestReloadUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for range 10 {
+	tags := map[string]bool{}
+	for i := range 20 {
 		before := sent.Load()
+		write(t, file, fmt.Sprintf("profiles: {default: {rules: {No_Such_Rule_%d: report}}}\n", i))
 		p.signal(syscall.SIGHUP)
+		tags[fmt.Sprint(p.wait("reloaded")["istag"])] = true
 		for sent.Load() < before+50 && failed.Load() == 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	stop()
 	wg.Wait()
-	if sent.Load() < 500 {
-		t.Errorf("%d messages only", sent.Load())
+	if sent.Load() < 1000 || len(tags) != 20 {
+		t.Errorf("%d messages, %d tags after 20 reloads", sent.Load(), len(tags))
 	}
 }
 
