@@ -1,14 +1,12 @@
-// Package admin serves what operators and their machines ask icapd over HTTP: whether it lives, whether it is
-// ready, its metrics. It knows no other room: what it shows, it is handed as functions.
+// Package admin serves what operators and their machines ask icapd over HTTP: whether it lives, whether it is ready,
+// its metrics, an API and a console. It knows no other room: what it shows and does, it is handed as functions.
 package admin
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -23,7 +21,8 @@ type Part struct {
 	Detail   string `json:"detail,omitempty"`
 }
 
-// Options are the parts of the admin server.
+// Options are the parts of the admin server. All but Ready and Metrics may be nil: pages then say that there is
+// nothing.
 type Options struct {
 	// Ready reports on the parts. It is called for each request of /readyz, with a deadline.
 	Ready func(ctx context.Context) []Part
@@ -34,10 +33,24 @@ type Options struct {
 	// Version is shown by /api/v1/status.
 	Version string
 
-	// TokenSHA256 is the hex SHA-256 of the bearer token that requests must carry; "" asks for none, which
-	// CheckExposure allows on loopback alone. /healthz never asks: a load balancer's probe has no token, and
-	// the answer tells nothing.
+	// TokenSHA256 is the hex SHA-256 of the token that who may change things carries, as a bearer token or through the
+	// login page. "" asks for none: then clients with a verified certificate may do everything, and so may this machine
+	// by a loopback address; all others are refused. /healthz never asks: a load balancer's probe has no token, and the
+	// answer tells nothing.
 	TokenSHA256 string
+
+	// ReadTokenSHA256 is that of the token of who may look only.
+	ReadTokenSHA256 string
+
+	Feed       *Feed
+	Rules      func() []Rule                                                   // hits are filled in here
+	SwitchRule func(ctx context.Context, engine, id string, off bool) error    // for this process; the error is shown
+	Quarantine Quarantine                                                      // nil: there is none
+	APIs       func() []API                                                    // in order
+	Config     func() (string, error)                                          // as in force, without secrets
+	Reload     func(ctx context.Context) Reloaded                              // waits until it is done
+	Try        func(ctx context.Context, t Try, body io.Reader) (Tried, error) // the error is shown
+	Audit      func(Audit)                                                     // told of every change, done or refused
 }
 
 // ErrExposed means that the admin server would answer strangers.
@@ -55,62 +68,132 @@ func CheckExposure(address, tokenSHA256 string) error {
 	return ErrExposed
 }
 
+// server is the admin server at work.
+type server struct {
+	Options
+	gate  *gate
+	tries *shelf
+	cross *http.CrossOriginProtection
+}
+
 // New returns the handler of the admin address.
 func New(o Options) http.Handler {
+	if o.Feed == nil {
+		o.Feed = NewFeed()
+	}
+	s := &server{
+		Options: o, gate: newGate(o.TokenSHA256, o.ReadTokenSHA256), tries: newShelf(), cross: http.NewCrossOriginProtection(),
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("ok\n")) // the peer's loss
 	})
-	mux.Handle("GET /readyz", o.guard(http.HandlerFunc(o.readyz)))
-	mux.Handle("GET /metrics", o.guard(o.Metrics))
-	mux.Handle("GET /api/v1/status", o.guard(http.HandlerFunc(o.status)))
+	mux.HandleFunc("GET /static/{name}", static)
+	mux.HandleFunc("GET /login", s.loginPage)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("GET /readyz", s.look(s.readyz))
+	mux.HandleFunc("GET /metrics", s.look(func(w http.ResponseWriter, r *http.Request, _ identity) { s.Metrics.ServeHTTP(w, r) }))
+	s.api(mux)
+	s.pages(mux)
 	return withHeaders(mux)
 }
+
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		next.ServeHTTP(w, r)
 	})
 }
 
-// guard asks for the bearer token. The comparison is of digests and in constant time.
-func (o Options) guard(next http.Handler) http.Handler {
-	if o.TokenSHA256 == "" {
-		return next
-	}
-	want, err := hex.DecodeString(o.TokenSHA256)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(token))
-		if !ok || err != nil || subtle.ConstantTimeCompare(got[:], want) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="icapd"`)
-			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+type guarded func(w http.ResponseWriter, r *http.Request, id identity)
+
+// look lets those in who may look.
+func (s *server) look(next guarded) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := s.gate.identify(r)
+		if id.role < reader {
+			s.refuse(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next(w, r, id)
+	}
+}
+
+// change lets those in who may change things, and who mean it. What is refused is on record.
+func (s *server) change(action string, next guarded) http.HandlerFunc {
+	return s.look(func(w http.ResponseWriter, r *http.Request, id identity) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxTry+1<<20)
+		why := ""
+		switch {
+		case id.role < manager:
+			why = "this takes the role manage"
+		case s.cross.Check(r) != nil:
+			why = "the request comes from another site"
+		case !s.gate.genuine(r, id):
+			why = "the CSRF token is missing or old: reload the page"
+		default:
+			next(w, r, id)
+			return
+		}
+		s.audit(r, id, action, "", errors.New(why))
+		http.Error(w, why, http.StatusForbidden)
 	})
+}
+
+// refuse answers who may not come in: browsers are shown where to log in.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request) {
+	if s.gate.manage == nil {
+		http.Error(w, "only this machine may ask, by a loopback address: others need admin.token_sha256 or a client certificate", http.StatusForbidden)
+		return
+	}
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Redirect(w, r, "/login?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="icapd"`)
+	http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
+}
+
+// audit puts what somebody did, or was kept from doing, on record.
+func (s *server) audit(r *http.Request, id identity, action, target string, err error) {
+	a := Audit{Time: time.Now(), Actor: id.actor, Peer: r.RemoteAddr, Action: action, Target: target, Outcome: "success"}
+	if host, _, serr := net.SplitHostPort(r.RemoteAddr); serr == nil {
+		a.Peer = host
+	}
+	if err != nil {
+		a.Outcome, a.Detail = "failure", oneLine(err.Error(), 300)
+	}
+	s.Feed.Audit(a)
+	if s.Audit != nil {
+		s.Audit(a)
+	}
 }
 
 // readyTimeout bounds a readiness answer: a probe that waits longer has its own opinion by then.
 const readyTimeout = 5 * time.Second
 
-func (o Options) parts(r *http.Request) (parts []Part, ready bool) {
+func (s *server) parts(r *http.Request) (parts []Part, ready bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	parts, ready = o.Ready(ctx), true
+	parts, ready = s.Ready(ctx), true
 	for _, p := range parts {
 		ready = ready && (p.Ready || !p.Required)
 	}
 	return parts, ready
 }
 
-func (o Options) readyz(w http.ResponseWriter, r *http.Request) {
-	parts, ready := o.parts(r)
+func (s *server) readyz(w http.ResponseWriter, r *http.Request, _ identity) {
+	parts, ready := s.parts(r)
 	status := http.StatusOK
 	if !ready {
 		status = http.StatusServiceUnavailable
@@ -119,15 +202,6 @@ func (o Options) readyz(w http.ResponseWriter, r *http.Request) {
 		Ready bool   `json:"ready"`
 		Parts []Part `json:"parts"`
 	}{ready, parts})
-}
-
-func (o Options) status(w http.ResponseWriter, r *http.Request) {
-	parts, ready := o.parts(r)
-	writeJSON(w, http.StatusOK, struct {
-		Version string `json:"version"`
-		Ready   bool   `json:"ready"`
-		Parts   []Part `json:"parts"`
-	}{o.Version, ready, parts})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -25,6 +25,7 @@ func handler(token string, parts ...Part) http.Handler {
 
 func get(h http.Handler, path, authorization string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("GET", path, nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:1", "127.0.0.1:8344"
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}

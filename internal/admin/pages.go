@@ -1,0 +1,451 @@
+package admin
+
+import (
+	"bytes"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+//go:embed web
+var web embed.FS
+
+// functions are what templates can do.
+var functions = template.FuncMap{
+	"bytes":  humanBytes,
+	"ago":    func(t time.Time) string { return time.Since(t).Round(time.Second).String() },
+	"clock":  func(t time.Time) string { return t.Format("15:04:05") },
+	"stamp":  func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+	"ms":     func(f float64) string { return fmt.Sprintf("%.1f", f) },
+	"mark":   mark,
+	"indent": func(depth int) int { return min(depth, 8) },
+	"base":   func(p string) string { return p[strings.LastIndexByte(p, '/')+1:] },
+}
+
+var pages = template.Must(template.New("").Funcs(functions).ParseFS(web, "web/*.html"))
+
+// humanBytes is a size as people read it.
+func humanBytes(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	f, i := float64(n), 0
+	for f >= 1024 && i < len(units)-1 {
+		f, i = f/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, units[i])
+}
+
+// marked is a text with the part that matters.
+type marked struct{ Before, Hit, After string }
+
+// mark finds the excerpt of a value in a finding's detail: what stands in quotes.
+func mark(s string) marked {
+	for _, q := range [][2]string{{"“", "”"}, {"`", "`"}, {`"`, `"`}, {"'", "'"}} {
+		i := strings.Index(s, q[0])
+		j := strings.LastIndex(s, q[1])
+		if i >= 0 && j >= i+len(q[0]) {
+			i += len(q[0])
+			return marked{s[:i], s[i:j], s[j:]}
+		}
+	}
+	return marked{Before: s}
+}
+
+// oneLine makes text of a peer fit for a line: nothing that controls a terminal, and not too long.
+func oneLine(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
+
+func urlQuery(s string) string { return url.QueryEscape(s) }
+
+func static(w http.ResponseWriter, r *http.Request) {
+	types := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+	name := r.PathValue("name")
+	data, err := web.ReadFile("web/" + path.Base(name))
+	mediaType := types[path.Ext(name)]
+	if err != nil || mediaType == "" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	_, _ = w.Write(data) // the peer's loss
+}
+
+// page is what every page knows.
+type page struct {
+	Title   string
+	Here    string // path of its entry in the navigation
+	Version string
+	Who     identity
+	CSRF    string
+	Note    string // what was just done
+	Problem string // or not
+	Login   bool   // who is logged in can log out
+	Data    any
+}
+
+// show renders a page. Templates are rendered whole before anything is sent.
+func (s *server) show(w http.ResponseWriter, status int, name string, id identity, p page) {
+	p.Version, p.Who, p.CSRF, p.Login = s.Version, id, s.gate.csrf(id), id.cookie
+	var b bytes.Buffer
+	if err := pages.ExecuteTemplate(&b, name, p); err != nil {
+		http.Error(w, "the page could not be made: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy)
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w) // the peer's loss
+}
+
+// pages adds the routes of the console.
+func (s *server) pages(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", s.look(s.overview))
+	mux.HandleFunc("GET /messages/{id}", s.look(s.messagePage))
+	mux.HandleFunc("GET /engines", s.look(s.enginesPage))
+	mux.HandleFunc("GET /rules", s.look(s.rulesPage))
+	mux.HandleFunc("POST /rules", s.change("rule.switch", s.rulesSwitch))
+	mux.HandleFunc("GET /quarantine", s.look(s.quarantinePage))
+	mux.HandleFunc("GET /quarantine/{id}", s.look(s.entryPage))
+	mux.HandleFunc("POST /quarantine/{id}/release", s.change("quarantine.release", s.release))
+	mux.HandleFunc("POST /quarantine/{id}/delete", s.change("quarantine.delete", s.entryDelete))
+	mux.HandleFunc("GET /apis", s.look(func(w http.ResponseWriter, _ *http.Request, id identity) {
+		s.show(w, http.StatusOK, "apis", id, page{Title: "APIs seen", Here: "/apis", Data: s.apiList()})
+	}))
+	mux.HandleFunc("GET /config", s.look(s.configPage))
+	mux.HandleFunc("POST /reload", s.change("reload", s.reloadPage))
+	mux.HandleFunc("GET /try", s.look(func(w http.ResponseWriter, _ *http.Request, id identity) {
+		s.show(w, http.StatusOK, "try", id, page{Title: "Try", Here: "/try", Data: tryData{}})
+	}))
+	mux.HandleFunc("POST /try", s.change("try", s.tryPage))
+	mux.HandleFunc("GET /try/{id}", s.look(s.tryResult))
+	mux.HandleFunc("POST /logout", s.change("logout", s.logout))
+}
+
+func (s *server) overview(w http.ResponseWriter, r *http.Request, id identity) {
+	parts, ready := s.parts(r)
+	s.show(w, http.StatusOK, "overview", id, page{Title: "Overview", Here: "/", Data: struct {
+		Messages []*Message
+		Totals   Totals
+		Ready    bool
+		Parts    []Part
+		Changes  []Audit
+	}{s.Feed.recent(100), s.Feed.sum(), ready, parts, s.Feed.changes()}})
+}
+
+// leaf is an item with what was found in it.
+type leaf struct {
+	Item
+	Findings []Finding
+	Gaps     []Gap
+	Changes  []Rewrite
+}
+
+// tree hangs findings, gaps and changes on the items that they are about: the one with the longest path that leads to
+// theirs. What fits nowhere hangs on the last one, without a path.
+func tree(m *Message) []leaf {
+	out := make([]leaf, len(m.Items), len(m.Items)+1)
+	for i, it := range m.Items {
+		out[i].Item = it
+	}
+	rest := leaf{Item: Item{Path: "(head, or not listed)"}}
+	place := func(p string) *leaf {
+		best := &rest
+		for i := range out {
+			if q := out[i].Path; strings.HasPrefix(p, q) && (len(p) == len(q) || p[len(q)] == '/' || p[len(q)] == '(') && (best == &rest || len(q) > len(best.Path)) {
+				best = &out[i]
+			}
+		}
+		return best
+	}
+	for _, f := range m.Findings {
+		l := place(f.Path)
+		l.Findings = append(l.Findings, f)
+	}
+	for _, g := range m.Gaps {
+		l := place(g.Path)
+		l.Gaps = append(l.Gaps, g)
+	}
+	for _, c := range m.Changes {
+		l := place(c.Path)
+		l.Changes = append(l.Changes, c)
+	}
+	if len(rest.Findings)+len(rest.Gaps)+len(rest.Changes) > 0 {
+		out = append(out, rest)
+	}
+	return out
+}
+
+// told is a message with its tree, for the templates that show one.
+type told struct {
+	*Message
+	Tree []leaf
+}
+
+func tell(m *Message) *told {
+	if m == nil {
+		return nil
+	}
+	return &told{m, tree(m)}
+}
+
+func (s *server) messagePage(w http.ResponseWriter, r *http.Request, id identity) {
+	m := s.Feed.message(r.PathValue("id"))
+	if m == nil {
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Message", Here: "/", Problem: "This message is no longer among the newest. The audit stream has it."})
+		return
+	}
+	s.show(w, http.StatusOK, "message", id, page{Title: "Message", Here: "/", Data: tell(m)})
+}
+
+func (s *server) enginesPage(w http.ResponseWriter, r *http.Request, id identity) {
+	parts, ready := s.parts(r)
+	s.show(w, http.StatusOK, "engines", id, page{Title: "Engines", Here: "/engines", Data: struct {
+		Parts []Part
+		Ready bool
+	}{parts, ready}})
+}
+
+func (s *server) rulesPage(w http.ResponseWriter, _ *http.Request, id identity) {
+	s.showRules(w, http.StatusOK, id, "", "")
+}
+
+func (s *server) showRules(w http.ResponseWriter, status int, id identity, note, problem string) {
+	s.show(w, status, "rules", id, page{Title: "Rules", Here: "/rules", Note: note, Problem: problem, Data: s.ruleList()})
+}
+
+func (s *server) rulesSwitch(w http.ResponseWriter, r *http.Request, id identity) {
+	engine, rule, off := r.PostFormValue("engine"), r.PostFormValue("id"), r.PostFormValue("off") == "true"
+	if err := s.switchRule(r, id, engine, rule, off); err != nil {
+		s.showRules(w, http.StatusUnprocessableEntity, id, "", err.Error())
+		return
+	}
+	word := "on"
+	if off {
+		word = "off, until it is switched on again or the process ends"
+	}
+	s.showRules(w, http.StatusOK, id, rule+" is switched "+word+".", "")
+}
+
+func (s *server) quarantinePage(w http.ResponseWriter, r *http.Request, id identity) {
+	s.showKept(w, r, id, "")
+}
+
+func (s *server) showKept(w http.ResponseWriter, r *http.Request, id identity, note string) {
+	p := page{Title: "Quarantine", Here: "/quarantine", Note: note}
+	var data struct {
+		Entries []Kept
+		Damaged int
+	}
+	if s.Quarantine == nil {
+		p.Problem = "Nothing is kept: the configuration has no quarantine.directory."
+	} else {
+		var err error
+		if data.Entries, data.Damaged, err = s.Quarantine.List(r.Context(), maxKept); err != nil {
+			p.Problem = err.Error()
+		}
+	}
+	p.Data = data
+	s.show(w, http.StatusOK, "quarantine", id, p)
+}
+
+func (s *server) entryPage(w http.ResponseWriter, r *http.Request, id identity) {
+	e, err := s.entry(r)
+	if err != nil {
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Quarantine", Here: "/quarantine", Problem: err.Error()})
+		return
+	}
+	s.show(w, http.StatusOK, "entry", id, page{Title: "Quarantine", Here: "/quarantine", Data: struct {
+		Kept
+		Told *told
+	}{e, tell(e.Report)}})
+}
+
+func (s *server) entryDelete(w http.ResponseWriter, r *http.Request, id identity) {
+	if err := s.remove(r, id); err != nil {
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Quarantine", Here: "/quarantine", Problem: err.Error()})
+		return
+	}
+	s.showKept(w, r, id, "The entry is deleted.")
+}
+
+func (s *server) configPage(w http.ResponseWriter, _ *http.Request, id identity) {
+	s.showConfig(w, http.StatusOK, id, page{})
+}
+
+func (s *server) showConfig(w http.ResponseWriter, status int, id identity, p page) {
+	p.Title, p.Here = "Configuration", "/config"
+	text, err := s.config()
+	if err != nil {
+		p.Problem = err.Error()
+	}
+	p.Data = text
+	s.show(w, status, "config", id, p)
+}
+
+func (s *server) reloadPage(w http.ResponseWriter, r *http.Request, id identity) {
+	res := s.reload(r, id)
+	if !res.OK {
+		s.showConfig(w, http.StatusUnprocessableEntity, id, page{Problem: "Refused, nothing has changed:\n" + strings.Join(res.Problems, "\n")})
+		return
+	}
+	note := "Reloaded."
+	if len(res.Restart) > 0 {
+		note += " These keys have changed and need a restart: " + strings.Join(res.Restart, ", ") + "."
+	}
+	s.showConfig(w, http.StatusOK, id, page{Note: note})
+}
+
+// shelf holds the results of the newest tries, so that they can be downloaded.
+type shelf struct {
+	mu    sync.Mutex
+	ids   []string
+	tried map[string]shelved
+}
+
+type shelved struct {
+	Tried
+	owner string
+}
+
+const shelfSize = 8
+
+func newShelf() *shelf { return &shelf{tried: map[string]shelved{}} }
+
+func (s *shelf) put(t Tried, owner string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := rand.Text()
+	s.ids = append(s.ids, id)
+	s.tried[id] = shelved{t, owner}
+	if len(s.ids) > shelfSize {
+		delete(s.tried, s.ids[0])
+		s.ids = s.ids[1:]
+	}
+	return id
+}
+
+func (s *shelf) get(id, owner string) (Tried, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.tried[id]
+	return t.Tried, ok && t.owner == owner
+}
+
+// tryData is what the page of a try shows.
+type tryData struct {
+	Told    *told
+	Changed bool
+	Blocked bool
+	Text    string // the result, if it is text and short enough to be shown
+	ID      string // of the result on the shelf
+	Size    int64
+	Form    Try
+	Input   string
+}
+
+const maxShown = 64 << 10
+
+func (s *server) tryPage(w http.ResponseWriter, r *http.Request, id identity) {
+	t := Try{URL: r.FormValue("url"), Direction: r.FormValue("as"), Type: r.FormValue("type")}
+	input := r.FormValue("text")
+	var body io.Reader = strings.NewReader(input)
+	if f, head, err := r.FormFile("file"); err == nil {
+		defer func() { _ = f.Close() }() // it was read
+		body, t.Name, input = f, head.Filename, ""
+	} else if !errors.Is(err, http.ErrMissingFile) && !errors.Is(err, http.ErrNotMultipart) {
+		s.show(w, http.StatusBadRequest, "try", id, page{Title: "Try", Here: "/try", Problem: err.Error(), Data: tryData{Form: t, Input: input}})
+		return
+	}
+	p := page{Title: "Try", Here: "/try"}
+	data := tryData{Form: t, Input: input}
+	res, err := s.try(r, id, t, body)
+	status := http.StatusOK
+	if err != nil {
+		p.Problem, status = err.Error(), http.StatusUnprocessableEntity
+	} else {
+		data.Told, data.Changed, data.Blocked = tell(&res.Message), res.Changed, res.Result == nil
+		data.Size = int64(len(res.Result))
+		if len(res.Result) <= maxShown && utf8.Valid(res.Result) && !bytes.ContainsRune(res.Result, 0) {
+			data.Text = string(res.Result)
+		}
+		if res.Result != nil {
+			data.ID = s.tries.put(res, id.session)
+		}
+	}
+	p.Data = data
+	s.show(w, status, "try", id, p)
+}
+
+func (s *server) tryResult(w http.ResponseWriter, r *http.Request, id identity) {
+	t, ok := s.tries.get(r.PathValue("id"), id.session)
+	if !ok {
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Try", Here: "/try", Problem: "This result is gone: only the newest are held."})
+		return
+	}
+	attachment(w, t.Name, int64(len(t.Result)))
+	_, _ = w.Write(t.Result) // the peer's loss
+}
+
+func (s *server) loginPage(w http.ResponseWriter, r *http.Request) {
+	s.show(w, http.StatusOK, "login", identity{}, page{Title: "Log in", Data: next(r.FormValue("next"))})
+}
+
+// login takes a token and gives a session. The answer to a wrong one tells nothing but that.
+func (s *server) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	to := next(r.FormValue("next"))
+	refused := func(status int, why string) {
+		s.audit(r, identity{actor: "unknown"}, "login", "", errors.New(why))
+		s.show(w, status, "login", identity{}, page{Title: "Log in", Problem: why, Data: to})
+	}
+	if s.cross.Check(r) != nil {
+		refused(http.StatusForbidden, "the request comes from another site")
+		return
+	}
+	if !s.gate.patient() {
+		refused(http.StatusTooManyRequests, "too many wrong tokens: wait a minute")
+		return
+	}
+	actor, role := s.gate.token(strings.TrimSpace(r.PostFormValue("token")))
+	if role == nobody {
+		s.gate.failed()
+		refused(http.StatusUnauthorized, "this token is not known")
+		return
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: s.gate.begin(actor, role), Path: "/", HttpOnly: true, Secure: r.TLS != nil,
+		SameSite: http.SameSiteStrictMode, MaxAge: int(sessionAge.Seconds()),
+	})
+	s.audit(r, identity{actor: actor}, "login", "", nil)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (s *server) logout(w http.ResponseWriter, r *http.Request, id identity) {
+	s.gate.end(id.session)
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
