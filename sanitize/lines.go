@@ -52,7 +52,7 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesHeader, before, end)
 	case header(line) == headerKnown && short && words(prefix) <= 2 && (l.unlayered() || bytes.Contains(s[before:start], []byte("\r")) || multipleHeaders(rest)):
 		l.sign(signLinesHeader, before, end)
-	case bytes.HasPrefix(line, []byte("http/1.")) && short && words(prefix) <= 3:
+	case bytes.HasPrefix(line, []byte("http/1.")) && (short && words(prefix) <= 3 || l.urlLayer() && len(s) < 512 && bytes.HasPrefix(line[min(len(line), 8):], []byte(" "))):
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)

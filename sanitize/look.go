@@ -1,8 +1,8 @@
 package sanitize
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"slices"
 
 	"icapd/scan"

@@ -173,7 +173,7 @@ var (
 // encodedClimb looks for steps upward of which a part is encoded.
 func (l *look) encodedClimb() {
 	s := l.low
-	if bytes.IndexByte(s, '%') < 0 && !l.contains("0x") && !l.contains("2f..2f") && !l.contains("&#") && !l.contains("..../") && !l.contains("....\\") && !l.contains(".../") && !l.contains("..;/") && !l.contains("/./") && !l.contains(".\\./") && !l.contains("\\x2") {
+	if bytes.IndexByte(s, '%') < 0 && !l.contains("0x") && !l.contains("2f..2f") && !l.contains("&#") && !l.contains("?/") && !l.contains("..../") && !l.contains("....\\") && !l.contains(".../") && !l.contains("..;/") && !l.contains("/./") && !l.contains(".\\./") && !l.contains("\\x2") {
 		return
 	}
 	steps, strange := 0, 0
@@ -194,9 +194,14 @@ func (l *look) encodedClimb() {
 	}
 	switch {
 	case strange == 0:
-	case sensitive(lenient(s[last:])), steps > 1 && (strange > 1 || len(s) < 512), strange > 2:
+	case sensitive(lenient(s[last:])), overlongForm(s[first:last]), steps > 1 && (strange > 1 || len(s) < 512), strange > 2:
 		l.sign(signPathEncoded, first, last)
 	}
+}
+
+// overlongForm reports whether a step is written in the overlong or broken UTF-8 that nothing honest writes.
+func overlongForm(s []byte) bool {
+	return containsAny(s, "%c0%", "%c1%", "%e0%80%", "%f0%80%", "%f8%80%", "%fc%80%", "%c0.")
 }
 
 // lenient reads the rest of a path with its separators in whichever form.

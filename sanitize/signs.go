@@ -81,7 +81,7 @@ var triggers = []struct {
 	{groupSQL, "select union insert~ update~ delete~ drop~ create~ alter~ exec declare waitfor sleep( benchmark( having~ " +
 		"order~by group~by -- /* xp_ sp_ dbms_ utl_ pg_ information_schema truncate~ shutdown load_file sleep~( limit~ rlike regexp " +
 		"@@ char( chr( concat( version() substr database() user() extractvalue updatexml waitfor~ into~outfile ascii( json_ cast( convert( case~when"},
-	{groupLogic, "or~ and~ xor~ || && or( and( or' and' or\" and\" or+ and+ or- or! and! or@ or. like~ between~ null div~ mod~"},
+	{groupLogic, "or# and# or/ and/ or~ and~ xor~ || && or( and( or' and' or\" and\" or+ and+ or- or! and! or@ or. like~ between~ null div~ mod~"},
 	{groupHandler, "onerror onload onmouse onfocus onclick onpointer onanimation ontransition ontoggle onblur ondblclick oncontext " +
 		"onkey onchange oninput onsubmit onscroll onresize ondrag ondrop oncopy oncut onpaste onbegin onend onhash onpage onmessage onwheel onauxclick " +
 		"onstart onfinish onbounce onshow onplay oncanplay ontouch onsearch onselect onunload onbefore onafter onreadystate onpropertychange onevent oninvalid " +

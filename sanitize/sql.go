@@ -276,6 +276,10 @@ func (r *sqlReading) orderBy(i int) {
 	}
 	before := r.kind(i - 1)
 	commented := r.kind(j) == sqlComment
+	if i == 0 && !r.quoted && r.ends(j) && len(r.low) <= 40 {
+		r.sign(signSQLClause, i, j)
+		return
+	}
 	if commented || (before == sqlNumber || before == sqlRight || r.quoted && i <= 3) && (r.ends(j) || r.word(j)&wordClause != 0) {
 		r.sign(signSQLClause, max(0, i-1), j)
 	}
@@ -427,8 +431,16 @@ func (r *sqlReading) condition(i int) {
 		return
 	}
 	right := r.comparison(left)
+	if i == 0 && !r.quoted && len(r.low) <= 64 && r.leading(left, right, a) {
+		r.sign(signSQLTautology, i, right)
+		return
+	}
 	if right == left {
 		// OR 1 --, OR true#, AND sleep(5)
+		if breaks && a == operandString && left >= len(r.t) && r.touches(i) { // 'or'1
+			r.sign(signSQLTautology, i, left-1)
+			return
+		}
 		if (a == operandNumber || a == operandLiteral || a == operandString && breaks) && left < len(r.t) && r.kind(left) == sqlComment &&
 			(breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight) {
 			r.sign(signSQLTautology, i, left)
@@ -444,11 +456,31 @@ func (r *sqlReading) condition(i int) {
 	case r.word(i)&wordCondition != 0 && !breaks && r.kind(i-1) != sqlNumber && r.kind(i-1) != sqlRight:
 	case breaks && (r.kind(left) == sqlCompare || a != operandName || b != operandName):
 		r.sign(signSQLTautology, i, end)
+	case a == operandName && b == operandName && right-left == 1 && r.kind(left) == sqlCompare && r.text(left-1) == r.text(right) && len(r.low) <= 64 && r.text(left) == "=":
+		r.sign(signSQLTautology, i, end)
 	case a.constant() && b.constant() && r.sameSides(i+1, left, right, end) && !r.arithmetic(i, left):
 		r.sign(signSQLTautology, i, end)
 	case a == operandCall && b != operandName || b == operandCall && a.constant():
 		r.sign(signSQLTautology, i, end)
 	}
+}
+
+// touches reports whether token i has no space on either side: between quotes, words of text have.
+func (r *sqlReading) touches(i int) bool {
+	return i > 0 && i+1 < len(r.t) && r.t[i-1].end == r.t[i].start && r.t[i].end == r.t[i+1].start
+}
+
+// leading reports whether a value that begins with AND, OR or HAVING goes on as a condition would: an operand that
+// only SQL has, or a comparison that ends the value.
+func (r *sqlReading) leading(left, right int, a sqlOperand) bool {
+	if right == left {
+		return a == operandCall && r.ends(left)
+	}
+	if r.kind(left) != sqlCompare || right-left != 1 {
+		return false
+	}
+	end, b := r.operand(right)
+	return b != operandNone && r.ends(end)
 }
 
 // sameSides tells 1=1 and 'a'='b' from the filter "age > 5 and 3 < limit": both sides are constants, and not of
@@ -548,6 +580,8 @@ func (r *sqlReading) operatorBreakout(i int) {
 	case right > next && b != operandNone && k.constant():
 		r.sign(signSQLOperator, 0, right+1)
 	case k.constant() && r.kind(next) == sqlComment && r.commentsOut(next):
+		r.sign(signSQLOperator, 0, next)
+	case k.constant() && r.t[0].end == 1 && r.ends(next) && len(r.low) <= 8: // nothing but quotes and an operator
 		r.sign(signSQLOperator, 0, next)
 	case (k == operandNumber || k == operandString) && r.t[0].end <= 3 && r.ends(next):
 		r.sign(signSQLOperatorWeak, 0, next)

@@ -54,6 +54,10 @@ func lexSQL(dst []sqlToken, low []byte, quote byte) []sqlToken {
 			i++
 			continue
 		}
+		if c == 0xEF && bytes.HasPrefix(low[i:], []byte("\uFFFD")) { // a space of another character set, lost on the way
+			i += 3
+			continue
+		}
 		t := sqlToken{start: i}
 		t.kind, t.end = lexSQLToken(low, i)
 		if t.kind == sqlWord {
@@ -162,8 +166,8 @@ func lexSQLPunctuation(s []byte, i int, c, next byte) (sqlKind, int) {
 }
 
 func lexSQLWord(s []byte, i int) (sqlKind, int) {
-	end := i
-	for end < len(s) && (isWord(s[end]) || s[end] == '$' || s[end] >= 0x80 && s[end] != 0xA0) {
+	end := i + 1
+	for end < len(s) && (isWord(s[end]) || s[end] == '$' || s[end] >= 0x80 && s[end] != 0xA0 && s[end] != 0xEF) {
 		end++
 	}
 	// N'..', x'..', b'..', q'[..]', _utf8'..': a string with a prefix.

@@ -1,6 +1,9 @@
 package sanitize
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // beforeStatement is what may stand before a statement that is a value by itself.
 var beforeStatement = []sqlKind{sqlLeft, sqlRight, sqlSemi, sqlComment, sqlNumber, sqlOther, sqlOp}
@@ -102,6 +105,11 @@ func (r *sqlReading) selectScore(i int) int {
 		if r.word(j)&(wordFunction|wordStrong) != 0 {
 			score = 3
 		}
+		if end, _ := r.operand(j); r.kind(end) == sqlSemi || r.kind(end) == sqlComment {
+			score = 3
+		}
+	case r.word(j)&wordFunction != 0 && r.ends(j+1) && bytes.IndexByte([]byte(r.text(j)), '_') > 0:
+		score = 3
 	case r.kind(j) == sqlNumber, r.kind(j) == sqlString, r.kind(j) == sqlOpen, r.word(j)&wordLiteral != 0:
 		score = 1
 		if r.ends(j+1) || r.kind(j+1) == sqlRight {

@@ -272,6 +272,11 @@ func decodeOverlong(dst, src []byte) ([]byte, bool) {
 func overlong(s []byte) (n int, c byte) {
 	var lead int // bytes before the last two that carry nothing
 	switch s[0] {
+	case 0xBC, 0xBE, 0xA2: // ASCII with the eighth bit set
+		if len(s) > 1 && (isLetter(s[1]) || s[1] == '/') {
+			return 1, s[0] & 0x7F
+		}
+		return 0, 0
 	case 0xC0, 0xC1:
 		if len(s) < 2 {
 			return 0, 0
