@@ -3,6 +3,7 @@
 # the Go tool at Debian's copy of go-yara (the module proxy does not carry that module).
 #
 #   scripts/setup.sh build            what `make build` needs
+#   scripts/setup.sh deb              and what makes the Debian package
 #   scripts/setup.sh test             and the peers that the tests talk to
 #   scripts/setup.sh squid6           and what builds a Debian 13 root with Squid 6
 #
@@ -13,15 +14,16 @@ cd "$(dirname "$0")/.."
 build=(gcc libc6-dev pkg-config libyara-dev golang-github-hillu-go-yara-dev)
 peers=(curl openssl squid-openssl c-icap libicapapi-dev libc-icap-mod-virus-scan
 	clamav-daemon clamav clamdscan clamav-testfiles e2guardian tshark yara redis-server
-	systemd)
+	systemd dpkg-dev prometheus)
 
 want=("${build[@]}")
 case "${1:-build}" in
 build) ;;
+deb) want+=(dpkg-dev) ;;
 test) want+=("${peers[@]}") ;;
 squid6) want+=("${peers[@]}" debootstrap) ;;
 *)
-	echo "usage: scripts/setup.sh build|test|squid6" >&2
+	echo "usage: scripts/setup.sh build|deb|test|squid6" >&2
 	exit 2
 	;;
 esac
