@@ -100,3 +100,32 @@ func method(m string) string {
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
+
+// Labelled is a family of figures that is asked for at each scrape; values are by the label's value.
+type Labelled struct {
+	Name    string // gets the prefix icapd_
+	Help    string
+	Label   string
+	Counter bool // only grows
+	Values  func() map[string]float64
+}
+
+// Describe implements prometheus.Collector. Nothing is promised: labels come and go.
+func (Labelled) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (l Labelled) Collect(out chan<- prometheus.Metric) {
+	desc := prometheus.NewDesc("icapd_"+l.Name, l.Help, []string{l.Label}, nil)
+	kind := prometheus.GaugeValue
+	if l.Counter {
+		kind = prometheus.CounterValue
+	}
+	for label, v := range l.Values() {
+		if m, err := prometheus.NewConstMetric(desc, kind, v, label); err == nil {
+			out <- m
+		}
+	}
+}
+
+// Add adds a family.
+func (m *Metrics) Add(l Labelled) { m.registry.MustRegister(l) }

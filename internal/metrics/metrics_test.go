@@ -38,3 +38,15 @@ func TestObserve(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelled(t *testing.T) {
+	m := New("v")
+	m.Add(Labelled{Name: "sink_dropped_total", Help: "h", Label: "sink", Counter: true, Values: func() map[string]float64 {
+		return map[string]float64{"file": 3}
+	}})
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	if !strings.Contains(w.Body.String(), `icapd_sink_dropped_total{sink="file"} 3`) {
+		t.Error(w.Body)
+	}
+}

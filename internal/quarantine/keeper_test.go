@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -77,5 +80,23 @@ func TestKeeperBeforeStoreThatHangs(t *testing.T) {
 	k.Close(ctx)
 	if failed.Load() != taken || let.Load() != taken || k.Stats().Dropped != uint64(1000-taken) {
 		t.Errorf("%d taken on, %d failed, %d let go, %+v", taken, failed.Load(), let.Load(), k.Stats())
+	}
+}
+
+func TestReadKey(t *testing.T) {
+	for content, good := range map[string]bool{
+		strings.Repeat("k", 32): true, strings.Repeat("0f", 32): true, strings.Repeat("0F", 32) + "\n": true,
+		"": false, "short": false, strings.Repeat("0f", 31): false, strings.Repeat("xy", 32): false, strings.Repeat("0f", 200): false,
+	} {
+		name := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if key, err := ReadKey(name); (err == nil) != good || good && len(key) != KeySize {
+			t.Errorf("%q: %d bytes, %v", content, len(key), err)
+		}
+	}
+	if _, err := ReadKey("no/such"); err == nil {
+		t.Error("a file that is not there")
 	}
 }
