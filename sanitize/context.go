@@ -114,15 +114,24 @@ func words(text []byte) int {
 	return n
 }
 
-// looksLikeHTML wants a pair of ordinary tags around text.
+// textTags are tags that mark up text, as they stand behind "<".
+var textTags = []string{"/p>", "/a>", "br", "/b>", "/strong>", "/li>", "/ul>", "/div>", "/span>", "/h1>", "/h2>", "/h3>", "/h4>", "/td>", "/code>", "/em>", "/i>", "/u>"}
+
+// looksLikeHTML wants an ordinary tag in text.
 func looksLikeHTML(text []byte) bool {
-	tags := 0
-	for _, t := range []string{"</p>", "</a>", "<br", "</b>", "</strong>", "</li>", "</ul>", "</div>", "</span>", "</h1>", "</h2>", "</h3>", "</h4>", "</td>", "</code>", "</em>", "</i>", "</u>"} {
-		if bytes.Contains(text, []byte(t)) {
-			tags++
+	for i := 0; i < len(text); {
+		at := bytes.IndexByte(text[i:], '<')
+		if at < 0 {
+			return false
+		}
+		i += at + 1
+		for _, tag := range textTags {
+			if len(text)-i >= len(tag) && string(text[i:i+len(tag)]) == tag {
+				return words(text) >= 6
+			}
 		}
 	}
-	return tags >= 1 && words(text) >= 6
+	return false
 }
 
 // looksLikeTable wants a line of cells between bars.

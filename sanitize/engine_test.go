@@ -67,7 +67,10 @@ func TestEngineSuite(t *testing.T) {
 	sample := func(name, value, rule string) scantest.Sample {
 		return scantest.Sample{Name: name, Type: "application/json", Data: []byte(`{"v":"` + value + `"}`), Rule: rule}
 	}
-	scantest.Engine(t, func(t *testing.T) scan.Engine { return builtin(t) }, scantest.Options{
+	scantest.Engine(t, func(t *testing.T) scan.Engine {
+		t.Helper()
+		return builtin(t)
+	}, scantest.Options{
 		NoEICAR: true,
 		NewItem: fieldItem,
 		Malicious: []scantest.Sample{
@@ -86,14 +89,21 @@ func TestRewriterSuite(t *testing.T) {
 	sample := func(name, value string) scantest.Sample {
 		return scantest.Sample{Name: name, Type: "application/json", Data: []byte(`{"v":"` + value + `","w":7}`)}
 	}
-	scantest.Rewriter(t, func(t *testing.T) scan.Rewriter { return sanitize.NewRewriter(builtin(t), sanitize.ModeDefang) }, scantest.RewriteOptions{
+	scantest.Rewriter(t, func(t *testing.T) scan.Rewriter {
+		t.Helper()
+		return sanitize.NewRewriter(builtin(t), sanitize.ModeDefang)
+	}, scantest.RewriteOptions{
 		NewItem:       fieldItem,
 		NeedsFindings: true,
-		Engine:        func(t *testing.T) scan.Engine { return builtin(t) },
-		Dirty:         []scantest.Sample{sample("sql", "x' OR 1=1 -- "), sample("markup", "<script>alert(1)</script>")},
-		Clean:         []scantest.Sample{sample("prose", "nothing to see")},
-		Corrupt:       []scantest.Sample{{Name: "cut off", Type: "application/json", Data: []byte(`{"v":"x`)}},
+		Engine: func(t *testing.T) scan.Engine {
+			t.Helper()
+			return builtin(t)
+		},
+		Dirty:   []scantest.Sample{sample("sql", "x' OR 1=1 -- "), sample("markup", "<script>alert(1)</script>")},
+		Clean:   []scantest.Sample{sample("prose", "nothing to see")},
+		Corrupt: []scantest.Sample{{Name: "cut off", Type: "application/json", Data: []byte(`{"v":"x`)}},
 		Apply: func(tb testing.TB, it *scan.Item, edits []scan.Edit) []byte {
+			tb.Helper()
 			doc, err := it.Blob.Bytes()
 			if err != nil {
 				tb.Fatal(err)

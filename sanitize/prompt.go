@@ -20,7 +20,7 @@ func lookPrompt(l *look) {
 		}
 	}
 	score, at, drop := promptGrammar(l.low)
-	if drop < 0 {
+	if drop < 0 && l.groups&groupForeign != 0 {
 		drop = foreignDrop(l.low)
 	}
 	if p.override < 0 && drop >= 0 {

@@ -21,6 +21,7 @@ const (
 	groupURL
 	groupHost
 	groupPrompt
+	groupForeign
 	groupFormula
 )
 
@@ -98,7 +99,8 @@ var triggers = []struct {
 	{groupURL, ":/"},
 	{groupHost, "169.254 metadata.google 100.100.100 fd00:ec2 .nip.io .xip.io .sslip.io .1u.ms localtest.me .lvh.me .r3dir.me rbndr.us jar: netdoc: php: url:f url:h localh.st 127-0-0-1 ip6-localhost .vcap.me burpcollaborator instance-data view-source: rancher-metadata " +
 		"http:1 http:0 http:2 https:1 https:0 .lacolhost.com .rebind.network .ip6.name .localdomain.pw bugbounty.dod"},
-	{groupPrompt, "everything~above above~this word~by~word transfer_ from~this evil~ inbox no~attention never~mind neglect scrap~ void~ prompt rules guidance persona from~now from~this~point nothing~else your~output your~previous your~task new~task instead your~tools ~tool~ the~function user's assistants reviewer grading ~llm llm! llm: ai: ai, ~ai! when~asked asks~you your~email admin~mode developer~mode game: filters moral sudo unrestricted \"role\" ###s role: user: システム 忽略 无视 忘记 無視 忘れ 무시 잊어 гнорир абудь ignorier vergess olvida ignora oubli dimentic negeer vergeet تجاهل talimat ]( ignore disregard forget override overrule bypass discard neglect pay~no~attention not~follow n't~follow stop~following not~obey n't~obey no~longer~follow not~adhere ignora ignoriere ignorez oublie vergiss olvida missachte esquece dimentica " +
+	{groupPrompt | groupForeign, "忽略 无视 忘记 忽視 無視 忘れ 무시 잊어 잊고 гнорир абудь отмени ignorier vergiss vergess missachte verwirf olvida ignora descarta caso~omiso oubli ne~ten ne~tien dimentica trascura esque desconsidere negeer vergeet zignoruj zapomnij unut yoksay görmezden تجاهل انس अनदेखा नज़रअंदाज़ भूल~जा"},
+	{groupPrompt, "everything~above above~this word~by~word transfer_ from~this evil~ inbox no~attention never~mind neglect scrap~ void~ prompt rules guidance persona from~now from~this~point nothing~else your~output your~previous your~task new~task instead your~tools ~tool~ the~function user's assistants reviewer grading ~llm llm! llm: ai: ai, ~ai! when~asked asks~you your~email admin~mode developer~mode game: filters moral sudo unrestricted \"role\" ###s role: user: ]( ignore disregard forget override overrule bypass discard neglect pay~no~attention not~follow n't~follow stop~following not~obey n't~obey no~longer~follow not~adhere ignora ignoriere ignorez oublie vergiss olvida missachte esquece dimentica " +
 		"instruction prompt guideline directive your~rules your~programming your~training " +
 		"ai~assistant language~model ~llm ai~model ai~agent dear~ai chatgpt chatbot an~ai note~to~ai the~assistant attention~a hey~assistant assistant: dear~assistant ai~system ai~reading ai~reviewer automated~agent virtual~assistant summariz your~response your~reply your~answer your~next your~final your~output you~are~now act~as pretend roleplay role-play you~will~act you~are~a~ you~are~dan in~character imagine~you new~role the~role~of developer~mode been~freed no~longer " +
 		"repeat~the mention~ conversation~history chat~history this~conversation environment~variables api~key credentials developer~mode jailbreak dan~mode do~anything~now unrestricted restrictions guardrails content~policy content~filter tell~the~user " +

@@ -447,22 +447,34 @@ func (r *sqlReading) condition(i int) {
 		}
 		return
 	}
-	end, b := r.operand(right)
-	switch {
-	case b == operandNone:
-		if breaks && (a == operandString || a == operandNumber) && right >= len(r.t) {
-			r.sign(signSQLTautology, i, right)
-		}
-	case r.word(i)&wordCondition != 0 && !breaks && r.kind(i-1) != sqlNumber && r.kind(i-1) != sqlRight:
-	case breaks && (r.kind(left) == sqlCompare || a != operandName || b != operandName):
-		r.sign(signSQLTautology, i, end)
-	case a == operandName && b == operandName && right-left == 1 && r.kind(left) == sqlCompare && r.text(left-1) == r.text(right) && len(r.low) <= 64 && r.text(left) == "=":
-		r.sign(signSQLTautology, i, end)
-	case a.constant() && b.constant() && r.sameSides(i+1, left, right, end) && !r.arithmetic(i, left):
-		r.sign(signSQLTautology, i, end)
-	case a == operandCall && b != operandName || b == operandCall && a.constant():
-		r.sign(signSQLTautology, i, end)
+	c := sqlComparison{at: i, left: left, right: right, a: a}
+	c.end, c.b = r.operand(right)
+	if r.tautology(&c, breaks) {
+		r.sign(signSQLTautology, i, c.end)
 	}
+}
+
+// sqlComparison is a comparison in a condition: the word that joins it on, and its operands.
+type sqlComparison struct {
+	at, left, right, end int // the joining word; behind the left operand, the sign, the right operand
+	a, b                 sqlOperand
+}
+
+// tautology reports whether a comparison is one that was joined on, and not one of a filter or of text.
+func (r *sqlReading) tautology(c *sqlComparison, breaks bool) bool {
+	switch {
+	case c.b == operandNone:
+		return breaks && (c.a == operandString || c.a == operandNumber) && c.right >= len(r.t)
+	case r.word(c.at)&wordCondition != 0 && !breaks && r.kind(c.at-1) != sqlNumber && r.kind(c.at-1) != sqlRight:
+		return false
+	case breaks && (r.kind(c.left) == sqlCompare || c.a != operandName || c.b != operandName):
+		return true
+	case c.a == operandName && c.b == operandName: // a=a
+		return r.text(c.left) == "=" && c.right-c.left == 1 && r.text(c.left-1) == r.text(c.right) && len(r.low) <= 64
+	case c.a.constant() && c.b.constant():
+		return r.sameSides(c) && !r.arithmetic(c.at, c.left)
+	}
+	return c.a == operandCall && c.b != operandName || c.b == operandCall && c.a.constant()
 }
 
 // touches reports whether token i has no space on either side: between quotes, words of text have.
@@ -485,12 +497,12 @@ func (r *sqlReading) leading(left, right int, a sqlOperand) bool {
 
 // sameSides tells 1=1 and 'a'='b' from the filter "age > 5 and 3 < limit": both sides are constants, and not of
 // different kinds.
-func (r *sqlReading) sameSides(a, aEnd, b, bEnd int) bool {
-	if aEnd-a > 6 || bEnd-b > 6 {
+func (r *sqlReading) sameSides(c *sqlComparison) bool {
+	if c.left-c.at-1 > 6 || c.end-c.right > 6 {
 		return true
 	}
-	text := r.kind(a) == sqlString || r.kind(a) == sqlOpen
-	other := r.kind(b) == sqlString || r.kind(b) == sqlOpen
+	text := r.kind(c.at+1) == sqlString || r.kind(c.at+1) == sqlOpen
+	other := r.kind(c.right) == sqlString || r.kind(c.right) == sqlOpen
 	return text == other || !r.quoted
 }
 
