@@ -365,38 +365,26 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// The picture of an object on a sheet stays where it was.
-func TestSheetPreview(t *testing.T) {
-	vml := `<xml` + spaces + `><v:shapetype id="t"/><v:shape id="_x0000_s1025"><v:imagedata o:relid="p"/><x:ClientData ObjectType="Pict"><x:Anchor>1, 2, 3, 4, 5, 6, 7, 8</x:Anchor></x:ClientData></v:shape></xml>`
-	for _, drawing := range []string{"", `<drawing r:id="d"/>`} {
-		d := xlsx("</sheets>", drawing+`<legacyDrawing r:id="v"/><oleObjects><mc:AlternateContent><mc:Choice Requires="x14"><oleObject shapeId="1025" r:id="o"/></mc:Choice><mc:Fallback><oleObject shapeId="1025" r:id="o"/></mc:Fallback></mc:AlternateContent></oleObjects>`,
-			piece{name: "xl/embeddings/o.bin", from: sheet1, mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb},
-			piece{name: "xl/drawings/vmlDrawing1.vml", from: sheet1, mime: "application/vnd.openxmlformats-officedocument.vmlDrawing", rel: offRel + "vmlDrawing", id: "v", body: vml},
-			piece{name: "xl/media/i.png", from: "xl/drawings/vmlDrawing1.vml", mime: "image/png", rel: offRel + "image", id: "p", body: string(blankPNG)})
-		if drawing != "" {
-			d.pieces = append(d.pieces, piece{name: "xl/drawings/drawing1.xml", from: sheet1, mime: "application/vnd.openxmlformats-officedocument.drawing+xml", rel: offRel + "drawing", id: "d", body: `<xdr:wsDr xmlns:xdr="` + sheetDrawingSpace + `"></xdr:wsDr>`})
-		}
-		r, job, err := run(t, d.bytes(t))
-		if err != nil || !r.Changed() {
-			t.Fatalf("%v %v", err, job.Removals())
-		}
-		files := unzip(t, r.Data)
-		name := "xl/drawings/drawing1.xml"
-		if drawing == "" {
-			name = "xl/drawings/drawingStatic1.xml"
-		}
-		if strings.Count(files[name], "<xdr:pic>") != 1 || !strings.Contains(files[name], "<xdr:row>7</xdr:row><xdr:rowOff>76200</xdr:rowOff>") {
-			t.Errorf("%s", files[name])
-		}
-		if where := dangling(t, files); where != "" {
-			t.Error(where)
-		}
-		if !strings.Contains(files["[Content_Types].xml"], "/"+name) {
-			t.Error(files["[Content_Types].xml"])
-		}
-		if again, job, err := run(t, r.Data); err != nil || again.Changed() {
-			t.Errorf("a second pass: %v %v", err, job.Removals())
-		}
+// An object of an old presentation has its picture in a VML drawing: that one becomes a picture of the slide.
+func TestSlidePreview(t *testing.T) {
+	vml := `<xml` + spaces + `><v:shapetype id="t"/><v:shape id="_x0000_s1026"><v:imagedata o:relid="p"/></v:shape></xml>`
+	d := pptx(`<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="4" name="o"/></p:nvGraphicFramePr><p:xfrm><a:off x="7" y="8"/><a:ext cx="9" cy="10"/></p:xfrm><a:graphic><a:graphicData><p:oleObj spid="_x0000_s1026" r:id="o"/></a:graphicData></a:graphic></p:graphicFrame>`,
+		piece{name: "ppt/embeddings/o.bin", from: slide1, mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb},
+		piece{name: "ppt/drawings/vmlDrawing1.vml", from: slide1, mime: "application/vnd.openxmlformats-officedocument.vmlDrawing", rel: offRel + "vmlDrawing", id: "v", body: vml},
+		piece{name: "ppt/media/i.png", from: "ppt/drawings/vmlDrawing1.vml", mime: "image/png", rel: offRel + "image", id: "p", body: string(blankPNG)})
+	r, job, err := run(t, d.bytes(t))
+	if err != nil || !r.Changed() {
+		t.Fatalf("%v %v", err, job.Removals())
+	}
+	files := unzip(t, r.Data)
+	if s := files[slide1]; !strings.Contains(s, `<p:pic>`) || !strings.Contains(s, `<a:off x="7" y="8"/>`) || strings.Contains(s, "oleObj") {
+		t.Error(s)
+	}
+	if where := dangling(t, files); where != "" {
+		t.Error(where)
+	}
+	if again, job, err := run(t, r.Data); err != nil || again.Changed() {
+		t.Errorf("a second pass: %v %v", err, job.Removals())
 	}
 }
 

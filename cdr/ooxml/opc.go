@@ -32,7 +32,6 @@ type pack struct {
 	kind     mainType
 	changed  bool
 	rules    map[string]rule
-	previews []preview
 	old      bool     // a document of Office 2003
 	oldError error    // of a picture in it
 	sheets   workbook // what is gone from the workbook

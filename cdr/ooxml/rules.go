@@ -46,7 +46,7 @@ func ruleTable() map[string]rule {
 		"fldSimple": {familyWord, startFieldSimple}, "fldChar": {familyWord, startFieldChar},
 		"instrText": {familyWord, startFieldText}, "delInstrText": {familyWord, startFieldText},
 		"t": {familyOther, startRunText}, "delText": {familyWord, startFieldText},
-		"drawing": {familyOther, startDrawing}, "legacyDrawing": {familySheet, startLegacyDrawing}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startObject},
+		"drawing": {familyWord, startFieldPicture}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startObject},
 		"del": {familyWord, startDeleted}, "moveFrom": {familyWord, startDeleted},
 		"attachedTemplate": always(familyWord, vectorTemplate),
 		"subDoc":           always(familyWord, vectorSubDoc),

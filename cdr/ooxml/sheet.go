@@ -241,12 +241,6 @@ type sheetState struct {
 	shared map[string]bool // indexes of shared formulas that went
 	seen   map[string]bool // indexes of shared formulas that were kept so far
 	again  bool            // one was kept whose first cell went
-
-	shapes       map[string]vmlShape // pictures of objects
-	shown        map[string]bool     // of those, the ones that stay as pictures
-	drawing      bool                // the sheet has a drawing
-	legacyAt     int                 // where its old kind of drawing is
-	legacyPrefix string
 }
 
 // startFormula judges the text of a formula; what becomes of it depends on where it stands.
@@ -357,7 +351,8 @@ func startTable(w *walk, t *kit.XMLToken, _ *element) bool {
 	return false
 }
 
-// startSheetObject keeps embedded documents that were disarmed, and drops links and all other objects.
+// startSheetObject keeps embedded documents that were disarmed, and drops links and all other objects. What showed an
+// object is a shape of the sheet's VML drawing, which programs draw without an object, too.
 func startSheetObject(w *walk, t *kit.XMLToken, _ *element) bool {
 	linked := false
 	for a := range t.Attrs {
@@ -372,15 +367,11 @@ func startSheetObject(w *walk, t *kit.XMLToken, _ *element) bool {
 		}
 	}
 	w.remove(vectorOLE, "<oleObject>", kit.ActionNeutralised, "")
-	w.keepPreview(t)
 	return true
 }
 
 // afterSheets drops the calculation chain when a formula went: it lists cells that have one, and is built anew.
 func (p *pack) afterSheets() error {
-	if err := p.placePreviews(); err != nil {
-		return err
-	}
 	if !p.sheets.formulas {
 		return nil
 	}

@@ -86,7 +86,7 @@ func (w *walk) staticPicture(f *frameState) string {
 	if f.place.to == 0 {
 		return ""
 	}
-	image := w.p.shapesOf(w.at)[f.shape].image
+	image := w.p.shapesOf(w.at)[f.shape]
 	if image == nil {
 		return ""
 	}

@@ -7,15 +7,9 @@ import (
 	"icapd/cdr/kit"
 )
 
-// vmlShape is what a shape shows, and where on a sheet.
-type vmlShape struct {
-	image  *part
-	anchor string
-}
-
-// shapesOf returns the shapes with a picture in the drawings that belong to a part, by their ids.
-func (p *pack) shapesOf(at *part) map[string]vmlShape {
-	shapes := map[string]vmlShape{}
+// shapesOf returns the pictures of the shapes in the VML drawings that belong to a part, by the shapes' ids.
+func (p *pack) shapesOf(at *part) map[string]*part {
+	shapes := map[string]*part{}
 	for _, r := range at.rels.list {
 		if r.short == "vmldrawing" && r.to != nil && !r.to.drop {
 			p.readShapes(r.to, shapes)
@@ -24,7 +18,7 @@ func (p *pack) shapesOf(at *part) map[string]vmlShape {
 	return shapes
 }
 
-func (p *pack) readShapes(at *part, shapes map[string]vmlShape) {
+func (p *pack) readShapes(at *part, shapes map[string]*part) {
 	data, err := p.read(at)
 	if err != nil {
 		return
@@ -35,8 +29,7 @@ func (p *pack) readShapes(at *part, shapes map[string]vmlShape) {
 	}
 	x := kit.NewXML(text, p.job.Limits.XMLDepth)
 	var ids []string
-	var shape vmlShape
-	depth, anchor := 0, 0
+	depth := 0
 	for {
 		t, err := x.Next()
 		if err != nil {
@@ -46,22 +39,14 @@ func (p *pack) readShapes(at *part, shapes map[string]vmlShape) {
 		switch name := t.Local(); {
 		case opens && depth == 0 && name != "shapetype" && t.Kind == kit.XMLStart:
 			if ids = shapeIDs(&t); len(ids) > 0 {
-				depth, shape = x.Depth(), vmlShape{}
+				depth = x.Depth()
 			}
-		case depth == 0:
-		case opens && name == "imagedata":
-			shape.image = at.imageOf(&t)
-		case t.Kind == kit.XMLStart && name == "Anchor":
-			anchor = t.End
-		case t.Kind == kit.XMLEnd && name == "Anchor":
-			shape.anchor = kit.XMLUnescape(text[anchor:t.Start])
+		case depth > 0 && opens && name == "imagedata":
+			for _, id := range ids {
+				shapes[id] = at.imageOf(&t)
+			}
 		case t.Kind == kit.XMLEnd && x.Depth() < depth:
 			depth = 0
-			for _, id := range ids {
-				if shape.image != nil {
-					shapes[id] = shape
-				}
-			}
 		}
 	}
 }
