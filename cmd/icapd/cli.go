@@ -37,6 +37,7 @@ type cli struct {
 	stdio
 	version string
 	conf    conf.Options
+	off     map[ruleID]bool // rules that operators have switched off; see serve
 }
 
 // exit is an error that carries the code to exit with. Without a cause nothing is printed: all has been said.
@@ -89,7 +90,7 @@ that a proxy shows it, makes them safe or blocks them, and says why.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("icapd {{.Version}}\n")
-	root.AddCommand(c.serveCommand(), c.scanCommand(), c.disarmCommand(), c.probeCommand(), c.checkCommand(), c.versionCommand())
+	root.AddCommand(c.serveCommand(), c.scanCommand(), c.disarmCommand(), c.probeCommand(), c.checkCommand(), c.reloadCommand(), c.eventsCommand(), c.versionCommand())
 	return root
 }
 

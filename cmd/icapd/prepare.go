@@ -11,6 +11,7 @@ import (
 // when an engine has another version of its signatures.
 func (c *cli) prepare(changed func()) (*parts, error) {
 	config, err := conf.Load(c.conf)
+	c.switchedOff(config)
 	certs, certErr := loadCerts(config)
 	if err = errors.Join(err, certErr); err != nil {
 		// Only to learn what else is wrong.

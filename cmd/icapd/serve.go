@@ -15,6 +15,7 @@ import (
 
 	"icapd/conf"
 	"icapd/icap"
+	"icapd/internal/admin"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
@@ -57,7 +58,12 @@ func (c *cli) serve(parent context.Context) error {
 		return failWith(err)
 	}
 	log := newLogs(c.err, &p.config.Log)
-	s := newServer(c, p, log, retag)
+	back, err := newBackstage(p.config, log)
+	if err != nil {
+		p.close()
+		return failWith(err)
+	}
+	s := newServer(c, p, log, retag, back)
 	defer s.service.Close()
 	listeners, adminListener, err := s.listen(ctx)
 	if err != nil {
@@ -67,6 +73,11 @@ func (c *cli) serve(parent context.Context) error {
 	s.announce(listeners, adminListener)
 	s.tellSystemd(daemon.SdNotifyReady)
 	go s.watchdog(ctx)
+	changed, unwatch, err := watch(p.config.Reload.Watch, c.conf.File)
+	if err != nil {
+		return failWith(errors.Join(err, s.stop()))
+	}
+	defer unwatch()
 	for {
 		select {
 		case <-ctx.Done():
@@ -75,9 +86,11 @@ func (c *cli) serve(parent context.Context) error {
 		case err := <-failed:
 			return failWith(errors.Join(err, s.stop()))
 		case <-hup:
-			s.tellSystemd(reloading())
-			s.reload()
-			s.tellSystemd(daemon.SdNotifyReady)
+			s.audited("signal", "reload", "configuration", s.reload())
+		case <-changed:
+			s.audited("file", "reload", "configuration", s.reload())
+		case req := <-s.reloads:
+			s.serveReload(req)
 		case <-retag:
 			tag := s.parts.Load().istag()
 			s.tag.Store(&tag)
@@ -165,22 +178,32 @@ func (s *server) stop() error {
 	if s.admin != nil {
 		_ = s.admin.Close() // its clients can ask again
 	}
+	queues, done := context.WithTimeout(context.Background(), backstageDrain)
+	defer done()
+	s.back.close(queues)
 	entry.Info("stopped")
 	return nil
 }
 
+// backstageDrain is how long the audit stream and the quarantine may take for what waits when the process ends.
+const backstageDrain = 5 * time.Second
+
 // reload reads everything again and swaps it in, if nothing is wrong with it.
-func (s *server) reload() {
+func (s *server) reload() admin.Reloaded {
+	s.tellSystemd(reloading())
+	defer s.tellSystemd(daemon.SdNotifyReady)
 	start := time.Now()
 	p, err := s.cli.prepare(notify(s.retag))
 	if err != nil {
 		s.log.WithField("problems", lines(err)).Error("reload refused: nothing has changed")
-		return
+		s.refused.Add(1)
+		return admin.Reloaded{Problems: lines(err)}
 	}
 	if err := s.reloadCertificates(); err != nil { // they were read a moment ago: somebody is writing them
 		p.close()
 		s.log.WithField("problems", lines(err)).Error("reload refused: certificates could not be read again")
-		return
+		s.refused.Add(1)
+		return admin.Reloaded{Problems: lines(err)}
 	}
 	s.service.Swap(p.pipeline)
 	s.use(p)
@@ -191,10 +214,13 @@ func (s *server) reload() {
 	entry := s.log.WithFields(logrus.Fields{
 		"engines": p.describe(), "istag": *s.tag.Load(), "after": time.Since(start).Round(time.Millisecond).String(),
 	})
-	if keys := needRestart(s.config, p.config); len(keys) > 0 {
+	keys := needRestart(s.config, p.config)
+	if len(keys) > 0 {
 		entry = entry.WithField("needs_restart", strings.Join(keys, ", "))
 	}
 	entry.Info("reloaded")
+	s.reloaded.Add(1)
+	return admin.Reloaded{OK: true, Restart: keys, ISTag: *s.tag.Load()}
 }
 
 // needRestart names the keys that have changed and that a reload cannot put in force.
@@ -208,6 +234,9 @@ func needRestart(old, fresh *conf.Config) []string {
 		{"lenient", old.Lenient == fresh.Lenient},
 		{"admin", reflect.DeepEqual(old.Admin, fresh.Admin)},
 		{"timeouts", old.Timeouts == fresh.Timeouts},
+		{"events", slices.Equal(old.Events, fresh.Events)},
+		{"quarantine", old.Quarantine == fresh.Quarantine},
+		{"reload", old.Reload == fresh.Reload},
 		{"limits.connections", old.Limits.Connections == fresh.Limits.Connections},
 		{"limits.in_flight", old.Limits.InFlight == fresh.Limits.InFlight},
 		{"limits.queue", old.Limits.Queue == fresh.Limits.Queue && old.Limits.QueueTime == fresh.Limits.QueueTime},

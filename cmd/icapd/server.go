@@ -44,16 +44,28 @@ type server struct {
 	schemes   []string           // of each of them
 
 	retag chan struct{} // an engine has new signatures
+
+	back     *backstage
+	reloads  chan reloadRequest
+	off      atomic.Pointer[map[ruleID]bool] // rules that operators have switched off
+	reloaded atomic.Int64
+	refused  atomic.Int64
 }
 
 // newServer makes a server of parts; nothing listens yet.
-func newServer(c *cli, p *parts, log *logs, retag chan struct{}) *server {
-	s := &server{cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag}
+func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage) *server {
+	s := &server{
+		cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag,
+		back: back, reloads: make(chan reloadRequest),
+	}
+	s.off.Store(&c.off)
 	s.service = service.New(p.pipeline, service.Options{
 		Record: func(e *event.Event) {
 			s.metrics.Observe(e)
 			s.log.message(e)
+			s.back.observe(e)
 		},
+		Keep:   s.back.keep,
 		Trusts: func(a netip.Addr) bool { return (*s.trusts.Load())(a) },
 	})
 	s.use(p)
@@ -70,6 +82,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}) *server {
 		ErrorLog: log.icap,
 	}
 	s.measure()
+	s.measureBackstage()
 	return s
 }
 
@@ -203,10 +216,7 @@ func (s *server) reloadCertificates() error {
 // newAdmin makes the server of the admin address.
 func (s *server) newAdmin() *http.Server {
 	return &http.Server{
-		Handler: admin.New(admin.Options{
-			Ready: s.ready, Metrics: s.metrics.Handler(), Version: s.cli.version,
-			TokenSHA256: string(s.config.Admin.TokenSHA256),
-		}),
+		Handler:           admin.New(s.adminOptions()),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"icapd/conf"
+	"icapd/internal/admin"
+	"icapd/internal/event"
+	"icapd/internal/inventory"
+	"icapd/internal/quarantine"
+	"icapd/internal/service"
+	"icapd/internal/sink"
+)
+
+// backstage is what happens after a message has its answer: the audit stream, the quarantine, the inventory, the
+// console's feed. None of it makes a message wait. It lives as long as the process: reloads do not change it.
+type backstage struct {
+	stream    *sink.Fanout
+	feed      *admin.Feed
+	inventory *inventory.Inventory
+	vault     *quarantine.Vault  // nil if nothing is kept
+	keeper    *quarantine.Keeper // nil if nothing is kept
+	store     string             // quarantine.store
+}
+
+// newBackstage opens what the configuration names. The error is all that cannot be opened.
+func newBackstage(c *conf.Config, log *logs) (*backstage, error) {
+	b := &backstage{feed: admin.NewFeed(), inventory: inventory.New(), store: c.Quarantine.Store}
+	var sinks []*sink.Sink
+	var errs []error
+	for i := range c.Events {
+		it := &c.Events[i]
+		w, name, err := openSink(it)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.At(fmt.Sprintf("events[%d]", i)), err))
+			continue
+		}
+		sinks = append(sinks, sink.New(fmt.Sprintf("%d:%s", i, name), w, sink.Limits{Records: it.Queue}))
+	}
+	b.stream = sink.NewFanout(sinks...)
+	if c.Quarantine.Directory != "" {
+		if err := b.openVault(&c.Quarantine, log); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.At("quarantine"), err))
+		}
+	}
+	if len(errs) > 0 {
+		b.close(context.Background())
+		return nil, errors.Join(errs...)
+	}
+	return b, nil
+}
+
+func openSink(c *conf.EventSink) (w sink.Writer, name string, err error) {
+	format, err := sink.ParseFormat(c.Format)
+	if err != nil {
+		return nil, "", err
+	}
+	switch {
+	case c.File != "":
+		w, err = sink.NewFile(sink.FileOptions{Path: string(c.File), Format: format, Bytes: int64(c.MaxBytes), Age: c.MaxAge, Keep: c.Keep})
+		return w, "file", err
+	case c.Syslog != "":
+		w, err = sink.NewSyslog(sink.SyslogOptions{Address: c.Syslog, Format: format})
+		return w, "syslog", err
+	}
+	w, err = sink.NewNATS(sink.NATSOptions{
+		URL: string(c.NATS), Subject: c.Subject, Stream: c.Stream, Credentials: string(c.Credentials), CA: string(c.CA), Format: format,
+	})
+	return w, "nats", err
+}
+
+func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
+	key, err := quarantine.ReadKey(string(c.KeyFile))
+	if err != nil {
+		return err
+	}
+	folder, err := quarantine.OpenFolder(string(c.Directory))
+	if err != nil {
+		return err
+	}
+	b.vault, err = quarantine.New(folder, key, quarantine.Limits{Bytes: int64(c.MaxBytes), Count: c.MaxCount, Age: c.MaxAge})
+	if err != nil {
+		return err
+	}
+	b.keeper = quarantine.NewKeeper(b.vault, quarantine.KeeperLimits{}, func(id string, err error) {
+		log.WithField("request_id", id).WithError(err).Error("an original could not be kept")
+	})
+	return nil
+}
+
+// observe takes the event of a message on.
+func (b *backstage) observe(e *event.Event) {
+	b.stream.Message(e)
+	m := present(e)
+	b.feed.Add(&m)
+	path := ""
+	if u, err := url.Parse(e.URL); err == nil {
+		path = u.EscapedPath()
+	}
+	b.inventory.Observe(inventory.Seen{
+		Time: e.Time, Host: e.Host, Path: path, Method: e.Method, Direction: e.Direction, Type: e.Type,
+		Verdict: e.Verdict, Action: e.Action, API: e.API, Bytes: e.Size,
+	})
+}
+
+// kept is how an event is stored beside its original.
+type kept struct {
+	*event.Event
+	Items []event.ItemRecord `json:"items,omitempty"`
+}
+
+// keep takes an original on, if it is one of those that are kept.
+func (b *backstage) keep(e *event.Event, original service.Original, let func()) bool {
+	wanted := b.store == "all" || b.store == "blocked" && e.Action == "block" || b.store == "rewritten" && e.Action == "rewrite"
+	if b.keeper == nil || !wanted {
+		return false
+	}
+	report, err := json.Marshal(kept{e, e.Items})
+	if err != nil {
+		return false
+	}
+	return b.keeper.Keep(quarantine.Entry{
+		ID: e.RequestID, Time: e.Time, URL: e.URL, Name: event.OneLine(original.Name, 255), Type: e.Type,
+		Action: e.Action, Verdict: e.Verdict, Rule: e.Rule, Report: report,
+	}, original.Blob, let)
+}
+
+// close lets queues run empty, until ctx ends.
+func (b *backstage) close(ctx context.Context) {
+	if b.keeper != nil {
+		b.keeper.Close(ctx)
+	}
+	_ = b.stream.Close(ctx) // what could not be written is counted
+}
+
+// present is an event as the console shows it.
+func present(e *event.Event) admin.Message {
+	d := &e.Durations
+	m := admin.Message{
+		Time: e.Time, RequestID: e.RequestID, Service: e.Service, Direction: e.Direction, Peer: e.Peer, Client: e.Client,
+		User: e.User, Method: e.Method, URL: e.URL, Host: e.Host, Status: e.Status, Type: e.Type, Size: e.Size,
+		API: e.API, Profile: e.Profile, Verdict: e.Verdict, Action: e.Action, Rule: e.Rule, Reason: e.Reason, Shadowed: e.Shadowed,
+		Omitted: e.Omitted, ICAPStatus: e.ICAPStatus, Error: e.Error, Millis: d.Total,
+		Durations: []admin.Stage{
+			{Name: "receive", Millis: d.Receive}, {Name: "scan", Millis: d.Scan}, {Name: "rewrite", Millis: d.Rewrite},
+			{Name: "reply", Millis: d.Reply}, {Name: "total", Millis: d.Total},
+		},
+	}
+	for _, it := range e.Items {
+		m.Items = append(m.Items, admin.Item(it))
+	}
+	for _, f := range e.Findings {
+		m.Findings = append(m.Findings, admin.Finding(f))
+	}
+	for _, g := range e.Gaps {
+		m.Gaps = append(m.Gaps, admin.Gap{Engine: g.Engine, Path: g.Path, Reason: g.Reason, Error: g.Error})
+	}
+	for _, c := range e.Changes {
+		m.Changes = append(m.Changes, admin.Rewrite(c))
+	}
+	return m
+}
+
+// apis is the inventory as the console shows it.
+func (b *backstage) apis() []admin.API {
+	seen := b.inventory.Endpoints()
+	out := make([]admin.API, len(seen))
+	for i, e := range seen {
+		out[i] = admin.API{
+			Host: e.Host, Path: e.Path, Name: e.API, Methods: e.Methods, Types: e.Types, Verdicts: e.Verdicts, Actions: e.Actions,
+			Messages: e.Messages, Sent: e.Sent, Received: e.Received, First: e.First, Last: e.Last,
+		}
+	}
+	slices.SortStableFunc(out, func(a, b admin.API) int {
+		return b.Last.Truncate(24 * time.Hour).Compare(a.Last.Truncate(24 * time.Hour))
+	})
+	return out
+}
