@@ -12,12 +12,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"icapd/cdr/kit"
-	"icapd/scan"
 	"path"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"icapd/cdr/kit"
+	"icapd/scan"
 )
 
 // Options say how a Disarmer works.

@@ -2,9 +2,10 @@ package cdr
 
 import (
 	"context"
+	"strings"
+
 	"icapd/cdr/kit"
 	"icapd/scan"
-	"strings"
 )
 
 // Name is the name of the engine and of the rewriter.

@@ -1,6 +1,8 @@
 package cdr
 
 import (
+	"slices"
+
 	"icapd/cdr/image"
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
@@ -10,7 +12,6 @@ import (
 	"icapd/cdr/pdf"
 	"icapd/cdr/rtf"
 	"icapd/cdr/text"
-	"slices"
 )
 
 // Formats returns the formats that this build can make safe. Each media type belongs to one of them.

@@ -6,8 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"icapd/scan"
 	"strings"
+
+	"icapd/scan"
 )
 
 // Document is what a handler is given: all bytes of one file, or of one file inside another.

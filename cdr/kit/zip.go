@@ -40,7 +40,6 @@ type ZipEntry struct {
 	flags  uint16
 	start  int64 // of the local header
 	end    int64 // behind the data
-	local  []byte
 	offset int64
 }
 

@@ -7,10 +7,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"unicode/utf16"
 
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 
 	"icapd/cdr/kit"
 )
@@ -25,7 +23,7 @@ func (HTML) Types() []string { return []string{"text/html", "application/xhtml+x
 
 // Disarm implements kit.Handler.
 func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
-	data, back, err := htmlText(doc.Data)
+	data, back, err := kit.DecodeText(doc.Data)
 	if err != nil {
 		return kit.Result{}, err
 	}
@@ -41,36 +39,6 @@ func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Res
 		return kit.Result{}, nil
 	}
 	return kit.Result{Data: back(w.out)}, nil
-}
-
-// htmlText returns UTF-16 as UTF-8, and the way back.
-func htmlText(data []byte) (text []byte, back func([]byte) []byte, err error) {
-	if !bytes.HasPrefix(data, []byte{0xff, 0xfe}) && !bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
-		return data, func(b []byte) []byte { return b }, nil
-	}
-	if len(data)%2 != 0 {
-		return nil, nil, kit.Corrupt("UTF-16 of an odd number of bytes")
-	}
-	little := data[0] == 0xff
-	units := make([]uint16, 0, len(data)/2)
-	for i := 2; i < len(data); i += 2 {
-		lo, hi := data[i], data[i+1]
-		if !little {
-			lo, hi = hi, lo
-		}
-		units = append(units, uint16(lo)|uint16(hi)<<8)
-	}
-	return []byte(string(utf16.Decode(units))), func(b []byte) []byte {
-		out := []byte{data[0], data[1]}
-		for _, u := range utf16.Encode([]rune(string(b))) {
-			if little {
-				out = append(out, byte(u), byte(u>>8))
-			} else {
-				out = append(out, byte(u>>8), byte(u))
-			}
-		}
-		return out
-	}, nil
 }
 
 type htmlWalk struct {
@@ -385,10 +353,10 @@ func (w *htmlWalk) address(element, key, value string) string {
 
 // remote judges what is fetched from elsewhere: links wait for a click, and pictures are the operator's choice.
 func (w *htmlWalk) remote(element, key string) string {
-	switch atom.Lookup([]byte(element)) {
-	case atom.A, atom.Area, atom.Blockquote, atom.Q, atom.Del, atom.Ins:
+	switch element {
+	case "a", "area", "blockquote", "q", "del", "ins":
 		return ""
-	case atom.Img, atom.Image:
+	case "img", "image":
 		c := w.job.Switches.RemoteImages
 		if key == "src" && (c == kit.ChoiceAllow || c == kit.ChoiceDefault && !w.mail) {
 			return ""

@@ -198,10 +198,7 @@ func (p *packageWalk) xml(e *kit.ZipEntry, data []byte) error {
 
 // binary decides about pictures, fonts, media and embedded objects.
 func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
-	dir := name
-	if i := strings.IndexByte(name, '/'); i >= 0 {
-		dir = name[:i]
-	}
+	dir, _, _ := strings.Cut(name, "/")
 	switch {
 	case len(data) == 0:
 		return nil

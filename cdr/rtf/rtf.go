@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -395,8 +396,8 @@ func (w *walker) inObject() bool {
 
 // field returns the innermost open field, -1 if there is none.
 func (w *walker) field() int {
-	for i := len(w.stack) - 1; i >= 0; i-- {
-		if w.stack[i].field {
+	for i, f := range slices.Backward(w.stack) {
+		if f.field {
 			return i
 		}
 	}

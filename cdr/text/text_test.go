@@ -2,8 +2,11 @@ package text
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"icapd/cdr/kit"
 )
@@ -11,12 +14,10 @@ import (
 func run(tb testing.TB, mediaType string, in []byte) ([]byte, *kit.Job, error) {
 	tb.Helper()
 	for _, f := range Formats() {
-		for _, name := range f.Types() {
-			if name == mediaType {
-				job := kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil)
-				r, err := f.Disarm(tb.Context(), job, kit.Document{Data: in, Type: mediaType})
-				return r.Data, job, err
-			}
+		if slices.Contains(f.Types(), mediaType) {
+			job := kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil)
+			r, err := f.Disarm(tb.Context(), job, kit.Document{Data: in, Type: mediaType})
+			return r.Data, job, err
 		}
 	}
 	tb.Fatalf("nobody makes %s safe", mediaType)
@@ -56,6 +57,19 @@ func TestCSV(t *testing.T) {
 			}
 		}
 	}
+}
+
+// encode writes UTF-16 with its mark.
+func encode(text []byte, little bool) []byte {
+	var order binary.AppendByteOrder = binary.BigEndian
+	if little {
+		order = binary.LittleEndian
+	}
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, u := range utf16.Encode([]rune(string(text))) {
+		out = order.AppendUint16(out, u)
+	}
+	return out
 }
 
 func TestUTF16(t *testing.T) {

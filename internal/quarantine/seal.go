@@ -80,10 +80,11 @@ func seal(w io.Writer, key, head []byte, body io.Reader) (int64, error) {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return counted.n, fmt.Errorf("quarantine: %w", err)
 		}
-		_, more := in.Peek(1)
-		last := more != nil
-		if last && !errors.Is(more, io.EOF) {
-			return counted.n, fmt.Errorf("quarantine: %w", more)
+		last := false
+		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
+			last = true
+		} else if err != nil {
+			return counted.n, fmt.Errorf("quarantine: %w", err)
 		}
 		if _, err := w.Write(aead.Seal(out, nonce(n, last), buf[:k], nil)); err != nil {
 			return counted.n, fmt.Errorf("quarantine: %w", err)
