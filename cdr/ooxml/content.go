@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"path"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -224,22 +223,46 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 func slack(data, clean []byte) bool {
 	const block, most = 1 << 10, 8 << 10
 	return clean != nil && len(data)%block == 0 && len(data)-len(clean) <= most && bytes.HasPrefix(data, clean) &&
-		!polyglot.Match(data[max(0, len(clean)-8):])
+		!polyglot(data[max(0, len(clean)-8):])
 }
 
 func isPicture(at *part) bool { return at.inBy("image") || strings.HasPrefix(at.mime, "image/") }
 
-// polyglot matches the beginning of programs, archives, documents and scripts inside of something else.
-var polyglot = regexp.MustCompile(`PK\x03\x04|PK\x05\x06|%PDF-1|(?i:<script[\s>/])|(?i:<html[\s>])|<\?php|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MZ\x90\x00\x03|\x7fELF|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1`)
+// foreign are the beginnings of programs, archives and documents.
+var foreign = [][]byte{
+	[]byte("PK\x03\x04"), []byte("PK\x05\x06"), []byte("%PDF-1"), []byte("<?php"), []byte("Rar!\x1a\x07"), []byte("7z\xbc\xaf\x27\x1c"),
+	[]byte("MZ\x90\x00\x03"), []byte("\x7fELF"), []byte(cfbMagic),
+}
+
+// polyglot reports whether something else begins inside of bytes: a program, an archive, a document, a page.
+func polyglot(data []byte) bool {
+	for _, magic := range foreign {
+		if bytes.Contains(data, magic) {
+			return true
+		}
+	}
+	for {
+		i := bytes.IndexByte(data, '<')
+		if i < 0 {
+			return false
+		}
+		data = data[i+1:]
+		for _, tag := range []string{"script", "html"} {
+			if len(data) > len(tag) && strings.EqualFold(string(data[:len(tag)]), tag) && strings.IndexByte(" \t\r\n/>", data[len(tag)]) >= 0 {
+				return true
+			}
+		}
+	}
+}
 
 // twoThings reports whether bytes are also a file of another kind. Sound and film are long enough to hold any four
 // bytes by chance: of them only what readers look at to tell a type counts.
 func twoThings(major string, data []byte) bool {
 	const front, back = 4 << 10, 70 << 10
 	if (major == "audio" || major == "video") && len(data) > front+back {
-		return polyglot.Match(data[:front]) || polyglot.Match(data[len(data)-back:])
+		return polyglot(data[:front]) || polyglot(data[len(data)-back:])
 	}
-	return polyglot.Match(data)
+	return polyglot(data)
 }
 
 // passive reports whether a part without a handler of its own is a metafile, a font, sound or film.
@@ -264,7 +287,7 @@ func passive(at *part, kind string, data []byte) bool {
 
 // plainText reports whether the value of a sheet's property is text in UTF-16, as add-ins write it.
 func plainText(data []byte) bool {
-	if len(data)%2 != 0 || polyglot.Match(data) {
+	if len(data)%2 != 0 || polyglot(data) {
 		return false
 	}
 	for i := 0; i+1 < len(data); i += 2 {
@@ -283,10 +306,10 @@ func plainPrinter(data []byte) bool {
 	}
 	trimmed := bytes.TrimLeft(data, "\xef\xbb\xbf \r\n\t")
 	if bytes.HasPrefix(trimmed, []byte("<?xml")) {
-		return bytes.Contains(data, []byte("com.apple.print")) && !polyglot.Match(data)
+		return bytes.Contains(data, []byte("com.apple.print")) && !polyglot(data)
 	}
 	const sizeAt, extraAt, least, slack = 68, 70, 92, 4096
-	if len(data) < least || polyglot.Match(data) {
+	if len(data) < least || polyglot(data) {
 		return false
 	}
 	size, extra := int(binary.LittleEndian.Uint16(data[sizeAt:])), int(binary.LittleEndian.Uint16(data[extraAt:]))

@@ -3,6 +3,7 @@ package ooxml
 import (
 	"bytes"
 	"context"
+	"path"
 	"regexp"
 	"strings"
 
@@ -105,23 +106,45 @@ var byType = []struct {
 	{"usercustomization", vectorUI},
 }
 
-// byName says the same of names, for parts that hide behind another type.
-var byName = []struct {
-	pattern *regexp.Regexp
-	vector  string
-}{
-	{regexp.MustCompile(`vbaproject[^/]*\.bin$|vbadata\.xml$`), vectorVBA},
-	{regexp.MustCompile(`jsaproject`), vectorScript},
-	{regexp.MustCompile(`(?:^|/)(?:intl)?macrosheets?/`), vectorXLM},
-	{regexp.MustCompile(`(?:^|/)dialogsheets/`), vectorDialog},
-	{regexp.MustCompile(`(?:^|/)activex/`), vectorActiveX},
-	{regexp.MustCompile(`(?:^|/)customui\d*/|usercustomization/|customui[^/]*\.xml$`), vectorUI},
-	{regexp.MustCompile(`webextension|taskpanes`), vectorWebExt},
-	{regexp.MustCompile(`(?:^|/)externallinks/`), vectorBook},
-	{regexp.MustCompile(`(?:^|/)querytables/`), vectorQuery},
-	{regexp.MustCompile(`^xl/connections\.(?:xml|bin)$`), vectorData},
-	{regexp.MustCompile(`^xl/model/`), vectorModel},
-	{regexp.MustCompile(`\.(?:exe|dll|com|scr|pif|cpl|msi|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|lnk|jar|class|chm|reg|xll|wll)$`), vectorUnknown},
+// byFolder says the same of folders, for parts that hide behind another type.
+var byFolder = map[string]string{
+	"macrosheets": vectorXLM, "intlmacrosheets": vectorXLM, "dialogsheets": vectorDialog, "activex": vectorActiveX,
+	"customui": vectorUI, "customui14": vectorUI, "usercustomization": vectorUI, "webextensions": vectorWebExt,
+	"externallinks": vectorBook, "querytables": vectorQuery,
+}
+
+// programs are extensions of what runs.
+var programs = map[string]bool{
+	".exe": true, ".dll": true, ".com": true, ".scr": true, ".pif": true, ".cpl": true, ".msi": true, ".bat": true, ".cmd": true, ".ps1": true,
+	".vbs": true, ".vbe": true, ".js": true, ".jse": true, ".wsf": true, ".hta": true, ".lnk": true, ".jar": true, ".class": true, ".chm": true,
+	".reg": true, ".xll": true, ".wll": true,
+}
+
+// byName says why a part goes because of its name, "" if the name says nothing.
+func byName(fold string) string {
+	dir, file := path.Split(fold)
+	for folder := range strings.SplitSeq(dir, "/") {
+		if v := byFolder[folder]; v != "" {
+			return v
+		}
+	}
+	switch ext := path.Ext(file); {
+	case strings.HasPrefix(file, "vbaproject") && ext == ".bin", file == "vbadata.xml":
+		return vectorVBA
+	case strings.Contains(file, "jsaproject"):
+		return vectorScript
+	case strings.HasPrefix(file, "customui"):
+		return vectorUI
+	case strings.Contains(file, "webextension"), strings.Contains(file, "taskpanes"):
+		return vectorWebExt
+	case dir == "xl/" && (file == "connections.xml" || file == "connections.bin"):
+		return vectorData
+	case strings.HasPrefix(dir, "xl/model/"):
+		return vectorModel
+	case programs[ext]:
+		return vectorUnknown
+	}
+	return ""
 }
 
 // activePart says why a part must go as a whole, "" if that is not known from what it is called.
@@ -139,12 +162,7 @@ func (p *pack) activePart(at *part) string {
 			return t.vector
 		}
 	}
-	for _, n := range byName {
-		if n.pattern.MatchString(at.fold) {
-			return n.vector
-		}
-	}
-	return ""
+	return byName(at.fold)
 }
 
 // disarm is the way of one package.

@@ -34,7 +34,7 @@ func (p *pack) metafile(at *part, data []byte) error {
 		out, ok = cleanWMF(data)
 	}
 	switch {
-	case !ok || polyglot.Match(out):
+	case !ok || polyglot(out):
 		at.data = blankPNG
 		p.removed(vectorBroken, at.name, kit.ActionNeutralised, "")
 	case len(out) != len(data):

@@ -2,6 +2,7 @@ package ooxml
 
 import (
 	"regexp"
+	"strings"
 
 	"icapd/cdr/kit"
 )
@@ -11,7 +12,7 @@ func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
 	name, _ := t.Attr("N")
 	for a := range t.Attrs {
 		switch v := a.Value(); {
-		case string(a.Name) == "F" && runningFormula.MatchString(v) && !namedAddOn.MatchString(v):
+		case string(a.Name) == "F" && strings.IndexByte(v, '(') >= 0 && runningFormula.MatchString(v) && !namedAddOn.MatchString(v):
 			w.remove(vectorAction, "<Cell> "+name, kit.ActionNeutralised, v)
 			w.edits.cut(a.Start, a.End)
 		case name == "Address" && (string(a.Name) == "V" || string(a.Name) == "F") && v != "Inh" && !kit.SafeLink(v):

@@ -185,7 +185,7 @@ func (p *pack) cleanText(ctx context.Context, at *part, text []byte) ([]byte, er
 func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
 	w := &walk{p: p, at: at, ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
 	w.ns = append(w.ns, at.scope...)
-	w.lastNS = bytes.LastIndex(text, []byte("xmlns"))
+	w.lastNS = lastDeclaration(text)
 	w.hasBase = bytes.Contains(text, []byte("xml:base"))
 	if !strings.HasPrefix(at.fold, "customxml/") {
 		w.strip = p.strips()
@@ -196,6 +196,20 @@ func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
 		w.relIDs = w.relIDs || r.dead || r.blank
 	}
 	return w
+}
+
+// lastDeclaration returns where the last declaration of a namespace is, -1 if there is none. Most are in front, so that
+// searching from there is what is fast.
+func lastDeclaration(text []byte) int {
+	last := -1
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte("xmlns"))
+		if i < 0 {
+			return last
+		}
+		last = at + i
+		at = last + len("xmlns")
+	}
 }
 
 func (w *walk) run() error {
