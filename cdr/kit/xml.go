@@ -2,6 +2,8 @@ package kit
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -73,10 +75,36 @@ type XML struct {
 // NewXML returns a reader of a document in UTF-8 or another superset of ASCII. A byte order mark is skipped.
 func NewXML(data []byte, maxDepth int) *XML {
 	x := &XML{data: data, maxDepth: maxDepth}
-	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-		x.pos = 3
-	}
+	x.pos = len(x.Mark())
 	return x
+}
+
+// Mark returns the byte order mark in front of the document, which no token holds; it may be empty.
+func (x *XML) Mark() []byte {
+	if bytes.HasPrefix(x.data, []byte("\xef\xbb\xbf")) {
+		return x.data[:3]
+	}
+	return nil
+}
+
+// Each calls f for each token, with the number of elements that are open behind it, until the document or ctx ends, or
+// f returns an error.
+func (x *XML) Each(ctx context.Context, f func(t *XMLToken, depth int) error) error {
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t, err := x.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = f(&t, len(x.open))
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // Depth is the number of elements that are open.

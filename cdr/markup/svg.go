@@ -87,23 +87,11 @@ type svgWalk struct {
 
 func (w *svgWalk) run(ctx context.Context) error {
 	x := kit.NewXML(w.data, w.job.Limits.XMLDepth)
-	w.out = make([]byte, 0, len(w.data))
-	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		t, err := x.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 && t.Start > 0 {
-			w.out = append(w.out, w.data[:t.Start]...) // the byte order mark
-		}
-		w.token(&t, x.Depth())
-	}
+	w.out = append(make([]byte, 0, len(w.data)), x.Mark()...)
+	return x.Each(ctx, func(t *kit.XMLToken, depth int) error {
+		w.token(t, depth)
+		return nil
+	})
 }
 
 func (w *svgWalk) token(t *kit.XMLToken, depth int) {

@@ -3,8 +3,6 @@ package markup
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -51,24 +49,8 @@ type xmlWalk struct {
 
 func (w *xmlWalk) run(ctx context.Context) error {
 	x := kit.NewXML(w.data, w.job.Limits.XMLDepth)
-	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		t, err := x.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			w.out = append(w.out, w.data[:t.Start]...) // the byte order mark
-		}
-		if err := w.token(&t, x.Depth()); err != nil {
-			return err
-		}
-	}
+	w.out = append(w.out, x.Mark()...)
+	return x.Each(ctx, w.token)
 }
 
 func (w *xmlWalk) remove(vector, where string) {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/xml"
-	"errors"
-	"io"
 	"regexp"
 	"strings"
 
@@ -64,24 +62,8 @@ func cleanXML(ctx context.Context, job *kit.Job, data []byte, part string, dropp
 
 func (c *cleaner) run() error {
 	x := kit.NewXML(c.data, c.job.Limits.XMLDepth)
-	for n := 0; ; n++ {
-		if n%1024 == 0 && c.ctx.Err() != nil {
-			return c.ctx.Err()
-		}
-		t, err := x.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			c.out = append(c.out, c.data[:t.Start]...) // the byte order mark
-		}
-		if err := c.token(&t, x.Depth()); err != nil {
-			return err
-		}
-	}
+	c.out = append(c.out, x.Mark()...)
+	return x.Each(c.ctx, c.token)
 }
 
 func (c *cleaner) remove(vector, where, action string) {
