@@ -31,3 +31,18 @@ func TestReportOfNestedDocuments(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+func TestSniffOffice(t *testing.T) {
+	for want, data := range map[string]string{
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document": string(archive(t, "docProps/a", "1", "b", "2", "c", "3", "d", "4", `WORD\document.xml`, "x", "[Content_Types].xml", "y")),
+		"application/zip":     string(archive(t, "a", "1", "word/x", "2")),
+		TypeFlatOPC:           `<?xml version="1.0"?><p:package xmlns:p="http://schemas.microsoft.com/office/2006/xmlPackage">`,
+		TypeWordML2003:        `<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">`,
+		TypeSpreadsheetML2003: "<\x00W\x00o\x00r\x00k\x00b\x00o\x00o\x00k\x00 xmlns='urn:schemas-microsoft-com:office:spreadsheet'>",
+		"text/xml":            `<?xml version="1.0"?><Workbook/>`,
+	} {
+		if got := Sniff([]byte(data)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -24,7 +24,35 @@ func Sniff(data []byte) string {
 		return t
 	}
 	t, _, _ := strings.Cut(mimetype.Detect(data).String(), ";")
-	return strings.ToLower(strings.TrimSpace(t))
+	t = strings.ToLower(strings.TrimSpace(t))
+	if t == "application/zip" {
+		return sniffPackage(data)
+	}
+	return t
+}
+
+// sniffPackage tells an office document from other archives by its directory: the first entries do not always show
+// what it is.
+func sniffPackage(data []byte) string {
+	const most = 1 << 20
+	dir := bytes.ToLower(data[max(0, len(data)-most):])
+	if i := bytes.Index(dir, []byte("pk\x01\x02")); i >= 0 { // in lower case
+		dir = dir[i:]
+	}
+	dir = bytes.ReplaceAll(dir, []byte(`\`), []byte("/"))
+	if bytes.Contains(dir, []byte("[content_types].xml")) {
+		for _, f := range []struct{ folder, name string }{
+			{"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+			{"xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+			{"ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+			{"visio/", "application/vnd.ms-visio.drawing.main+xml"},
+		} {
+			if bytes.Contains(dir, []byte(f.folder)) {
+				return f.name
+			}
+		}
+	}
+	return "application/zip"
 }
 
 // The types of office documents in one XML file. They have no registered names.
