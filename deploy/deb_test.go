@@ -145,9 +145,11 @@ func asUnit(t *testing.T, options ...string) []string {
 			run(t, nil, "install", "-d", "-m", u[key+"Mode"][0], "-o", name, "-g", name, filepath.Join(root, folder))
 		}
 	}
-	argv := []string{need(t, "setpriv"), "--reuid", name, "--regid", u["Group"][0], "--clear-groups", "--no-new-privs",
-		"--inh-caps=-all", "--bounding-set=-all"}
-	for _, word := range strings.Fields(u["ExecStart"][0]) {
+	argv := []string{
+		need(t, "setpriv"), "--reuid", name, "--regid", u["Group"][0], "--clear-groups", "--no-new-privs",
+		"--inh-caps=-all", "--bounding-set=-all",
+	}
+	for word := range strings.FieldsSeq(u["ExecStart"][0]) {
 		if word == "$ICAPD_OPTIONS" {
 			argv = append(argv, options...)
 		} else {
@@ -223,11 +225,11 @@ func serviceRuns(t *testing.T) {
 	defer manager.Close()
 	// The unit's user has to reach it.
 	for dir := filepath.Dir(socket); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // G302: holds nothing but the socket
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(socket, 0o777); err != nil { //nolint:gosec // G302: as systemd's own
+	if err := os.Chmod(socket, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	address := freePort(t)
