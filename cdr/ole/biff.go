@@ -99,7 +99,7 @@ func readBIFF(data []byte) (*biff, error) {
 	depth := 0
 	at := 0
 	for len(data)-at >= 4 {
-		op, n := le.Uint16(data[at:]), int(le.Uint16(data[at+2:]))
+		op, n := normal(le.Uint16(data[at:])), int(le.Uint16(data[at+2:]))
 		if depth == 0 && op != recBOF {
 			break
 		}
@@ -135,6 +135,22 @@ func readBIFF(data []byte) (*biff, error) {
 		return nil, kit.Unsupported("a workbook of version %#x", v)
 	}
 	return b, nil
+}
+
+// normal returns the number of a record that some readers take for the same thing by another number, which it had
+// in older versions.
+func normal(op uint16) uint16 {
+	switch op {
+	case 0x0206, 0x0406:
+		return recFormula
+	case 0x0218:
+		return recName
+	case 0x0223:
+		return recExternName
+	case 0x0021:
+		return recArray
+	}
+	return op
 }
 
 // find returns the index of the record that begins at an offset, -1 if none does.

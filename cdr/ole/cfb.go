@@ -3,6 +3,7 @@ package ole
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -65,15 +66,6 @@ func (e *entry) drop(bad func(*entry) bool) {
 		}
 	}
 	e.kids = kept
-}
-
-// size returns how many bytes are in the streams of an entry.
-func (e *entry) size() int {
-	n := len(e.data)
-	for _, k := range e.kids {
-		n += k.size()
-	}
-	return n
 }
 
 // compound is a compound file that was read ([MS-CFB]): what can be reached from its root, and what else was in it.
@@ -254,7 +246,7 @@ func (r *reader) join(parts [][]byte, n, most int64, next uint32) ([]byte, error
 		if most-int64(len(out)) >= 1<<r.shift {
 			return nil, kit.Corrupt("the file ends inside of a stream")
 		}
-		out = append(out[:len(out):len(out)], make([]byte, most-int64(len(out)))...)
+		out = append(slices.Clip(out), make([]byte, most-int64(len(out)))...)
 	}
 	return out[:most:most], nil
 }
@@ -299,7 +291,7 @@ func (r *reader) entrySize(b []byte) int64 {
 	if r.major < 4 { // the upper half may be anything (2.6.3)
 		size &= 1<<32 - 1
 	}
-	return int64(min(size, 1<<40)) //nolint:gosec // G115: cut
+	return int64(min(size, 1<<40))
 }
 
 // miniChain returns a stream of less than 4096 bytes.

@@ -94,7 +94,7 @@ func compareNames(a, b []uint16) int {
 
 func upper(u uint16) uint16 {
 	if r := unicode.ToUpper(rune(u)); r > 0 && r <= 0xFFFF {
-		return uint16(r) //nolint:gosec // G115: checked
+		return uint16(r)
 	}
 	return u
 }

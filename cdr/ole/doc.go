@@ -2,7 +2,6 @@ package ole
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -64,13 +63,16 @@ func disarmWord(d *document) error {
 	if err := w.fields(); err != nil {
 		return err
 	}
+	if w.d.objects {
+		w.objects()
+	}
 	w.tables()
 	if w.changed {
 		main.data, table.data = w.main, w.table
 	}
 	for _, e := range d.root.kids { // drawings with links are in Data and in the table
 		if e.kind == kindStream && among(e.name, "Data", w.name) {
-			if out := d.cutHyperlinks(e.data, e.name); out != nil {
+			if out := d.drawings(e.data, e.name); out != nil {
 				e.data = out
 			}
 		}
@@ -173,7 +175,7 @@ func (w *wordDocument) offset(cp int) (at, size int) {
 		case cp >= p.to:
 			return -1
 		}
-		return cmp.Compare(0, 0)
+		return 0
 	})
 	if !ok {
 		return 0, 0
@@ -214,36 +216,43 @@ func (w *wordDocument) fields() error {
 		}
 		for cp := p.from; cp < p.to; cp++ {
 			c := w.char(p, cp)
-			switch c {
-			case fieldBegin:
-				if len(stack) >= maxFieldDepth {
-					return kit.Limit("depth", "%d fields inside each other", len(stack))
-				}
-				if n := len(stack); n > 0 && stack[n-1].sep < 0 && strings.TrimSpace(string(utf16.Decode(stack[n-1].code))) == "" {
-					stack[n-1].built = true
-				}
-				stack = append(stack, openField{begin: cp, sep: -1})
-			case fieldSep:
-				if n := len(stack); n > 0 && stack[n-1].sep < 0 {
-					stack[n-1].sep = cp
-				}
-			case fieldEnd:
-				if n := len(stack); n > 0 {
-					w.field(stack[n-1], cp)
-					stack = stack[:n-1]
-				}
-			default:
+			if c < fieldBegin || c > fieldEnd {
 				gather(stack, c)
+				continue
+			}
+			if stack = w.mark(stack, c, cp); len(stack) > maxFieldDepth {
+				return kit.Limit("depth", "%d fields inside each other", len(stack))
 			}
 		}
 	}
 	for len(stack) > 0 { // fields without an end: what would be read as their instruction is judged too
 		f := stack[len(stack)-1]
-		end := f.begin + 1 + len(f.code)
-		w.field(f, end)
+		w.field(f, f.begin+1+len(f.code))
 		stack = stack[:len(stack)-1]
 	}
 	return nil
+}
+
+// mark goes into a field, on to its result, or out of it.
+func (w *wordDocument) mark(stack []openField, c uint16, cp int) []openField {
+	var top *openField
+	if len(stack) > 0 {
+		top = &stack[len(stack)-1]
+	}
+	switch {
+	case c == fieldBegin:
+		if top != nil && top.sep < 0 && strings.TrimSpace(string(utf16.Decode(top.code))) == "" {
+			top.built = true
+		}
+		return append(stack, openField{begin: cp, sep: -1})
+	case top == nil:
+	case c == fieldSep && top.sep < 0:
+		top.sep = cp
+	case c == fieldEnd:
+		w.field(*top, cp)
+		return stack[:len(stack)-1]
+	}
+	return stack
 }
 
 func (w *wordDocument) char(p piece, cp int) uint16 {
@@ -285,8 +294,22 @@ func (w *wordDocument) field(f openField, end int) {
 	if stop < 0 {
 		stop = end
 	}
+	if w.overwrite(f.begin+1, stop) {
+		w.changed = true
+		w.d.removed(vector, "field", kit.ActionNeutralised, fieldName(instruction))
+		w.retype(f.begin, end)
+	}
+}
+
+// quoteField is the instruction of a field that shows its result, text or picture, and does nothing.
+const quoteField = " QUOTE "
+
+// overwrite replaces an instruction, and those of fields in it, by one that does nothing and has the same length; if
+// there is no room for that, by blanks. It reports whether there was anything else.
+func (w *wordDocument) overwrite(from, to int) bool {
 	done := false
-	for cp := f.begin + 1; cp < stop; cp++ {
+	next := 0
+	for cp := from; cp < to; cp++ {
 		at, size := w.offset(cp)
 		if size == 0 {
 			break
@@ -295,20 +318,22 @@ func (w *wordDocument) field(f openField, end int) {
 		if size == 2 {
 			c = binary.LittleEndian.Uint16(w.main[at:])
 		}
-		if c == fieldBegin || c == fieldSep || c == fieldEnd || c == ' ' {
+		if c == fieldBegin || c == fieldSep || c == fieldEnd {
+			next = len(quoteField) // it must not go on behind another field
 			continue
 		}
-		w.main[at] = ' '
+		put := byte(' ')
+		if next < len(quoteField) && to-from >= len(quoteField)-1 {
+			put = quoteField[next]
+			next++
+		}
+		done = done || c != uint16(put)
+		w.main[at] = put
 		if size == 2 {
 			w.main[at+1] = 0
 		}
-		done = true
 	}
-	if done {
-		w.changed = true
-		w.d.removed(vector, "field", kit.ActionNeutralised, fieldName(instruction))
-		w.retype(f.begin)
-	}
+	return done
 }
 
 // fieldName returns the first word of an instruction, for a report.
@@ -326,11 +351,14 @@ type story struct{ count, pair int }
 // stories are in the order of their texts: places of their lengths in the block, and of the tables of their fields.
 var stories = []story{{0, pairFields}, {1, 18}, {2, 17}, {4, 19}, {5, 48}, {6, 57}, {7, 59}}
 
-// fieldUnknown is the type of a field that readers show as it is ([MS-DOC] 2.9.90).
-const fieldUnknown = 0x01
+// Parts of the table of fields ([MS-DOC] 2.9.88 to 2.9.90).
+const (
+	fieldQuote  = 0x23
+	fieldLocked = 0x10 // the result is not calculated anew
+)
 
-// retype makes a field one of no known type in the table of fields, which readers go by.
-func (w *wordDocument) retype(begin int) {
+// retype makes a field a quote in the table of fields, which readers go by, and locks its result.
+func (w *wordDocument) retype(begin, end int) {
 	le := binary.LittleEndian
 	base := 0
 	for _, s := range stories {
@@ -345,10 +373,12 @@ func (w *wordDocument) retype(begin int) {
 		}
 		count := (len(plc) - 4) / 6
 		for i := range count {
-			if int(le.Uint32(plc[4*i:])) == begin-base {
-				if at := 4*(count+1) + 2*i; plc[at]&0x1F == fieldBegin {
-					plc[at+1] = fieldUnknown
-				}
+			at := 4*(count+1) + 2*i
+			switch cp := int(le.Uint32(plc[4*i:])) + base; {
+			case cp == begin && plc[at]&0x1F == fieldBegin:
+				plc[at+1] = fieldQuote
+			case cp == end && plc[at]&0x1F == fieldEnd:
+				plc[at+1] |= fieldLocked
 			}
 		}
 		return
@@ -361,7 +391,10 @@ func (w *wordDocument) tables() {
 		pair   int
 		vector string
 	}{
-		{pairCmds, vectorToolbar}, {pairMacros, vectorVBA}, {pairPms, vectorMailMerge}, {pairPmsNew, vectorMailMerge},
+		{pairCmds, vectorToolbar},
+		{pairMacros, vectorVBA},
+		{pairPms, vectorMailMerge},
+		{pairPmsNew, vectorMailMerge},
 		{pairODSO, vectorMailMerge},
 	} {
 		b := w.pair(t.pair)

@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"bytes"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -124,7 +125,15 @@ func dataStore(path []string, e *entry) bool {
 	if !strings.EqualFold(path[0], "MsoDataStore") {
 		return false
 	}
+	if len(path) == 3 && isMashup(e.data) {
+		return false
+	}
 	return len(path) < 3 && e.kind == kindStorage || len(path) == 3 && e.kind == kindStream && among(e.name, "Item", "Properties")
+}
+
+// isMashup reports whether XML holds queries of Power Query.
+func isMashup(data []byte) bool {
+	return bytes.Contains(bytes.ReplaceAll(data[:min(len(data), 4096)], []byte{0}, nil), []byte("DataMashup"))
 }
 
 func wordStream(path []string, e *entry) string {
@@ -176,4 +185,7 @@ func publicationStream(path []string, e *entry) string {
 }
 
 // disarmPlain is for families whose main streams are not taken apart.
-func disarmPlain(*document) error { return nil }
+func disarmPlain(d *document) error {
+	d.job.Warn("not-inspected: the main streams of " + d.family + " documents are kept as they are")
+	return nil
+}

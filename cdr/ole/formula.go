@@ -48,8 +48,8 @@ type formula struct {
 	name  func(index int) string // the same for a name of this workbook
 }
 
-// vector returns why a formula may not stay, "" if it may; ok is false if it cannot be read to its end.
-func (f *formula) vector(code []byte) (vector string, ok bool) {
+// vector returns why a formula may not stay, "" if it may. One that cannot be read to its end may not.
+func (f *formula) vector(code []byte) string {
 	link := false
 	var texts []string
 	for len(code) > 0 {
@@ -60,24 +60,24 @@ func (f *formula) vector(code []byte) (vector string, ok bool) {
 		}
 		n, text := f.size(token, code)
 		if n < 0 || n > len(code) {
-			return vectorFormula, false
+			return vectorFormula
 		}
 		if token == tokenString {
 			texts = append(texts, text)
 		}
 		v, isLink := f.judge(token, code[:n])
 		if v != "" {
-			return v, true
+			return v
 		}
 		link = link || isLink
 		code = code[n:]
 	}
 	for _, t := range texts {
 		if link && suspiciousText(t) {
-			return vectorLink, true
+			return vectorLink
 		}
 	}
-	return "", true
+	return ""
 }
 
 // suspiciousText says whether a text in a formula with HYPERLINK is the beginning of a link that may not stay. Texts

@@ -113,14 +113,6 @@ func (c *cursor) u32() uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-func (c *cursor) u16() uint16 {
-	b := c.take(2)
-	if len(b) < 2 {
-		return 0
-	}
-	return binary.LittleEndian.Uint16(b)
-}
-
 // wide reads a text with its length in characters in front.
 func (c *cursor) wide() string {
 	n := c.u32()

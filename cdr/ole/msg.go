@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -230,7 +231,7 @@ func (m *mail) bodies() error {
 		r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: "text/html", Path: m.body("html")})
 		switch {
 		case unhandled(err):
-			m.bodyGone(e)
+			m.bodyGone(e, "no handler for it")
 		case err != nil:
 			return err
 		case r.Changed():
@@ -252,61 +253,77 @@ func (m *mail) body(what string) string {
 	return "mail:" + strings.TrimPrefix(m.path+"/"+what, "/")
 }
 
-func (m *mail) bodyGone(e *entry) {
-	m.d.removed(vectorBody, m.path+"/"+e.name, kit.ActionRemoved, "no handler for it")
+func (m *mail) bodyGone(e *entry, why string) {
+	m.d.removed(vectorBody, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, why)
 	m.remove(e)
 }
 
 // rtf judges the RTF body. One that was made of HTML holds that HTML, in destinations that RTF itself has no use
-// for: it stays as it is if both are harmless.
+// for: it stays as it is if both are harmless, else it is made anew of the HTML that is left.
 func (m *mail) rtf(e *entry) error {
 	text, err := unpackRTF(m.d.job, e.data)
 	if err != nil {
 		return err
 	}
-	if len(strings.TrimSpace(string(text[:min(len(text), 64)]))) == 0 {
+	if len(bytes.TrimSpace(text[:min(len(text), 64)])) == 0 {
 		return nil
 	}
-	if harmless, err := m.wrappedHTML(text); harmless || err != nil {
-		return err
+	html, ok := unwrapHTML(text)
+	if !ok {
+		return m.plainRTF(e, text)
 	}
+	if m.harmless(text, html) {
+		return nil
+	}
+	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: html, Type: "text/html", Path: m.body("rtf")})
+	if err != nil {
+		return m.plainRTF(e, text)
+	}
+	if !r.Changed() { // what has to go is in the RTF around it
+		r.Data = html
+		m.d.removed(vectorBody, m.path+"/"+e.name, kit.ActionNeutralised, "RTF made anew of its HTML")
+	}
+	m.setRTF(e, wrapHTML(r.Data, codePage(text)))
+	return nil
+}
+
+func (m *mail) setRTF(e *entry, text []byte) {
+	m.d.changed = true
+	e.data = packRTF(text)
+	m.setSize(propRTF, typeBinary, len(e.data))
+}
+
+func (m *mail) plainRTF(e *entry, text []byte) error {
 	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: text, Type: "text/rtf", Path: m.body("rtf")})
 	switch {
 	case unhandled(err):
-		m.bodyGone(e)
+		m.bodyGone(e, "no handler for it")
 	case err != nil:
-		m.d.removed(vectorBody, m.path+"/"+e.name, kit.ActionRemoved, "damaged RTF")
-		m.remove(e)
+		m.bodyGone(e, "damaged RTF")
 		return m.d.ctx.Err()
 	case r.Changed():
-		m.d.changed = true
-		e.data = packRTF(r.Data)
-		m.setSize(propRTF, typeBinary, len(e.data))
+		m.setRTF(e, r.Data)
 	}
 	return nil
 }
 
-// wrappedHTML reports whether RTF is a wrapper of HTML and nothing in either has to go.
-func (m *mail) wrappedHTML(text []byte) (bool, error) {
-	html, ok := unwrapHTML(text)
-	if !ok {
-		return false, nil
-	}
+// harmless reports whether nothing in RTF that wraps HTML has to go, neither in the RTF nor in the HTML.
+func (m *mail) harmless(text, html []byte) bool {
 	job := m.d.job
 	scratch := kit.NewJob(job.Mode, job.Switches, job.Limits, job.Dispatch)
-	r, err := scratch.Recurse(m.d.ctx, kit.Document{Data: html, Type: "text/html", Path: m.body("html")})
+	r, err := scratch.Recurse(m.d.ctx, kit.Document{Data: cutSettings(html), Type: "text/html", Path: m.body("html")})
 	if err != nil || r.Changed() {
-		return false, m.d.ctx.Err()
+		return false
 	}
 	if _, err := scratch.Recurse(m.d.ctx, kit.Document{Data: text, Type: "text/rtf", Path: m.body("rtf")}); err != nil {
-		return false, m.d.ctx.Err()
+		return false
 	}
 	for _, r := range scratch.Removals() {
 		if r.Vector != "html-tag" {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // unhandled reports whether an error says that there is no handler.
@@ -386,28 +403,42 @@ func (m *mail) file() error {
 		}
 		return nil
 	}
+	if name == removedName && string(e.data) == removedText {
+		return nil
+	}
+	switch m.d.job.Switches.EmbeddedFiles {
+	case kit.ChoiceBlock:
+		return kit.Blocked("a message with an attachment")
+	case kit.ChoiceRemove:
+		m.placeholder(e, name)
+		return nil
+	default:
+	}
 	typ := kit.Sniff(e.data)
 	if executableName(name) || executableName(m.text(propAttachName)) || executableType(typ) {
 		m.placeholder(e, name)
 		return nil
 	}
 	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: typ, Name: name, Path: m.path})
+	return m.replace(e, name, typ, r, err)
+}
+
+// replace puts what became of a file in its place.
+func (m *mail) replace(e *entry, name, typ string, r kit.Result, err error) error {
 	switch {
 	case m.d.ctx.Err() != nil:
 		return m.d.ctx.Err()
-	case unhandled(err) && passive(typ):
+	case unhandled(err) && (passive(typ) || m.d.job.Switches.EmbeddedFiles == kit.ChoiceAllow):
 		return nil
 	case err != nil:
 		m.placeholder(e, name)
-		return nil
-	case !r.Changed():
-		return nil
-	}
-	m.d.changed = true
-	e.data = r.Data
-	m.setSize(propAttachData, typeBinary, len(r.Data))
-	if r.Name != "" {
-		m.rename(r.Name)
+	case r.Changed():
+		m.d.changed = true
+		e.data = r.Data
+		m.setSize(propAttachData, typeBinary, len(r.Data))
+		if r.Name != "" {
+			m.rename(r.Name)
+		}
 	}
 	return nil
 }
@@ -420,13 +451,19 @@ func (m *mail) rename(name string) {
 	m.setText(propAttachExt, path.Ext(name))
 }
 
+// What stands in the place of an attachment that went.
+const (
+	removedText = "This attachment was removed because it could not be made safe.\r\n"
+	removedName = "removed.txt"
+)
+
 // placeholder puts a text in the place of a file that goes. Attachments are counted, which is why it stays one.
 func (m *mail) placeholder(e *entry, name string) {
 	m.d.removed(vectorAttachment, m.path, kit.ActionRemoved, clean(name))
 	if e != nil {
-		e.data = []byte("This attachment was removed because it could not be made safe.\r\n")
+		e.data = []byte(removedText)
 		m.setSize(propAttachData, typeBinary, len(e.data))
 	}
-	m.rename("removed.txt")
+	m.rename(removedName)
 	m.setText(propAttachMime, "text/plain")
 }

@@ -10,6 +10,7 @@ package ole
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -78,6 +79,8 @@ type document struct {
 	doc     kit.Document
 	root    *entry
 	changed bool
+	family  string
+	objects bool // embedded objects were found: what shows them becomes a picture
 	vba     bool // macros were found: what belongs to them goes too
 }
 
@@ -116,6 +119,7 @@ func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.R
 	case job.Switches.Legacy == kit.ChoiceBlock && f != &message:
 		return kit.Result{}, kit.Blocked("a document of an old office program")
 	}
+	d.family = f.name
 	d.container(c, f)
 	if err := d.streams(f); err != nil {
 		return kit.Result{}, err
@@ -168,7 +172,11 @@ func (d *document) streams(f *family) error {
 	if err := d.ctx.Err(); err != nil {
 		return err
 	}
-	return f.disarm(d)
+	if err := f.disarm(d); err != nil {
+		return err
+	}
+	d.properties()
+	return nil
 }
 
 // filter looks at all members of a storage. Streams that cannot be read go if a document does without them.
@@ -177,7 +185,7 @@ func (d *document) filter(f *family, path []string, e *entry) (err error) {
 		if err != nil || len(path) == 0 && isSignature(k.name) {
 			return false
 		}
-		at := append(path[:len(path):len(path)], k.name)
+		at := append(slices.Clip(path), k.name)
 		vector := vectorOf(k)
 		if vector == "" {
 			vector = f.streams(at, k)
@@ -195,6 +203,8 @@ func (d *document) filter(f *family, path []string, e *entry) (err error) {
 			vector = vectorDamaged
 		case vector == vectorVBA:
 			d.vba = true
+		case vector == vectorObject || vector == vectorControl:
+			d.objects = true
 		}
 		d.removed(vector, strings.Join(at, "/"), kit.ActionRemoved, "")
 		return true

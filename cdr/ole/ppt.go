@@ -24,6 +24,7 @@ const (
 	pptUserEdit     = 0x0FF5
 	pptCurrentUser  = 0x0FF6
 	pptExMedia      = 0x1004
+	pptExVideo      = 0x1005
 	pptExAVI        = 0x1006
 	pptExMCI        = 0x1007
 	pptExMIDI       = 0x100D
@@ -170,25 +171,32 @@ func (s *show) link(body []byte) {
 
 // media notes the number of a film or sound that is outside of the presentation.
 func (s *show) media(body []byte) {
-	linked := false
-	number := uint32(0)
-	var walk func(b []byte, depth int)
-	walk = func(b []byte, depth int) {
-		eachRecord(b, func(kind, _ uint16, in []byte) {
-			switch {
-			case kind == pptExMedia && len(in) >= 4:
-				number = binary.LittleEndian.Uint32(in)
-			case kind == pptString && len(in) > 0:
-				linked = true
-			case depth < 4 && (kind == 0x1005 || kind == pptExMCI):
-				walk(in, depth+1)
-			}
-		})
-	}
-	walk(body, 0)
-	if linked {
+	if number, linked := mediaOf(body); linked {
 		s.objects[number] = vectorMedia
 	}
+}
+
+// mediaOf returns the number of a film or sound, and whether a path leads to it. Films have both in a record of
+// their own.
+func mediaOf(body []byte) (number uint32, linked bool) {
+	eachRecord(body, func(kind, _ uint16, in []byte) {
+		switch {
+		case kind == pptExMedia && len(in) >= 4:
+			number = binary.LittleEndian.Uint32(in)
+		case kind == pptString && len(in) > 0:
+			linked = true
+		case kind == pptExVideo:
+			eachRecord(in, func(kind, _ uint16, in []byte) {
+				switch {
+				case kind == pptExMedia && len(in) >= 4:
+					number = binary.LittleEndian.Uint32(in)
+				case kind == pptString && len(in) > 0:
+					linked = true
+				}
+			})
+		}
+	})
+	return number, linked
 }
 
 // eachRecord calls f for the records in a body, as far as they are whole.
@@ -318,6 +326,12 @@ func (s *show) copy(out, whole []byte, depth int) ([]byte, error) {
 		from := len(out)
 		out = append(out, body...)
 		s.edit(kind, out[from:])
+		if kind == artOptions {
+			if cut := s.d.drawings(out[at:], "drawing"); cut != nil {
+				copy(out[at:], cut)
+				s.changed = true
+			}
+		}
 		return out, nil
 	}
 	noText := kind == pptInteractive && s.badAction(body)
@@ -364,13 +378,9 @@ func (s *show) drop(kind uint16, body []byte) bool {
 		})
 		vector, action = s.objects[number], kit.ActionNeutralised
 	case pptExAVI, pptExMCI, pptExMIDI, pptExWAVLink:
-		number := uint32(0)
-		eachRecord(body, func(_, _ uint16, b []byte) {
-			if len(b) == 8 && number == 0 {
-				number = le.Uint32(b)
-			}
-		})
-		vector = s.objects[number]
+		if _, linked := mediaOf(body); linked {
+			vector = vectorMedia
+		}
 	case pptExObjRef:
 		if len(body) >= 4 && s.objects[le.Uint32(body)] != "" {
 			s.changed = true

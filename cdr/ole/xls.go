@@ -3,6 +3,7 @@ package ole
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -212,10 +213,8 @@ func supBookVector(body []byte) string {
 		}
 	}
 	// A DDE or OLE link is application and topic with 0x03 between them.
-	for _, c := range body[min(len(body), 4):] {
-		if c == 0x03 {
-			return vectorDDE
-		}
+	if slices.Contains(body[min(len(body), 4):], 0x03) {
+		return vectorDDE
 	}
 	return vectorBook
 }
@@ -365,7 +364,7 @@ func (w *workbook) readNames() {
 				continue
 			}
 			if p, ok := w.nameParts(w.recs[n.rec].body); ok {
-				if v, _ := f.vector(p.code); v != "" {
+				if v := f.vector(p.code); v != "" {
 					n.vector, again = v, true
 				}
 			}
@@ -387,8 +386,8 @@ var fetchingFunctions = []string{"WEBSERVICE", "FILTERXML", "RTD", "IMAGE", "STO
 // names of macros.
 func nameVector(p nameParts) string {
 	if p.flags&nameBuiltin != 0 {
-		switch {
-		case p.text == "\x01", p.text == "\x02", p.text == "\x0A", p.text == "\x0B", p.text == "\x08":
+		switch p.text {
+		case "\x01", "\x02", "\x0A", "\x0B", "\x08":
 			return vectorAutoMacro
 		}
 		return ""
@@ -427,8 +426,8 @@ func (w *workbook) cutNames() {
 		text := fmt.Sprintf("_r%d", i+1)
 		code := []byte{tokenError, errorRef}
 		body := make([]byte, 14, 32)
-		body[0] = 1 // hidden
-		body[3], body[4] = byte(len(text)), byte(len(code))
+		body[0] = 1                                         // hidden
+		body[3], body[4] = byte(len(text)), byte(len(code)) //nolint:gosec // G115: a few bytes each
 		if w.eight {
 			body = append(body, 0)
 		}

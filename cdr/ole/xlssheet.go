@@ -101,7 +101,7 @@ func (w *workbook) readShared(s *substream) {
 		n := int(binary.LittleEndian.Uint16(r.body[head-2:]))
 		vector := vectorFormula
 		if head+n <= len(r.body) {
-			vector, _ = f.vector(r.body[head : head+n])
+			vector = f.vector(r.body[head : head+n])
 		}
 		if vector == "" {
 			continue
@@ -140,7 +140,7 @@ func (w *workbook) cell(s *substream, i int) {
 	n := int(binary.LittleEndian.Uint16(body[20:]))
 	vector := vectorFormula
 	if formulaHead+n <= len(body) {
-		vector, _ = w.formula().vector(body[formulaHead : formulaHead+n])
+		vector = w.formula().vector(body[formulaHead : formulaHead+n])
 	}
 	if key, ok := sharedKey(body); ok && w.shared[key] != "" {
 		vector = w.shared[key]
@@ -203,7 +203,14 @@ func (w *workbook) link(i int) {
 
 // drawingLinks looks for hyperlinks in drawings.
 func (w *workbook) drawingLinks(i int) {
-	if out := w.d.cutHyperlinks(w.recs[i].body, w.where+"/drawing"); out != nil {
+	if out := w.d.drawings(w.recs[i].body, w.where+"/drawing"); out != nil {
+		w.recs[i].body = out
+		w.changed = true
+	}
+	if !w.d.objects {
+		return
+	}
+	if out := plainShapes(w.recs[i].body); out != nil {
 		w.recs[i].body = out
 		w.changed = true
 	}
@@ -228,7 +235,7 @@ func (w *workbook) condition(i int) {
 // blankBad overwrites a formula inside of a record if it may not stay.
 func (w *workbook) blankBad(i, at, n int, location string) {
 	code := w.recs[i].body[at : at+n]
-	vector, _ := w.formula().vector(code)
+	vector := w.formula().vector(code)
 	if vector == "" {
 		return
 	}
