@@ -1,75 +1,16 @@
 package sanitize
 
-import (
-	"slices"
-	"strings"
-)
-
-// minLiteral is the shortest literal that a rule may use, in bytes.
-const minLiteral = 2
+import "slices"
 
 // automaton finds literals of any number in one pass, in any ASCII case (Aho and Corasick, as a table). States
 // in which a literal ends have the highest numbers, so that the common case costs one comparison a byte.
 type automaton struct {
 	class    [256]uint8 // of a byte, upper case folded; 0 for bytes in no literal
-	bytes    [256]byteEntry
-	next     []uint32 // by state + class; states are multiples of width
+	next     []uint32   // by state + class; states are multiples of width
 	width    uint32
 	firstOut uint32
 	out      [][]int32 // by (state-firstOut)/width: the literals that end there
-	literals []literal
-}
-
-// byteEntry is what a pass wants to know of a byte, in one load.
-type byteEntry struct {
-	class uint32
-	kind  byteKind
-}
-
-// literal is one string of the automaton, and who asked for it.
-type literal struct {
-	text   string
-	groups group
-	rules  []int // indexes into Engine.rules
-}
-
-// literalHit is where a rule's literal ends. Hits of one literal closer than hitDistance count as one: the
-// windows that expressions are tried on reach further than that.
-type literalHit struct {
-	literal int32
-	end     int
-}
-
-const hitDistance = 128
-
-// newAutomaton builds the table from the rules' literals and the detectors' own triggers.
-func newAutomaton(rules []*Rule) *automaton {
-	index := map[string]int{}
-	a := &automaton{}
-	add := func(text string) *literal {
-		text = strings.ToLower(text)
-		i, ok := index[text]
-		if !ok {
-			i = len(a.literals)
-			index[text] = i
-			a.literals = append(a.literals, literal{text: text})
-		}
-		return &a.literals[i]
-	}
-	for _, t := range triggers {
-		for w := range strings.FieldsSeq(t.words) {
-			add(strings.ReplaceAll(w, "~", " ")).groups |= t.group
-		}
-	}
-	for i, r := range rules {
-		for _, text := range r.Literals {
-			l := add(text)
-			l.groups |= groupLiteral
-			l.rules = append(l.rules, i)
-		}
-	}
-	a.build()
-	return a
+	literals []string
 }
 
 // node is a state while the trie grows.
@@ -82,7 +23,7 @@ type node struct {
 func (a *automaton) build() {
 	classes := 1
 	for _, l := range a.literals {
-		for _, c := range []byte(l.text) {
+		for _, c := range []byte(l) {
 			if a.class[c] == 0 {
 				a.class[c] = uint8(classes)
 				classes++
@@ -93,13 +34,10 @@ func (a *automaton) build() {
 		a.class[c] = a.class[c+'a'-'A']
 	}
 	a.width = uint32(classes)
-	for i := range a.bytes {
-		a.bytes[i] = byteEntry{uint32(a.class[i]), kindOf[i]}
-	}
 	nodes := []node{{kids: map[uint8]int{}}}
 	for i, l := range a.literals {
 		s := 0
-		for _, c := range []byte(l.text) {
+		for _, c := range []byte(l) {
 			k, ok := nodes[s].kids[a.class[c]]
 			if !ok {
 				k = len(nodes)
@@ -170,67 +108,13 @@ func (a *automaton) table(nodes []node, order []int, classes int) {
 	}
 }
 
-// run passes over data once. It returns the detector groups that want a look and the kinds of bytes that occur,
-// and leaves in w where rule literals end.
-func (a *automaton) run(data []byte, w *literalHits) (group, byteKind) {
-	var (
-		s      uint32
-		groups group
-		kinds  byteKind
-	)
-	w.reset(len(a.literals))
-	next, first, table := a.next, a.firstOut, &a.bytes
-	for i, b := range data {
-		e := table[b]
-		kinds |= e.kind
-		s = next[s+e.class]
-		if s < first {
-			continue
-		}
-		for _, id := range a.out[(s-first)/a.width] {
-			l := &a.literals[id]
-			groups |= l.groups
-			if len(l.rules) > 0 {
-				w.add(id, i+1)
-			}
-		}
-	}
-	return groups, kinds
-}
-
-// literalHits collects hits, and is used again for the next value.
-type literalHits struct {
-	hits []literalHit
-	last []int // by literal: end of the last hit that counted, 0 for none
-}
-
-func (w *literalHits) reset(literals int) {
-	if len(w.last) < literals {
-		w.last = make([]int, literals)
-	}
-	for i := range w.hits {
-		w.last[w.hits[i].literal] = 0
-	}
-	w.hits = w.hits[:0]
-}
-
-func (w *literalHits) add(id int32, end int) {
-	if last := w.last[id]; last > 0 && end-last < hitDistance {
-		return
-	}
-	w.last[id] = end
-	w.hits = append(w.hits, literalHit{literal: id, end: end})
-}
-
 // phrases is an automaton over strings of a detector's own.
 type phrases struct{ automaton }
 
 // newPhrases builds the automaton; texts are in lower case.
 func newPhrases(texts []string) *phrases {
 	p := &phrases{}
-	for _, t := range texts {
-		p.literals = append(p.literals, literal{text: t})
-	}
+	p.literals = texts
 	p.build()
 	return p
 }
@@ -245,7 +129,7 @@ func (p *phrases) each(data []byte, yield func(i, start, end int) bool) {
 			continue
 		}
 		for _, id := range p.out[(s-p.firstOut)/p.width] {
-			if !yield(int(id), at+1-len(p.literals[id].text), at+1) {
+			if !yield(int(id), at+1-len(p.literals[id]), at+1) {
 				return
 			}
 		}

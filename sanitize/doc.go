@@ -16,6 +16,16 @@
 // signatures/injection. Each rule carries examples that it must match and that it must not match;
 // [Engine.SelfTest] tries them, and the build runs it.
 //
+// Users add rule files of their own, and switch rules off by id or class, everywhere or for an API or field only
+// ([Options]). A rule does not count in the kinds of text that it spares: source code, Markdown, prose, HTML.
+//
+// # Neutralising
+//
+// [Engine.Defang] makes a value inert by class, with the least change first: invisible characters go, markup is
+// cleaned or escaped, formulas get the apostrophe of text, addresses and paths are written the way reports write
+// them, quotes, separators and keywords are broken with visible signs that no normaliser folds back. It looks at its
+// own result: what still holds a finding goes on to the next way, and in the end a placeholder stands there.
+//
 // Cost is linear in the size of the value with a hard bound: regular expressions are RE2 and run on bounded
 // windows around the literals that called for them.
 package sanitize

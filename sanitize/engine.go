@@ -51,7 +51,7 @@ type Engine struct {
 	bySign  [][]*Rule
 	spare   []contextSet // by detector: the kinds of text in which none of its rules counts
 	off     []Switch
-	filter  *automaton
+	filter  *filter
 	version string
 	pool    sync.Pool // of *look
 }
@@ -80,7 +80,7 @@ func New(o Options) (*Engine, error) {
 		}
 	}
 	e.spare = spares(rules)
-	e.filter = newAutomaton(rules)
+	e.filter = newFilter(rules)
 	e.pool.New = func() any { return newLook(e) }
 	return e, nil
 }
@@ -162,6 +162,7 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	}
 	l := e.pool.Get().(*look)
 	l.ctx = ctx
+	l.names.begin(it.Type)
 	defer func() {
 		l.ctx = nil
 		e.pool.Put(l)
@@ -179,8 +180,15 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 		}
 		fc.Kind, fc.field, fc.path = f.Kind, f, ""
 		var spent bool
-		hits, spent = l.inspect(hits[:0], f.Value, &fc)
+		if f.Kind == scan.KindKey && l.names.has(f.Value) {
+			hits = hits[:0]
+		} else {
+			hits, spent = l.inspect(hits[:0], f.Value, &fc)
+		}
 		if f.Kind == scan.KindKey {
+			if len(hits) == 0 && !spent && len(e.off) == 0 {
+				l.names.add(f.Value)
+			}
 			if under && string(f.Value) == "prototype" {
 				hits = l.named(hits, f.Value)
 			}

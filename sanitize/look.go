@@ -38,7 +38,8 @@ type look struct {
 	scratch  []byte
 	closes   []int // by delimiter of templates: where it closes next
 
-	ctx context.Context // nil outside Scan
+	ctx   context.Context // nil outside Scan
+	names cleanNames
 
 	// of the value in hand
 	fc     *FieldContext

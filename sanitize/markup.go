@@ -73,7 +73,7 @@ func lookMarkup(l *look) {
 	if i := bytes.Index(s, []byte("-->")); i > 0 && (bytes.IndexByte([]byte("\"'`"), s[i-1]) >= 0 || bytes.Contains(s[i:], []byte("]]>"))) {
 		l.sign(signMarkupBreakout, i, min(len(s), i+40))
 	}
-	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && l.wanted(signMarkupFingerprint) && l.isXSS() {
+	if bytes.IndexByte(s, '<') >= 0 && !l.embeds && (bytes.IndexByte(s, '=') >= 0 || l.contains("script")) && l.wanted(signMarkupFingerprint) && l.isXSS() {
 		l.sign(signMarkupFingerprint, 0, len(s))
 	}
 }
@@ -82,9 +82,6 @@ func lookMarkup(l *look) {
 // for an attack.
 func (l *look) isXSS() bool {
 	if containsAny(l.low, "<?xml", "xmlns", "style=", "style =", "<!doctype") {
-		return false
-	}
-	if bytes.IndexByte(l.low, '=') < 0 && !l.contains("script") {
 		return false
 	}
 	text := l.view[:min(len(l.view), maxFingerprint)]

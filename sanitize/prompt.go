@@ -294,12 +294,12 @@ func (p *promptReading) read() {
 			}
 			return true
 		case partRole:
-			if p.role < 0 && (!commonMarkers[promptSet.literals[i].text] || speaksToModel(p.s)) {
+			if p.role < 0 && (!commonMarkers[promptSet.literals[i]] || speaksToModel(p.s)) {
 				p.role = start
 			}
 			return true
 		case partTool:
-			if p.tool < 0 && (!commonMarkers[promptSet.literals[i].text] || hasArguments(p.s)) {
+			if p.tool < 0 && (!commonMarkers[promptSet.literals[i]] || hasArguments(p.s)) {
 				p.tool = start
 			}
 			return true
