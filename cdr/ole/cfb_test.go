@@ -94,3 +94,57 @@ func compare(tb testing.TB, want, got *entry) int {
 	}
 	return n
 }
+
+// Files of version 4 have sectors of 4096 bytes, the header's included.
+func TestLargeSectors(t *testing.T) {
+	const size = 4096
+	data := make([]byte, 5*size)
+	copy(data, signature)
+	copy(data[24:], cat(le16(0x3E, 4, 0xFFFE, 12, 6), make([]byte, 6), le32(1, 1, 1, 0, miniCutoff, sectorEnd, 0, sectorEnd, 0, 0)))
+	fat := cat(le32(sectorFAT, sectorEnd, 3, sectorEnd), bytes.Repeat([]byte{0xFF}, size-16))
+	copy(data[size:], fat)
+	dir := data[2*size:]
+	for i, e := range []struct {
+		name  string
+		kind  byte
+		child uint32
+		start uint32
+		size  int
+	}{{"Root Entry", kindRoot, 1, sectorEnd, 0}, {"a", kindStream, noEntry, 2, 5000}} {
+		b := dir[i*dirEntrySize:]
+		copy(b, wide(e.name))
+		copy(b[64:], le16(2*len(e.name)+2))
+		b[66] = e.kind
+		copy(b[68:], le32(noEntry, noEntry, int(e.child)))
+		copy(b[116:], le32(int(e.start), e.size))
+	}
+	for i := range 5000 {
+		data[3*size+i] = byte(i)
+	}
+	got := unpack(t, data)
+	if a := got.find("A"); a == nil || !bytes.Equal(a.data, data[3*size:3*size+5000]) {
+		t.Fatal("the stream is missing or different")
+	}
+	compare(t, got, unpack(t, pack(t, got)))
+}
+
+// What is damaged is an error, not half a file.
+func TestDamagedCompound(t *testing.T) {
+	whole := pack(t, root(stream("large", make([]byte, 9000)), stream("small", make([]byte, 100)), storage("s", stream("x", []byte("x")))))
+	for name, change := range map[string]func(b []byte){
+		"signature":       func(b []byte) { b[0]++ },
+		"sector size":     func(b []byte) { b[30] = 13 },
+		"too many tables": func(b []byte) { copy(b[44:], le32(1<<30)) },
+		"table outside":   func(b []byte) { copy(b[76:], le32(1<<20)) },
+		"circle":          func(b []byte) { copy(b[outSector+4:], le32(1)) },
+		"no root":         func(b []byte) { b[2*outSector+66] = kindStream },
+		"loop of entries": func(b []byte) { copy(b[2*outSector+dirEntrySize+68:], le32(1)) },
+		"name":            func(b []byte) { b[2*outSector+dirEntrySize+64] = 3 },
+	} {
+		b := bytes.Clone(whole)
+		change(b)
+		if c, err := readCompound(newJob(), b); err == nil {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}

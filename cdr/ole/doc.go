@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf16"
 
@@ -40,6 +41,7 @@ type wordDocument struct {
 	pairs int    // how many offsets the block has
 
 	pieces  []piece
+	written int // characters that were overwritten
 	changed bool
 }
 
@@ -198,11 +200,15 @@ const (
 type openField struct {
 	begin, sep int // characters; sep -1 as long as there was none
 	code       []uint16
+	named      bool // there was something before any field in it
 	built      bool // a field stands where the name of the field should be
 }
 
 // maxFieldCode is far more than any instruction of people has.
 const maxFieldCode = 64 << 10
+
+// maxWritten is how often all characters may be overwritten: fields inside fields are, once for each around them.
+const maxWritten = 8
 
 // maxFieldDepth bounds fields inside fields.
 const maxFieldDepth = 500
@@ -220,7 +226,7 @@ func (w *wordDocument) fields() error {
 				gather(stack, c)
 				continue
 			}
-			if stack = w.mark(stack, c, cp); len(stack) > maxFieldDepth {
+			if stack = w.mark(stack, c, cp); len(stack) > maxFieldDepth || w.written > maxWritten*len(w.main) {
 				return kit.Limit("depth", "%d fields inside each other", len(stack))
 			}
 		}
@@ -241,7 +247,7 @@ func (w *wordDocument) mark(stack []openField, c uint16, cp int) []openField {
 	}
 	switch {
 	case c == fieldBegin:
-		if top != nil && top.sep < 0 && strings.TrimSpace(string(utf16.Decode(top.code))) == "" {
+		if top != nil && top.sep < 0 && !top.named {
 			top.built = true
 		}
 		return append(stack, openField{begin: cp, sep: -1})
@@ -269,6 +275,7 @@ func gather(stack []openField, c uint16) {
 		if stack[i].sep < 0 {
 			if len(stack[i].code) <= maxFieldCode {
 				stack[i].code = append(stack[i].code, c)
+				stack[i].named = stack[i].named || c > ' '
 			}
 			return
 		}
@@ -309,6 +316,7 @@ const quoteField = " QUOTE "
 func (w *wordDocument) overwrite(from, to int) bool {
 	done := false
 	next := 0
+	w.written += to - from
 	for cp := from; cp < to; cp++ {
 		at, size := w.offset(cp)
 		if size == 0 {
@@ -372,15 +380,16 @@ func (w *wordDocument) retype(begin, end int) {
 			return
 		}
 		count := (len(plc) - 4) / 6
-		for i := range count {
+		entry := func(cp int, mark byte) []byte { // characters are in order
+			i := sort.Search(count, func(i int) bool { return int(le.Uint32(plc[4*i:])) >= cp-base })
 			at := 4*(count+1) + 2*i
-			switch cp := int(le.Uint32(plc[4*i:])) + base; {
-			case cp == begin && plc[at]&0x1F == fieldBegin:
-				plc[at+1] = fieldQuote
-			case cp == end && plc[at]&0x1F == fieldEnd:
-				plc[at+1] |= fieldLocked
+			if i == count || int(le.Uint32(plc[4*i:])) != cp-base || plc[at]&0x1F != mark {
+				return []byte{0, 0}
 			}
+			return plc[at : at+2]
 		}
+		entry(begin, fieldBegin)[1] = fieldQuote
+		entry(end, fieldEnd)[1] |= fieldLocked
 		return
 	}
 }

@@ -146,10 +146,15 @@ func (m *mail) get(number uint16, types ...uint16) (*entry, uint16) {
 // text returns a property that is a text.
 func (m *mail) text(number uint16) string {
 	e, t := m.get(number, typeText16, typeText8)
-	switch {
-	case e == nil:
+	if e == nil {
 		return ""
-	case t == typeText16:
+	}
+	return textOf(e, t)
+}
+
+// textOf decodes the stream of a text.
+func textOf(e *entry, kind uint16) string {
+	if kind == typeText16 {
 		return strings.TrimRight(utf16Text(e.data), "\x00")
 	}
 	return strings.TrimRight(latin(e.data), "\x00")
@@ -341,7 +346,7 @@ func (m *mail) forms() {
 			continue
 		}
 		vector := scripts[m.named[number]]
-		if vector == "" && (kind == typeText8 || kind == typeText16) && remoteFile(m.text(number)) {
+		if vector == "" && (kind == typeText8 || kind == typeText16) && remoteFile(textOf(e, kind)) {
 			vector = "remote-file"
 		}
 		if vector != "" {

@@ -40,6 +40,7 @@ const (
 	vectorDamaged    = "damaged-stream"
 	vectorOrphan     = "orphan-stream"
 	vectorLost       = "lost-sectors"
+	vectorSlack      = "container-slack"
 	vectorTrailing   = "trailing-data"
 	vectorClass      = "class-id"
 	vectorSignature  = "signature"
@@ -124,8 +125,17 @@ func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.R
 	if err := d.streams(f); err != nil {
 		return kit.Result{}, err
 	}
-	if !d.changed {
+	if !d.changed && job.Mode != kit.ModeRebuild {
 		return kit.Result{}, ctx.Err()
+	}
+	return d.write()
+}
+
+// write makes a new file of what is left. What is rebuilt without anything having gone loses what is in no stream.
+func (d *document) write() (kit.Result, error) {
+	rebuilt := !d.changed
+	if rebuilt && slices.ContainsFunc(d.root.kids, func(k *entry) bool { return isSignature(k.name) }) {
+		return kit.Result{}, d.ctx.Err()
 	}
 	if err := d.signatures(); err != nil {
 		return kit.Result{}, err
@@ -134,7 +144,13 @@ func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.R
 	if err != nil {
 		return kit.Result{}, err
 	}
-	return kit.Result{Data: out}, ctx.Err()
+	if rebuilt {
+		if bytes.Equal(out, d.doc.Data) {
+			return kit.Result{}, d.ctx.Err()
+		}
+		d.removed(vectorSlack, "sectors", kit.ActionRemoved, "")
+	}
+	return kit.Result{Data: out}, d.ctx.Err()
 }
 
 // encrypted looks for what all encrypted office documents have ([MS-OFFCRYPTO]).
@@ -179,6 +195,9 @@ func (d *document) streams(f *family) error {
 	return nil
 }
 
+// maxPath bounds storages inside storages: messages inside messages take two each.
+const maxPath = 64
+
 // filter looks at all members of a storage. Streams that cannot be read go if a document does without them.
 func (d *document) filter(f *family, path []string, e *entry) (err error) {
 	e.drop(func(k *entry) bool {
@@ -186,6 +205,10 @@ func (d *document) filter(f *family, path []string, e *entry) (err error) {
 			return false
 		}
 		at := append(slices.Clip(path), k.name)
+		if len(at) > maxPath {
+			err = kit.Limit("depth", "%d storages inside each other", len(at))
+			return false
+		}
 		vector := vectorOf(k)
 		if vector == "" {
 			vector = f.streams(at, k)

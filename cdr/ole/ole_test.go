@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"icapd/cdr/kit"
 	"icapd/cdr/markup"
@@ -383,6 +384,44 @@ func TestContainer(t *testing.T) {
 	}
 	if out, _, err := run(t, append(clean, '\n'), kit.Switches{}); err != nil || out != nil {
 		t.Error("a line end at the end of the file", err)
+	}
+}
+
+// In rebuild mode a file without anything to remove is written anew, once.
+func TestRebuild(t *testing.T) {
+	data := doc(t, "text")
+	at := bytes.LastIndex(data, []byte("text"))
+	copy(data[at+5:], canary) // behind the end of the stream
+	rebuild := func(data []byte) []byte {
+		job := kit.NewJob(kit.ModeRebuild, kit.Switches{}, kit.Limits{}, nil)
+		r, err := Format{}.Disarm(t.Context(), job, kit.Document{Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Data
+	}
+	out := rebuild(data)
+	if out == nil || survives(out) != "" {
+		t.Fatal("slack stayed")
+	}
+	if rebuild(out) != nil {
+		t.Error("what was rebuilt is rebuilt again")
+	}
+}
+
+// Nested fields cannot be made to cost more than their text.
+func TestManyFields(t *testing.T) {
+	for _, text := range []string{
+		strings.Repeat("\x13 DDE x ", 400) + strings.Repeat("y", 1<<20) + strings.Repeat("\x15", 400),
+		"\x13 IF " + strings.Repeat("\x13\x15", 1<<19),
+		strings.Repeat("\x13", 1000),
+		strings.Repeat("\x13 DDE \x15", 200_000),
+	} {
+		start := time.Now()
+		_, _, _ = run(t, doc(t, text), kit.Switches{})
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%v for %.20q", d, text)
+		}
 	}
 }
 

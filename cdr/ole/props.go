@@ -15,6 +15,9 @@ const (
 	propertyBlob    = 0x0041
 )
 
+// maxBlobs bounds the lists of links that are walked through; documents have one.
+const maxBlobs = 8
+
 // properties looks at the streams of document properties: programs keep a list of a document's hyperlinks there
 // ([MS-OSHARED] 2.3.3.1.18).
 func (d *document) properties() {
@@ -50,9 +53,11 @@ func (d *document) linkList(e *entry) {
 		if at+8 > len(b) {
 			return
 		}
+		blobs := 0
 		for k := range min(int(le.Uint32(b[at+4:])), (len(b)-at-8)/8) {
 			from := int64(at) + int64(le.Uint32(b[at+8+8*k+4:]))
-			if from+8 <= int64(len(b)) && le.Uint32(b[from:]) == propertyBlob {
+			if from+8 <= int64(len(b)) && le.Uint32(b[from:]) == propertyBlob && blobs < maxBlobs {
+				blobs++
 				d.linkBlob(e, int(from)+8, int(le.Uint32(b[from+4:])))
 			}
 		}
