@@ -175,6 +175,13 @@ func (c *client) post(path string, form url.Values) *httptest.ResponseRecorder {
 
 var csrfField = regexp.MustCompile(`name="csrf" value="([0-9a-f]+)"`)
 
+// TestReferrer holds what logins from other addresses depend on: without a referrer, browsers hide the origin of forms.
+func TestReferrer(t *testing.T) {
+	if got := newBench(t, "", "").local().get("/login").Header().Get("Referrer-Policy"); got != "same-origin" {
+		t.Error(got)
+	}
+}
+
 func (c *client) csrf() string {
 	c.t.Helper()
 	m := csrfField.FindStringSubmatch(c.get("/config").Body.String())
@@ -228,6 +235,20 @@ func TestPages(t *testing.T) {
 	}
 	if body := c.get("/messages/M1").Body.String(); !strings.Contains(body, "<mark>1&#39; OR &#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;</mark>") {
 		t.Errorf("no highlighted value: %s", body)
+	}
+}
+
+func TestMark(t *testing.T) {
+	for _, tt := range []struct{ detail, description, before, hit, after string }{
+		{"UNION SELECT: x' UNION", "UNION SELECT", "", "x' UNION", ""},
+		{`seen "a b" here`, "other", `seen "`, "a b", `" here`},
+		{"plain", "", "plain", "", ""},
+		{`one " only`, "", `one " only`, "", ""},
+		{"", "", "", "", ""},
+	} {
+		if got := mark(tt.detail, tt.description); got != (marked{tt.before, tt.hit, tt.after}) {
+			t.Errorf("%q: %+v", tt.detail, got)
+		}
 	}
 }
 
@@ -324,6 +345,12 @@ func TestCSRF(t *testing.T) {
 		if body := guest.get(p).Body.String(); strings.Contains(body, "<form") && strings.Contains(strings.ReplaceAll(body, `action="/logout"`, ""), `method="post" action`) {
 			t.Errorf("%s offers a change to a reader", p)
 		}
+	}
+	if w := guest.post("/logout", url.Values{"csrf": {guest.csrf()}}); w.Code != 303 {
+		t.Errorf("who may look cannot log out: %d", w.Code)
+	}
+	if w := boss.post("/logout", nil); w.Code != 403 {
+		t.Errorf("logged out by another site: %d", w.Code)
 	}
 	if w := boss.post("/logout", url.Values{"csrf": {mine}}); w.Code != 303 || boss.get("/api/v1/status").Code != 401 {
 		t.Errorf("logout: %d", w.Code)

@@ -51,8 +51,11 @@ func humanBytes(n int64) string {
 // marked is a text with the part that matters.
 type marked struct{ Before, Hit, After string }
 
-// mark finds the excerpt of a value in a finding's detail: what stands in quotes.
-func mark(s string) marked {
+// mark finds the excerpt of a value in a finding's detail: what follows the description, else what stands in quotes.
+func mark(s, description string) marked {
+	if rest, ok := strings.CutPrefix(s, description+": "); ok && description != "" {
+		return marked{Hit: rest}
+	}
 	for _, q := range [][2]string{{"“", "”"}, {"`", "`"}, {`"`, `"`}, {"'", "'"}} {
 		i := strings.Index(s, q[0])
 		j := strings.LastIndex(s, q[1])
@@ -142,7 +145,7 @@ func (s *server) pages(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("POST /try", s.change("try", s.tryPage))
 	mux.HandleFunc("GET /try/{id}", s.look(s.tryResult))
-	mux.HandleFunc("POST /logout", s.change("logout", s.logout))
+	mux.HandleFunc("POST /logout", s.look(s.logout))
 }
 
 func (s *server) overview(w http.ResponseWriter, r *http.Request, id identity) {
@@ -445,6 +448,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) logout(w http.ResponseWriter, r *http.Request, id identity) {
+	if s.cross.Check(r) != nil || !s.gate.genuine(r, id) {
+		http.Error(w, "the CSRF token is missing or old: reload the page", http.StatusForbidden)
+		return
+	}
 	s.gate.end(id.session)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
