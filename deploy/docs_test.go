@@ -1,0 +1,255 @@
+package deploy
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// page is a document: its path from the root of the repository, and its text.
+type page struct{ name, text string }
+
+// pages returns the README and all of docs.
+func pages(t *testing.T) []page {
+	t.Helper()
+	names, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(names) < 4 {
+		t.Fatalf("pages %v, %v", names, err)
+	}
+	var out []page
+	for _, name := range append(names, "../README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, page{strings.TrimPrefix(name, "../"), string(text)})
+	}
+	return out
+}
+
+// fenced returns the code blocks of a language.
+func (p page) fenced(language string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(p.text, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// example is a command of a page and the lines that the page promises from it.
+type example struct {
+	command string
+	want    []string
+}
+
+// examples returns the indented lines that begin with "$ ", each with the indented lines that follow.
+func (p page) examples() []example {
+	var out []example
+	open := false
+	for s := bufio.NewScanner(strings.NewReader(p.text)); s.Scan(); {
+		line, indented := strings.CutPrefix(s.Text(), "    ")
+		command, is := strings.CutPrefix(line, "$ ")
+		switch {
+		case indented && is:
+			out = append(out, example{command: command})
+			open = true
+		case indented && open:
+			out[len(out)-1].want = append(out[len(out)-1].want, line)
+		default:
+			open = false
+		}
+	}
+	return out
+}
+
+// Every example of the README and of docs runs, with the exit code in "# exit N" or 0, and prints what the page says,
+// where "…" stands for anything. The examples talk to an icapd with embedded defaults, whose ports are the test's.
+func TestExamples(t *testing.T) {
+	icapd := program(t)
+	address, admin := freePort(t), freePort(t)
+	begin(t, nil, icapd, "serve", "--set", "listen[0].address="+address, "--set", "admin.address="+admin)
+	healthyProgram(t, icapd, address)
+	folder := t.TempDir()
+	if err := os.Symlink(filepath.Dir(icapd), filepath.Join(folder, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	ports := strings.NewReplacer("127.0.0.1:1344", address, "127.0.0.1:8344", admin)
+	count := 0
+	for _, p := range pages(t) {
+		for _, e := range p.examples() {
+			count++
+			t.Run(fmt.Sprintf("%s/%s", filepath.Base(p.name), e.command), func(t *testing.T) { e.run(t, folder, ports) })
+		}
+	}
+	if count < 5 {
+		t.Errorf("%d examples", count)
+	}
+}
+
+func (e *example) run(t *testing.T, folder string, ports *strings.Replacer) {
+	command, comment, _ := strings.Cut(e.command, " # ")
+	code := 0
+	if n, err := fmt.Sscanf(comment, "exit %d", &code); n == 0 && strings.HasPrefix(comment, "exit") {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-o", "pipefail", "-c", ports.Replace(command))
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"))
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit code %d, wants %d\n%s", got, code, out)
+	}
+	rest := string(out)
+	for _, line := range e.want {
+		parts := strings.Split(ports.Replace(strings.TrimSpace(line)), "…")
+		for i := range parts {
+			parts[i] = regexp.QuoteMeta(strings.TrimSpace(parts[i]))
+		}
+		at := regexp.MustCompile(strings.Join(parts, `[\s\S]*?`)).FindStringIndex(rest)
+		if at == nil {
+			t.Errorf("the page promises %q, and there is only\n%s", line, out)
+			return
+		}
+		rest = rest[at[1]:]
+	}
+}
+
+func healthyProgram(t *testing.T, icapd, address string) {
+	t.Helper()
+	for i := 0; exec.Command(icapd, "probe", "--health", "icap://"+address+"/respmod").Run() != nil; i++ {
+		if i == 300 {
+			t.Fatal("not healthy")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// Every piece of configuration in the pages is one that icapd accepts.
+func TestConfigurationsInPages(t *testing.T) {
+	icapd := program(t)
+	count := 0
+	for _, p := range pages(t) {
+		for _, text := range p.fenced("yaml") {
+			count++
+			file := filepath.Join(t.TempDir(), "icapd.yaml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			// What is not on this machine: peers, files with secrets.
+			out, err := exec.Command(icapd, "check", "-c", file, "--set", "engines.clamd.addresses=[]",
+				"--set", "engines.cache.redis=", "--set", "engines.upstream=[]", "--set", "spool.directory="+t.TempDir()).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v\n%s\n%s", p.name, err, text, out)
+			}
+		}
+	}
+	if count < 5 {
+		t.Errorf("%d configurations", count)
+	}
+}
+
+// Every squid.conf in the pages is one that Squid parses.
+func TestSquidConfigurationsInPages(t *testing.T) {
+	squid, openssl := need(t, "squid"), need(t, "openssl")
+	folder := t.TempDir()
+	pem := filepath.Join(folder, "ca.pem")
+	run(t, nil, openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-days", "1",
+		"-keyout", filepath.Join(folder, "key.pem"), "-out", filepath.Join(folder, "cert.pem"))
+	var both []byte
+	for _, name := range []string{"key.pem", "cert.pem"} {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, text...)
+	}
+	if err := os.WriteFile(pem, both, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := regexp.MustCompile(`/etc/squid/[a-z.-]+\.pem`)
+	count := 0
+	for _, p := range pages(t) {
+		for _, text := range p.fenced("squid") {
+			count++
+			conf := filepath.Join(folder, "squid.conf")
+			if err := os.WriteFile(conf, []byte(files.ReplaceAllString(text, pem)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(squid, "-k", "parse", "-f", conf).CombinedOutput()
+			if err != nil || strings.Contains(string(out), "ERROR") || strings.Contains(string(out), "WARNING") {
+				t.Errorf("%s: %v\n%s\n%s", p.name, err, text, out)
+			}
+		}
+	}
+	if count < 3 {
+		t.Errorf("%d configurations", count)
+	}
+}
+
+// Every Go program in the pages compiles.
+func TestProgramsInPages(t *testing.T) {
+	count := 0
+	for _, p := range pages(t) {
+		for _, text := range p.fenced("go") {
+			count++
+			file := filepath.Join(t.TempDir(), "main.go")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("go", "vet", file).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s\n%s", p.name, err, text, out)
+			}
+		}
+	}
+	if count < 2 {
+		t.Errorf("%d programs", count)
+	}
+}
+
+// Every link between the files of the repository leads somewhere.
+func TestLinks(t *testing.T) {
+	count := 0
+	anchor := func(text string) []string {
+		var out []string
+		for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+			name := regexp.MustCompile("[^a-z0-9 _-]").ReplaceAllString(strings.ToLower(m[1]), "")
+			out = append(out, strings.ReplaceAll(name, " ", "-"))
+		}
+		return out
+	}
+	for _, p := range pages(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(p.text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			count++
+			file, fragment, _ := strings.Cut(m[1], "#")
+			path := filepath.Join("..", filepath.Dir(p.name), file)
+			if file == "" {
+				path = filepath.Join("..", p.name)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Errorf("%s: %v", p.name, err)
+				continue
+			}
+			if fragment == "" || info.IsDir() {
+				continue
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !slices.Contains(anchor(string(text)), fragment) {
+				t.Errorf("%s: no heading for %s, %v", p.name, m[1], err)
+			}
+		}
+	}
+	if count < 10 {
+		t.Errorf("%d links", count)
+	}
+}
