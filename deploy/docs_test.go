@@ -94,6 +94,7 @@ func TestExamples(t *testing.T) {
 }
 
 func (e *example) run(t *testing.T, folder string, ports *strings.Replacer) {
+	t.Helper()
 	command, comment, _ := strings.Cut(e.command, " # ")
 	code := 0
 	if n, err := fmt.Sscanf(comment, "exit %d", &code); n == 0 && strings.HasPrefix(comment, "exit") {
