@@ -28,17 +28,37 @@ func (e *Engine) Name() string { return Name }
 func (e *Engine) Version() string { return e.version }
 
 // Wants implements scan.Selector and scan.Rewriter. What is inside a document belongs to the document's own handler,
-// which knows what it is there for: only the outermost document is wanted.
+// which knows what it is there for: only the outermost document is wanted. Documents in fields of a text are their own.
 func (e *Engine) Wants(it *scan.Item) bool {
-	if !e.d.Knows(typeOf(it.Type, it.Name)) {
+	if !e.d.Knows(e.typeOf(it)) {
 		return false
 	}
 	for p := it.Parent; p != nil; p = p.Parent {
-		if e.d.Knows(typeOf(p.Type, p.Name)) {
+		f := e.d.formats[e.typeOf(p)]
+		if f == nil {
+			continue
+		}
+		if field, ok := f.(kit.Field); !ok || !field.Field() {
 			return false
 		}
 	}
 	return true
+}
+
+// typeOf is the type that decides about an item's format. Where the walk says no more than what it is written in, the
+// bytes are looked at for what is written: an office document in a zip archive or in XML.
+func (e *Engine) typeOf(it *scan.Item) string {
+	switch it.Type {
+	case "application/zip", "text/xml", "application/xml":
+		data, err := it.Blob.Bytes()
+		if err != nil {
+			break
+		}
+		if t := kit.Sniff(data); e.d.Knows(t) {
+			return t
+		}
+	}
+	return typeOf(it.Type, it.Name)
 }
 
 // Scan implements scan.Engine.
@@ -85,7 +105,7 @@ func (e *Engine) disarm(ctx context.Context, it *scan.Item) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return e.d.Disarm(ctx, kit.Document{Data: data, Type: it.Type, Name: it.Name})
+	return e.d.Disarm(ctx, kit.Document{Data: data, Type: e.typeOf(it), Name: it.Name})
 }
 
 func concerned(findings []scan.Finding) bool {
@@ -108,5 +128,5 @@ func detail(r kit.Removal) string {
 // Key implements scan.Keyer: what is active in a document depends on its bytes, on what they are taken for, and on
 // the name where that decides. The report's locations do not hold the item's path; findings do, so it is part of it.
 func (e *Engine) Key(it *scan.Item) (string, bool) {
-	return typeOf(it.Type, it.Name) + "\x00" + it.Name + "\x00" + it.Path, true
+	return e.typeOf(it) + "\x00" + it.Name + "\x00" + it.Path, true
 }

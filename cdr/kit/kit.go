@@ -302,6 +302,15 @@ func clip(s string) string {
 	return s
 }
 
+// Field is a Format whose documents carry others only as text in fields: base64 in XML, data: URLs in HTML. Its handler
+// leaves those alone, because who walks the fields opens them.
+type Field interface {
+	Format
+
+	// Field reports whether the format is of this kind.
+	Field() bool
+}
+
 // Format is a Handler that says which media types it is for.
 type Format interface {
 	Handler

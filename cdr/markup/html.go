@@ -21,6 +21,9 @@ type HTML struct{}
 // Types implements kit.Format.
 func (HTML) Types() []string { return []string{"text/html", "application/xhtml+xml"} }
 
+// Field implements kit.Field.
+func (HTML) Field() bool { return true }
+
 // Disarm implements kit.Handler.
 func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
 	data, back, err := kit.DecodeText(doc.Data)

@@ -14,6 +14,9 @@ type Markdown struct{}
 // Types implements kit.Format.
 func (Markdown) Types() []string { return []string{"text/markdown", "text/x-markdown"} }
 
+// Field implements kit.Field.
+func (Markdown) Field() bool { return true }
+
 // Disarm implements kit.Handler.
 func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
 	data := doc.Data

@@ -21,6 +21,9 @@ func (XML) Types() []string {
 	}
 }
 
+// Field implements kit.Field.
+func (XML) Field() bool { return true }
+
 // Disarm implements kit.Handler.
 func (XML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
 	data, _, err := kit.XMLToUTF8(doc.Data)

@@ -26,6 +26,9 @@ type Format struct {
 // Types implements kit.Format.
 func (f Format) Types() []string { return f.types }
 
+// Field implements kit.Field.
+func (f Format) Field() bool { return true }
+
 // Disarm implements kit.Handler.
 func (f Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
 	if err := ctx.Err(); err != nil {
