@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -119,16 +120,8 @@ func (f *Feed) sum() Totals {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.totals
-	t.Verdicts, t.Actions = clone(t.Verdicts), clone(t.Actions)
+	t.Verdicts, t.Actions = maps.Clone(t.Verdicts), maps.Clone(t.Actions)
 	return t
-}
-
-func clone(m map[string]int64) map[string]int64 {
-	out := make(map[string]int64, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }
 
 // watch returns a channel of messages to come, and a function that must be called in the end; ok is false when too

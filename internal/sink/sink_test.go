@@ -82,7 +82,7 @@ func TestFormats(t *testing.T) {
 	m = decode(t, b)
 	at := func(path string) any {
 		var v any = m
-		for _, k := range strings.Split(path, ".") {
+		for k := range strings.SplitSeq(path, ".") {
 			o, _ := v.(map[string]any)
 			v = o[k]
 		}
