@@ -167,57 +167,70 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 		l.ctx = nil
 		e.pool.Put(l)
 	}()
-	fc := FieldContext{Message: it.Message, Type: it.Type}
-	var under bool // the last name was "constructor"
-	var (
-		out     []scan.Finding
-		limited *scan.Gap
-		hits    []Hit
-	)
-	err := it.Fields(ctx, func(f *scan.Field) bool {
-		if ctx.Err() != nil {
-			return false
-		}
-		fc.Kind, fc.field, fc.path = f.Kind, f, ""
-		var spent bool
-		if f.Kind == scan.KindKey && l.names.has(f.Value) {
-			hits = hits[:0]
-		} else {
-			hits, spent = l.inspect(hits[:0], f.Value, &fc)
-		}
-		if f.Kind == scan.KindKey {
-			if len(hits) == 0 && !spent && len(e.off) == 0 {
-				l.names.add(f.Value)
-			}
-			if under && string(f.Value) == "prototype" {
-				hits = l.named(hits, f.Value)
-			}
-			under = string(f.Value) == "constructor"
-		} else {
-			under = false
-		}
-		if spent {
-			limited = &scan.Gap{Engine: Name, Path: it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: "inspection"}
-		}
-		if len(hits) == 0 {
-			return true
-		}
-		out = e.report(out, it, f, &fc, hits)
-		if len(out) >= maxFindings {
-			limited = &scan.Gap{Engine: Name, Path: it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
-			return false
-		}
-		return true
-	})
+	s := itemScan{e: e, l: l, it: it, fc: FieldContext{Message: it.Message, Type: it.Type}}
+	err := it.Fields(ctx, func(f *scan.Field) bool { return ctx.Err() == nil && s.field(f) })
 	switch {
 	case err != nil:
-		return out, err
+		return s.out, err
 	case ctx.Err() != nil:
-		return out, ctx.Err()
-	case limited != nil:
-		return out, limited
+		return s.out, ctx.Err()
+	case s.limited != nil:
+		return s.out, s.limited
 	}
-	return out, nil
+	return s.out, nil
+}
+
+// itemScan is one look at one item.
+type itemScan struct {
+	e       *Engine
+	l       *look
+	it      *scan.Item
+	fc      FieldContext
+	hits    []Hit
+	under   bool // the last name was "constructor"
+	out     []scan.Finding
+	limited *scan.Gap
+}
+
+// field looks at one field and reports whether to go on.
+func (s *itemScan) field(f *scan.Field) bool {
+	s.fc.Kind, s.fc.field, s.fc.path = f.Kind, f, ""
+	if f.Kind == scan.KindKey {
+		s.name(f)
+	} else {
+		s.under = false
+		s.value(f)
+	}
+	if len(s.hits) == 0 {
+		return true
+	}
+	s.out = s.e.report(s.out, s.it, f, &s.fc, s.hits)
+	if len(s.out) < maxFindings {
+		return true
+	}
+	s.limited = &scan.Gap{Engine: Name, Path: s.it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
+	return false
+}
+
+func (s *itemScan) value(f *scan.Field) (whole bool) {
+	var spent bool
+	if s.hits, spent = s.l.inspect(s.hits[:0], f.Value, &s.fc); spent {
+		s.limited = &scan.Gap{Engine: Name, Path: s.it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: "inspection"}
+	}
+	return !spent
+}
+
+// name looks at a name, unless it is known to be clean: where rules are switched off by place, none is.
+func (s *itemScan) name(f *scan.Field) {
+	if s.hits = s.hits[:0]; !s.l.names.has(f.Value) {
+		if whole := s.value(f); whole && len(s.hits) == 0 && len(s.e.off) == 0 {
+			s.l.names.add(f.Value)
+		}
+	}
+	if s.under && string(f.Value) == "prototype" {
+		s.hits = s.l.named(s.hits, f.Value)
+	}
+	s.under = string(f.Value) == "constructor"
 }
 
 // report turns the hits of one field into findings.
