@@ -32,7 +32,7 @@ test: ## everything that CI runs: vet, the builds without YARA, all tests with r
 	$(MAKE) --no-print-directory --keep-going test-unit test-gateway test-integration
 
 test-unit: ## the tests of our own rooms, with the race detector
-	go test -race $(UNIT)
+	go test -race -timeout 20m $(UNIT)
 
 test-gateway: ## the Caddy module, a Go module of its own, in a real Caddy in front of a real icapd
 	@scripts/setup.sh build

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,15 +31,28 @@ func run(t *testing.T, env []string, program string, args ...string) string {
 	return string(out)
 }
 
-// program builds icapd where the package takes it from.
+// program returns the icapd of this checkout, which is built once for all tests.
 func program(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../bin/icapd")
-	if err != nil {
-		t.Fatal(err)
+	build.Do(func() {
+		run(t, nil, "go", "build", "-ldflags", "-X main.version=test", "-o", filepath.Join(scratch, "icapd"), "../cmd/icapd")
+	})
+	return filepath.Join(scratch, "icapd")
+}
+
+var (
+	build   sync.Once
+	scratch string // a folder for what tests share
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "icapd-deploy"); err != nil {
+		panic(err)
 	}
-	run(t, nil, "go", "build", "-ldflags", "-X main.version=test", "-o", path, "../cmd/icapd")
-	return path
+	code := m.Run()
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
 }
 
 // The package installs, the service runs as the unit says, and nothing is left of it after a purge.
@@ -50,8 +64,7 @@ func TestDebianPackage(t *testing.T) {
 	if _, err := os.Stat("/var/lib/dpkg/info/icapd.list"); err == nil {
 		t.Skip("a package icapd is installed here, which this test would purge")
 	}
-	program(t)
-	deb := strings.TrimSpace(run(t, []string{"VERSION=v0.0.0-test"}, "deb/build.sh", t.TempDir()))
+	deb := strings.TrimSpace(run(t, []string{"VERSION=v0.0.0-test", "ICAPD=" + program(t)}, "deb/build.sh", t.TempDir()))
 	if want := "icapd_0.0.0+test_"; !strings.HasPrefix(filepath.Base(deb), want) {
 		t.Errorf("%s: wants %s…", deb, want)
 	}

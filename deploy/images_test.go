@@ -5,16 +5,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // checker builds the program of deploy/check, which has the parsers of BuildKit, Compose and Kubernetes.
 func checker(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "check")
-	run(t, []string{"GOWORK=off"}, "go", "-C", "check", "build", "-o", path, ".")
-	return path
+	buildCheck.Do(func() {
+		run(t, []string{"GOWORK=off"}, "go", "-C", "check", "build", "-o", filepath.Join(scratch, "check"), ".")
+	})
+	return filepath.Join(scratch, "check")
 }
+
+var buildCheck sync.Once
 
 func TestImages(t *testing.T) {
 	check := checker(t)

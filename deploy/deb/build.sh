@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a Debian package of bin/icapd in a folder (bin without an argument), and prints its name.
+# Makes a Debian package of bin/icapd, or of the program in ICAPD, in a folder (bin without an argument), and prints
+# its name.
 #
 #   deploy/deb/build.sh [FOLDER]
 #
@@ -7,6 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$(realpath "${1:-bin}")
+program=$(realpath "${ICAPD:-bin/icapd}")
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo unknown)}
 case "$version" in
@@ -21,12 +23,12 @@ trap 'rm -rf "$work"' EXIT
 # dpkg-shlibdeps knows which packages, from which version on, have what the program is linked with.
 mkdir "$work/debian"
 printf 'Source: icapd\n\nPackage: icapd\nArchitecture: any\n' >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps --warnings=0 -O "$OLDPWD/bin/icapd" | sed -n 's/^shlibs:Depends=//p')
-gzip -9nc deploy/deb/icapd.8 >bin/icapd.8.gz
+depends=$(cd "$work" && dpkg-shlibdeps --warnings=0 -O "$program" | sed -n 's/^shlibs:Depends=//p')
+gzip -9nc deploy/deb/icapd.8 >"$work/icapd.8.gz"
 
 nfpm=$(GOWORK=off go -C deploy/tools tool -n nfpm)
 cd deploy/deb
-ICAPD_VERSION=$version ICAPD_DEPENDS=${depends:?} ICAPD_ARCH=$(dpkg --print-architecture) \
+ICAPD_PROGRAM=$program ICAPD_MANUAL=$work/icapd.8.gz ICAPD_VERSION=$version ICAPD_DEPENDS=${depends:?} ICAPD_ARCH=$(dpkg --print-architecture) \
 	"$nfpm" package --config nfpm.yaml --packager deb --target "$out" >"$work/log" || {
 	cat "$work/log" >&2
 	exit 1
