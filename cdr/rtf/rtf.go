@@ -196,6 +196,8 @@ func location(f *frame) string {
 // judge decides about a group that is now known whole.
 func (w *walker) judge(f *frame) error {
 	switch {
+	case f.drop == vectorDataStore && f.words == 1 && w.job.Mode == kit.ModeDisarm && emptyStore(w.out[f.at:]):
+		f.drop = ""
 	case f.drop != "":
 		f.result = span{}
 	case f.object:

@@ -88,6 +88,27 @@ func TestDisarm(t *testing.T) {
 	}
 }
 
+// Word writes a data store into every document. One that is empty is no reason to touch it.
+func TestEmptyDataStore(t *testing.T) {
+	empty := "\x01\x05\x00\x00\x02\x00\x00\x00\x18\x00\x00\x00Msxml2.SAXXMLReader.6.0\x00" + strings.Repeat("\x00", 8) + "\x00\x06\x00\x00" +
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\xff", 200) + "R\x00o\x00o\x00t\x00 \x00E\x00n\x00t\x00r\x00y\x00" + strings.Repeat("\x00", 300)
+	for name, tt := range map[string]struct {
+		data string
+		kept bool
+	}{
+		"empty":         {empty, true},
+		"text":          {empty + canary, false},
+		"wide text":     {empty + "c\x00a\x00n\x00a\x00r\x00y\x00", false},
+		"another class": {strings.Replace(empty, "SAXXMLReader", "Other_Class_X", 1), false},
+		"too large":     {empty + strings.Repeat("\x00", 4096), false},
+	} {
+		out, _, err := run(t, fmt.Sprintf(hello, `{\*\datastore `+hex.EncodeToString([]byte(tt.data))+"\n}"))
+		if err != nil || (out == "") != tt.kept {
+			t.Errorf("%s: kept %v, %v", name, out == "", err)
+		}
+	}
+}
+
 func TestTail(t *testing.T) {
 	doc := fmt.Sprintf(hello, "")
 	if out, _, err := run(t, doc+"\r\n\x00"); err != nil || out != "" {
