@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"icapd/conf"
+	"icapd/internal/quarantine"
 
 	"github.com/spf13/cobra"
 )
@@ -65,6 +66,11 @@ func (c *cli) check(ctx context.Context, offline bool) error {
 	var errs []error
 	if p.injection != nil {
 		errs = append(errs, p.injection.SelfTest())
+	}
+	if q := &p.config.Quarantine; q.Directory != "" {
+		if _, err := quarantine.ReadKey(string(q.KeyFile)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.config.At("quarantine.key_file"), err))
+		}
 	}
 	if !offline {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)

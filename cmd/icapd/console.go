@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,16 +67,16 @@ func (s *server) audited(actor, action, target string, res admin.Reloaded) {
 
 // reloadRequest asks the main loop for a reload, so that there is one at a time.
 type reloadRequest struct {
-	off   map[ruleID]bool // rules that are switched off from then on; nil: as before
-	reply chan admin.Reloaded
+	change func(off map[ruleID]bool) // changes which rules are switched off; nil: as before
+	reply  chan admin.Reloaded
 }
 
 // ruleID names a rule of an engine.
 type ruleID struct{ engine, id string }
 
 // askReload waits for a reload.
-func (s *server) askReload(ctx context.Context, off map[ruleID]bool) admin.Reloaded {
-	req := reloadRequest{off, make(chan admin.Reloaded, 1)}
+func (s *server) askReload(ctx context.Context, change func(off map[ruleID]bool)) admin.Reloaded {
+	req := reloadRequest{change, make(chan admin.Reloaded, 1)}
 	select {
 	case s.reloads <- req:
 	case <-ctx.Done():
@@ -91,15 +92,17 @@ func (s *server) askReload(ctx context.Context, off map[ruleID]bool) admin.Reloa
 
 // serveReload does what a request asks for. It is called by the main loop alone.
 func (s *server) serveReload(req reloadRequest) {
-	before := s.cli.off
-	if req.off != nil {
-		s.cli.off = req.off
+	before, fresh := s.cli.off, map[ruleID]bool{}
+	maps.Copy(fresh, before)
+	if req.change != nil {
+		req.change(fresh)
 	}
+	s.cli.off = fresh
 	res := s.reload()
 	if !res.OK {
-		s.cli.off = before
+		s.cli.off, fresh = before, before
 	}
-	s.off.Store(&s.cli.off)
+	s.off.Store(&fresh)
 	req.reply <- res
 }
 
@@ -164,19 +167,17 @@ func (s *server) switchRule(ctx context.Context, engine, id string, off bool) er
 	if !slices.ContainsFunc(s.rules(), func(r admin.Rule) bool { return r.Engine == engine && r.ID == id }) {
 		return admin.ErrNotFound
 	}
-	fresh := map[ruleID]bool{}
-	for r := range *s.off.Load() {
-		fresh[r] = true
-	}
-	if !off && !fresh[rule] {
+	if !off && !(*s.off.Load())[rule] {
 		return errConfigured
 	}
-	if off {
-		fresh[rule] = true
-	} else {
-		delete(fresh, rule)
+	change := func(all map[ruleID]bool) {
+		if off {
+			all[rule] = true
+		} else {
+			delete(all, rule)
+		}
 	}
-	if res := s.askReload(ctx, fresh); !res.OK {
+	if res := s.askReload(ctx, change); !res.OK {
 		return fmt.Errorf("nothing has changed: %s", strings.Join(res.Problems, "; "))
 	}
 	return nil

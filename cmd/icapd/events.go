@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -97,29 +98,63 @@ func (f *follower) fromFile(ctx context.Context, name string) error {
 	for {
 		rotated := false
 		err := f.lines(ctx, file, func() bool {
+			if rotated { // what came between the last look and the rotation has been read
+				return false
+			}
+			if rotated = !same(name, file); rotated {
+				return true
+			}
 			select {
 			case <-ctx.Done():
 				return false
 			case <-time.After(pollEvery):
+				return true
 			}
-			if rotated { // what came between the last look and the rotation has been read
-				return false
-			}
-			named, nerr := os.Stat(name)
-			own, oerr := file.Stat()
-			rotated = nerr == nil && oerr == nil && !os.SameFile(named, own)
-			return true
 		})
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
-		next, err := os.Open(name)
+		next, err := successor(name, file)
 		if err != nil {
 			return err
 		}
 		_ = file.Close() // read only
 		file = next
 	}
+}
+
+// same reports whether the name still means the file. A name that means nothing for now may do so again.
+func same(name string, file *os.File) bool {
+	named, err := os.Stat(name)
+	if err != nil {
+		return true
+	}
+	own, err := file.Stat()
+	return err != nil || os.SameFile(named, own)
+}
+
+// successor opens what was written after the file: of those put aside the next one, else the one with the name.
+func successor(name string, file *os.File) (*os.File, error) {
+	current, err := os.Open(name) // before the list is made: what is put aside in between is then in the list
+	if err != nil {
+		return nil, err
+	}
+	aside, err := filepath.Glob(name + ".*")
+	if err != nil {
+		return nil, errors.Join(err, current.Close())
+	}
+	slices.Sort(aside) // their names end with the time
+	for i, a := range aside[:max(0, len(aside)-1)] {
+		if !same(a, file) {
+			continue
+		}
+		next, err := os.Open(aside[i+1])
+		if err != nil {
+			break
+		}
+		return next, current.Close()
+	}
+	return current, nil
 }
 
 // lines shows each line of r. At the end, more says whether to try again; nil is no.

@@ -58,7 +58,8 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 		cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag,
 		back: back, reloads: make(chan reloadRequest),
 	}
-	s.off.Store(&c.off)
+	off := c.off
+	s.off.Store(&off)
 	s.service = service.New(p.pipeline, service.Options{
 		Record: func(e *event.Event) {
 			s.metrics.Observe(e)

@@ -415,7 +415,7 @@ func TestQuarantine(t *testing.T) {
 	b.kept["Q1"] = k
 	func() {
 		defer func() {
-			if v := recover(); v != any(http.ErrAbortHandler) { //nolint:errorlint // what was thrown is this very value
+			if v := recover(); v != any(http.ErrAbortHandler) {
 				t.Errorf("half a file looks like a whole one: %v", v)
 			}
 		}()

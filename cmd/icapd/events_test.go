@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"icapd/conf"
+	"icapd/icap"
+	"icapd/internal/event"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+)
+
+// buffer is written by one goroutine and read by another.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func within(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// follow runs `icapd events` until the test ends.
+func follow(t *testing.T, from string) *buffer {
+	t.Helper()
+	out := &buffer{}
+	f := &follower{adminClient: adminClient{cli: &cli{stdio: stdio{out: out}}}, follow: true, subject: "icapd.events"}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f.run(ctx, from); err != nil && ctx.Err() == nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return out
+}
+
+// A file is followed over its rotation, a running icapd and JetStream live.
+func TestEventsAreFollowed(t *testing.T) {
+	ns, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.Start()
+	defer ns.Shutdown()
+	if !ns.ReadyForConnections(20 * time.Second) {
+		t.Fatal("NATS does not start")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "events.jsonl")
+	p := start(t, write(t, filepath.Join(dir, "icapd.yaml"), fmt.Sprintf(`
+events:
+  - {file: events.jsonl, max_bytes: 1KiB, keep: 100}
+  - {nats: %q, stream: ICAPD, format: ecs}
+reload: {watch: true}
+`, ns.ClientURL())))
+	client := &icap.Client{}
+	defer client.Close()
+	send(t, p, client, "/first", "application/json", clean)
+	within(t, "the first event is in the file", func() bool { _, err := os.Stat(file); return err == nil })
+	within(t, "the first event is in JetStream", func() bool {
+		resp, err := http.Get("http://" + p.adm + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return err == nil && bytes.Contains(text, []byte(`icapd_event_sink_written_total{sink="1:nats"} 1`))
+	})
+	sources := map[string]*buffer{"file": follow(t, file), "admin": follow(t, "http://"+p.adm), "nats": follow(t, ns.ClientURL())}
+	for name, out := range sources { // until it listens
+		for i := 0; !strings.Contains(out.String(), "/hello"); i++ {
+			if i > 200 {
+				t.Fatalf("%s shows nothing", name)
+			}
+			send(t, p, client, "/hello", "application/json", clean)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	for i := range 20 {
+		send(t, p, client, fmt.Sprintf("/numbered/%d/", i), "application/json", attack)
+		time.Sleep(5 * time.Millisecond)
+	}
+	for name, out := range sources {
+		within(t, name+" shows the last", func() bool { return strings.Contains(out.String(), "/numbered/19/") })
+		for i := range 20 {
+			if want := fmt.Sprintf(" rewrite malicious GET http://api.example/numbered/%d/", i); strings.Count(out.String(), want) != 1 {
+				t.Errorf("%s: %d times %q", name, strings.Count(out.String(), want), want)
+			}
+		}
+	}
+
+	// The configuration's file changes, and is read again by itself.
+	p.drainLog()
+	write(t, filepath.Join(dir, "icapd.yaml"), "limts: {}\n")
+	p.wait("reload refused: nothing has changed")
+	within(t, "the refusal is in JetStream", func() bool {
+		return strings.Contains(sources["nats"].String(), "change reload configuration failure by file")
+	})
+}
+
+// drainLog forgets what was logged so far.
+func (p *process) drainLog() {
+	for {
+		select {
+		case <-p.log:
+		default:
+			return
+		}
+	}
+}
+
+// BenchmarkBackstage is what a message costs after it has its answer: all sinks, console and inventory.
+func BenchmarkBackstage(b *testing.B) {
+	c := conf.Default()
+	c.Events = []conf.EventSink{{File: conf.Path(filepath.Join(b.TempDir(), "e.jsonl")), MaxBytes: 64 << 20, Keep: 1, Queue: 10_000}}
+	back, err := newBackstage(c, newLogs(os.Stderr, &c.Log))
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := &event.Event{
+		Time: time.Now(), RequestID: "ID", Service: "respmod", Direction: "response", Method: "GET", URL: "https://api.test/v1/users/4711/items",
+		Host: "api.test", Status: 200, Type: "application/json", Size: 4096, Verdict: "clean", Action: "allow", ICAPStatus: 204,
+		Items: []event.ItemRecord{{Path: "body", Type: "application/json", Size: 4096}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		back.observe(e)
+	}
+	b.StopTimer()
+	back.close(b.Context())
+}
