@@ -14,7 +14,7 @@ const (
 	windowAfter  = 480
 
 	// expressionBudget bounds the bytes of one value's views that expressions are tried on: so much for any
-	// value, and an eighth of its length. What would cost more counts as not looked at.
+	// value, and a sixteenth of its length. What would cost more counts as not looked at.
 	expressionBudget = 64 << 10
 
 	// chunk is what detectors see of a long view at a time, chunkOverlap what they see twice, in bytes. It keeps
@@ -93,7 +93,7 @@ func (l *look) all(value []byte, fc *FieldContext) {
 	if groups == 0 && kinds&kindsOfInterest == 0 && !formulaStart(value) && !packed(value, kinds) {
 		return
 	}
-	l.budget = expressionBudget + len(value)/8
+	l.budget = expressionBudget + len(value)/16
 	l.look(value, groups, kinds)
 	l.unwrap(value, kinds)
 }

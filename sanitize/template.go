@@ -1,9 +1,6 @@
 package sanitize
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // lookTemplate looks at what stands between the delimiters of template engines and expression languages.
 func lookTemplate(l *look) {
@@ -13,10 +10,7 @@ func lookTemplate(l *look) {
 		l.closes = append(l.closes, -1)
 	}
 	for i := 0; i+1 < len(s); i++ {
-		if !delimiterByte[s[i]] {
-			continue
-		}
-		k := slices.IndexFunc(delimiters, func(d delimiter) bool { return bytes.HasPrefix(s[i:], []byte(d.open)) })
+		k := delimiterAt(s, i)
 		if k < 0 {
 			continue
 		}
@@ -86,13 +80,24 @@ var delimiters = []delimiter{
 	{open: "{", close: "}", dollar: true},
 }
 
-// delimiterByte are the bytes with which delimiters begin.
-var delimiterByte = func() (t [256]bool) {
+// delimitersBy are the delimiters by the byte with which they begin.
+var delimitersBy = func() (t [256][]int) {
 	for i := range delimiters {
-		t[delimiters[i].open[0]] = true
+		c := delimiters[i].open[0]
+		t[c] = append(t[c], i)
 	}
 	return t
 }()
+
+// delimiterAt returns the delimiter at i, -1 if there is none.
+func delimiterAt(s []byte, i int) int {
+	for _, k := range delimitersBy[s[i]] {
+		if open := delimiters[k].open; len(s)-i >= len(open) && string(s[i:i+len(open)]) == open {
+			return k
+		}
+	}
+	return -1
+}
 
 // templateObjects are names by which an expression leaves the template: the object models of Python, Java, PHP,
 // Ruby, JavaScript and .NET, and the objects that engines hand to templates.
