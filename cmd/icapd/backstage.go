@@ -148,8 +148,11 @@ func present(e *event.Event) admin.Message {
 		API: e.API, Profile: e.Profile, Verdict: e.Verdict, Action: e.Action, Rule: e.Rule, Reason: e.Reason, Shadowed: e.Shadowed,
 		Omitted: e.Omitted, ICAPStatus: e.ICAPStatus, Error: e.Error, Millis: d.Total,
 		Durations: []admin.Stage{
-			{Name: "receive", Millis: d.Receive}, {Name: "scan", Millis: d.Scan}, {Name: "rewrite", Millis: d.Rewrite},
-			{Name: "reply", Millis: d.Reply}, {Name: "total", Millis: d.Total},
+			{Name: "receive", Millis: d.Receive},
+			{Name: "scan", Millis: d.Scan},
+			{Name: "rewrite", Millis: d.Rewrite},
+			{Name: "reply", Millis: d.Reply},
+			{Name: "total", Millis: d.Total},
 		},
 	}
 	for _, it := range e.Items {

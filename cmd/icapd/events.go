@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -144,17 +145,15 @@ func successor(name string, file *os.File) (*os.File, error) {
 		return nil, errors.Join(err, current.Close())
 	}
 	slices.Sort(aside) // their names end with the time
-	for i, a := range aside[:max(0, len(aside)-1)] {
-		if !same(a, file) {
-			continue
-		}
-		next, err := os.Open(aside[i+1])
-		if err != nil {
-			break
-		}
-		return next, current.Close()
+	i := slices.IndexFunc(aside, func(a string) bool { return same(a, file) })
+	if i < 0 || i+1 == len(aside) {
+		return current, nil
 	}
-	return current, nil
+	next, err := os.Open(aside[i+1])
+	if errors.Is(err, fs.ErrNotExist) { // too old to be kept, by now
+		return current, nil
+	}
+	return next, errors.Join(err, current.Close())
 }
 
 // lines shows each line of r. At the end, more says whether to try again; nil is no.

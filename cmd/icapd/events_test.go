@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,6 +128,63 @@ reload: {watch: true}
 	within(t, "the refusal is in JetStream", func() bool {
 		return strings.Contains(sources["nats"].String(), "change reload configuration failure by file")
 	})
+}
+
+// Sinks that are dead, deaf or full, and a quarantine on a disk that is gone, slow no message.
+func TestBrokenSinksDoNotSlowTraffic(t *testing.T) {
+	deaf, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts, nobody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "key"), strings.Repeat("0f", 32))
+	p := start(t, write(t, filepath.Join(dir, "icapd.yaml"), fmt.Sprintf(`
+events:
+  - {nats: "nats://127.0.0.1:1", stream: X, queue: 50}
+  - {nats: "nats://%[1]s", queue: 50}
+  - {syslog: "tcp:%[1]s", queue: 50}
+  - {file: /dev/full, queue: 50}
+quarantine: {directory: kept, key_file: key}
+`, deaf.Addr())))
+	if err := os.RemoveAll(filepath.Join(dir, "kept")); err != nil {
+		t.Fatal(err)
+	}
+	client := &icap.Client{}
+	defer client.Close()
+	var worst time.Duration
+	const n = 400
+	start := time.Now()
+	for i := range n {
+		before := time.Now()
+		send(t, p, client, fmt.Sprintf("/%d", i), "application/json", attack)
+		worst = max(worst, time.Since(before))
+	}
+	t.Logf("%d messages in %v, the slowest in %v", n, time.Since(start), worst)
+	if worst > 2*time.Second { // a wait for any of them would be three seconds at least
+		t.Errorf("a message took %v", worst)
+	}
+	resp, err := http.Get("http://" + p.adm + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`event_sink_dropped_total{sink="0:nats"} 350`, `event_sink_dropped_total{sink="1:nats"} 350`,
+		`event_sink_dropped_total{sink="3:file"} 350`, `quarantine_originals_total{outcome="kept"} 0`,
+	} {
+		if !bytes.Contains(text, []byte("icapd_"+want)) {
+			t.Errorf("not in the metrics: %s", want)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	if err := p.end(20 * time.Second); err != nil {
+		t.Error(err)
+	}
 }
 
 // drainLog forgets what was logged so far.

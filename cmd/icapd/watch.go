@@ -9,8 +9,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settle is how long a file must be left alone to be taken for written.
-const settle = 500 * time.Millisecond
+// quietFor is how long a file must be left alone to be taken for written.
+const quietFor = 500 * time.Millisecond
 
 // watch tells of changes of the file, once it is left alone. The folder is what is watched: editors and Kubernetes
 // put another file in the place of the old one. The channel is nil if there is no file to watch.
@@ -27,7 +27,7 @@ func watch(on bool, name string) (changed <-chan struct{}, stop func(), err erro
 	}
 	out := make(chan struct{}, 1)
 	go func() {
-		quiet := time.NewTimer(settle)
+		quiet := time.NewTimer(quietFor)
 		quiet.Stop()
 		defer quiet.Stop()
 		for {
@@ -38,13 +38,13 @@ func watch(on bool, name string) (changed <-chan struct{}, stop func(), err erro
 				}
 				base := filepath.Base(e.Name)
 				if (base == filepath.Base(name) || strings.HasPrefix(base, "..data")) && !e.Has(fsnotify.Chmod) {
-					quiet.Reset(settle)
+					quiet.Reset(quietFor)
 				}
 			case _, more := <-w.Errors: // events were lost, maybe ours
 				if !more {
 					return
 				}
-				quiet.Reset(settle)
+				quiet.Reset(quietFor)
 			case <-quiet.C:
 				notify(out)()
 			}

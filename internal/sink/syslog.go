@@ -91,6 +91,8 @@ func (w *Syslog) Write(ctx context.Context, records []Record) (int, error) {
 	if err := w.connect(ctx); err != nil {
 		return 0, err
 	}
+	conn := w.conn
+	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })() // whoever closes does not wait
 	for i, r := range records {
 		if err := w.send(ctx, r); err != nil {
 			_ = w.conn.Close()
@@ -140,6 +142,9 @@ func (w *Syslog) send(ctx context.Context, r Record) error {
 		deadline = d
 	}
 	if err := w.conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil { // it may have ended before the deadline was set
 		return err
 	}
 	_, err = w.conn.Write(msg)
