@@ -131,6 +131,29 @@ func (b *backstage) keep(e *event.Event, original service.Original, let func()) 
 	}, original.Blob, let)
 }
 
+// parts reports on sinks and quarantine. Traffic needs neither: they do not make icapd less ready.
+func (b *backstage) parts() []admin.Part {
+	var out []admin.Part
+	for _, st := range b.stream.Stats() {
+		p := admin.Part{
+			Name: "events " + st.Name, Ready: st.Error == "",
+			Detail: fmt.Sprintf("%d written, %d wait, %d dropped", st.Written, st.Queued, st.Dropped),
+		}
+		if st.Error != "" {
+			p.Detail += "; " + st.Error
+		}
+		out = append(out, p)
+	}
+	if b.keeper != nil {
+		st := b.keeper.Stats()
+		out = append(out, admin.Part{
+			Name: "quarantine", Ready: st.Failed == 0,
+			Detail: fmt.Sprintf("%d kept, %d dropped, %d failed since the start", st.Kept, st.Dropped, st.Failed),
+		})
+	}
+	return out
+}
+
 // close lets queues run empty, until ctx ends.
 func (b *backstage) close(ctx context.Context) {
 	if b.keeper != nil {

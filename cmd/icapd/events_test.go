@@ -181,6 +181,14 @@ quarantine: {directory: kept, key_file: key}
 			t.Errorf("not in the metrics: %s", want)
 		}
 	}
+	ready, err := http.Get("http://" + p.adm + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Body.Close()
+	if text, err := io.ReadAll(ready.Body); err != nil || ready.StatusCode != http.StatusOK || !bytes.Contains(text, []byte("no space left on device")) {
+		t.Errorf("sinks are no reason not to be ready, and shown: %s %s", ready.Status, text)
+	}
 	p.signal(syscall.SIGTERM)
 	if err := p.end(20 * time.Second); err != nil {
 		t.Error(err)

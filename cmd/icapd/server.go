@@ -239,5 +239,5 @@ func (s *server) ready(ctx context.Context) []admin.Part {
 		}
 		out = append(out, part)
 	}
-	return out
+	return append(out, s.back.parts()...)
 }
