@@ -6,14 +6,16 @@ import (
 	"icapd/icap"
 	"icapd/internal/event"
 	"icapd/policy"
+	"icapd/scan"
 	"io"
 	"mime"
 	"net/url"
 	"path"
 )
 
-// answer carries the decision out. A decision that is not one is a block.
-func (x *exchange) answer(res *Result, original io.Reader) {
+// answer carries the decision out. A decision that is not one is a block. original yields the body as the client must
+// get it if nothing changes; held is what of it was taken in.
+func (x *exchange) answer(res *Result, original io.Reader, held *io.SectionReader) {
 	d := &res.Decision
 	if x.stream == nil {
 		announce(x.w.Header(), x.msg.ID, &d.Verdict, d)
@@ -22,7 +24,7 @@ func (x *exchange) answer(res *Result, original io.Reader) {
 	case policy.Allow:
 		x.allow(original)
 	case policy.Rewrite:
-		x.rewritten(res, original)
+		x.rewritten(res, original, held)
 	case policy.Block, policy.Unknown:
 		x.block(res)
 	}
@@ -46,7 +48,7 @@ func (x *exchange) finish(body io.Reader) {
 	x.note(x.stream.Close())
 }
 
-func (x *exchange) rewritten(res *Result, original io.Reader) {
+func (x *exchange) rewritten(res *Result, original io.Reader, held *io.SectionReader) {
 	head := cmp.Or(res.Head, x.subject, x.r.HTTPRequest)
 	if res.Body == nil { // the head alone: the client still has the body
 		x.headRewritten(head, original)
@@ -59,12 +61,53 @@ func (x *exchange) rewritten(res *Result, original io.Reader) {
 	}
 	switch {
 	case x.stream == nil:
-		x.note(x.w.Modified(head, body))
+		x.modified(head, res.Body, held)
 	case head.Raw() == x.subject.Raw() && x.sent == 0:
 		x.finish(body)
 	default: // the head that went out promises the old body
 		x.cut("the head was committed before the rewrite was known")
 	}
+}
+
+// minShared is how many bytes at the end must be the original's before it is worth to say so.
+const minShared = 4 << 10
+
+// modified sends a new body; where the client can, only up to the point from which on it has the bytes itself (206
+// with use-original-body).
+func (x *exchange) modified(head *icap.Head, fresh scan.Blob, original *io.SectionReader) {
+	size := fresh.Size()
+	n := sharedEnd(fresh, original)
+	if from := original.Size() - n; n >= minShared && x.w.Can206(from) {
+		x.note(x.w.Partial(head, io.NewSectionReader(fresh, 0, size-n), from, original))
+		return
+	}
+	x.note(x.w.Modified(head, io.NewSectionReader(fresh, 0, size)))
+}
+
+// sharedEnd counts the bytes at the end that both have.
+func sharedEnd(a, b interface {
+	io.ReaderAt
+	Size() int64
+},
+) int64 {
+	var x, y [4096]byte
+	total := int64(0)
+	for most := min(a.Size(), b.Size()); total < most; {
+		n := min(int64(len(x)), most-total)
+		if _, err := a.ReadAt(x[:n], a.Size()-total-n); err != nil && err != io.EOF { //nolint:errorlint // by the contract of ReaderAt
+			return total
+		}
+		if _, err := b.ReadAt(y[:n], b.Size()-total-n); err != nil && err != io.EOF { //nolint:errorlint // likewise
+			return total
+		}
+		for i := n - 1; i >= 0; i-- {
+			if x[i] != y[i] {
+				return total + n - 1 - i
+			}
+		}
+		total += n
+	}
+	return total
 }
 
 func (x *exchange) headRewritten(head *icap.Head, original io.Reader) {

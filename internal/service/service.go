@@ -106,7 +106,7 @@ func (s *Service) Overload() icap.Handler {
 		x.begin()
 		res := Refuse(x.sel, scan.Gap{Engine: "server", Path: "body", Reason: scan.ReasonLimit, Limit: "in_flight", Err: errOverload})
 		x.report(res)
-		x.answer(res, nil)
+		x.answer(res, nil, nil)
 	})
 }
 
@@ -233,7 +233,7 @@ func (x *exchange) headOnly() {
 	defer res.Close()
 	x.decided = time.Now()
 	x.report(res)
-	x.answer(res, nil)
+	x.answer(res, nil, nil)
 }
 
 // inspect takes the body in, has it looked at, and answers.
@@ -273,11 +273,12 @@ func (x *exchange) inspect(size int64) {
 	defer res.Close()
 	x.decided, x.whole = time.Now(), gap == nil
 	x.report(res)
+	held := io.NewSectionReader(spool, 0, spool.Size())
 	var original io.Reader = io.NewSectionReader(spool, x.sent, spool.Size()-x.sent)
 	if gap != nil {
 		original = io.MultiReader(original, x.r.Body) // what is beyond the limit is still with the client
 	}
-	x.answer(res, original)
+	x.answer(res, original, held)
 }
 
 // pastPreview reports whether the client has been asked for all of the body, so that an answer may begin.

@@ -50,7 +50,7 @@ func newRigKeeping(t *testing.T, p *Pipeline, keep func(*event.Event, Original, 
 	}})
 	mux := icap.NewServeMux()
 	for name, method := range map[string]string{"respmod": icap.MethodRespmod, "reqmod": icap.MethodReqmod} {
-		mux.Handle("/"+name, &icap.Service{Name: "test", Methods: []string{method}, ISTag: s.ISTag, Handler: s.Handler(name), Preview: 1024})
+		mux.Handle("/"+name, &icap.Service{Name: "test", Methods: []string{method}, ISTag: s.ISTag, Handler: s.Handler(name), Preview: 1024, Allow206: true})
 	}
 	server := &icap.Server{Handler: mux, BodyTimeout: 5 * time.Second}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -296,6 +296,28 @@ func TestHeadFields(t *testing.T) {
 	both := `{"a": "inj"}`
 	if a := r.ask(respmod("Allow: 204\r\n", getHead, head, both)); !strings.Contains(a.head, "X-Note:  ok") || strings.Contains(a.body, "inj") || strings.Contains(a.head, "ETag") {
 		t.Errorf("%+v", a)
+	}
+}
+
+// An edit near the start is answered with the part that is new, where the client offers to use its own for the rest.
+func TestPartialRewrite(t *testing.T) {
+	r := newRig(t, pipeline(t, wordRewriter{handles: scan.Injection, with: "fixed"}))
+	rest := `", "pad": "` + strings.Repeat("x", 20<<10) + `"}`
+	doc := `{"a": "inj` + rest
+	for allow, want := range map[string]int{"Allow: 204, 206\r\n": 206, "Allow: 204\r\n": 200} {
+		c := r.dial()
+		if _, err := io.WriteString(c, respmod(allow, getHead, okHead("application/json", len(doc)), doc)); err != nil {
+			t.Fatal(err)
+		}
+		br := bufio.NewReader(c)
+		a := readAnswer(t, br)
+		r.event()
+		if a.status != want {
+			t.Fatalf("%s: %d", allow, a.status)
+		}
+		if want == 200 && a.body != `{"a": "fixed`+rest || want == 206 && (len(a.body) > 100 || !strings.HasPrefix(`{"a": "fixed`+rest, a.body)) {
+			t.Errorf("%s: %d bytes: %.60s", allow, len(a.body), a.body)
+		}
 	}
 }
 
