@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -86,9 +87,14 @@ func (s *server) messages(w http.ResponseWriter, r *http.Request, _ identity) {
 // heartbeat keeps proxies from ending a quiet stream, and finds out who is gone.
 const heartbeat = 15 * time.Second
 
-// stream sends each message as a server-sent event: its JSON, with the request id as the event's id.
+// stream sends each message as a server-sent event: its JSON, with the request id as the event's id. One that names the
+// last id that it has seen is sent first what it has missed.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
-	messages, done, ok := s.Feed.watch()
+	after := r.Header.Get("Last-Event-ID")
+	if after == "" {
+		after = r.FormValue("after")
+	}
+	missed, messages, done, ok := s.Feed.watch(after)
 	if !ok {
 		http.Error(w, "too many are watching", http.StatusServiceUnavailable)
 		return
@@ -99,7 +105,12 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	text := ": watching\n\n"
+	var first strings.Builder
+	first.WriteString(": watching\n\n")
+	for _, m := range missed {
+		first.WriteString(sse(m))
+	}
+	text := first.String()
 	for {
 		_ = rc.SetWriteDeadline(time.Now().Add(heartbeat)) // one that does not read does not stay
 		if _, err := io.WriteString(w, text); err != nil {
@@ -114,13 +125,18 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
 		case <-beat.C:
 			text = ": still here\n\n"
 		case m := <-messages:
-			data, err := json.Marshal(m)
-			if err != nil {
-				return
-			}
-			text = fmt.Sprintf("id: %s\ndata: %s\n\n", m.RequestID, data)
+			text = sse(m)
 		}
 	}
+}
+
+// sse is a message as a server-sent event.
+func sse(m *Message) string {
+	data, err := json.Marshal(m)
+	if err != nil { // text and numbers
+		return ""
+	}
+	return fmt.Sprintf("id: %s\ndata: %s\n\n", m.RequestID, data)
 }
 
 // ruleList is all rules with their hits.

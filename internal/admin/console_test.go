@@ -512,11 +512,11 @@ func TestStream(t *testing.T) {
 func TestFeedIsBounded(t *testing.T) {
 	f := NewFeed()
 	for range maxWatchers {
-		if _, _, ok := f.watch(); !ok {
+		if _, _, _, ok := f.watch(""); !ok {
 			t.Fatal("refused")
 		}
 	}
-	if _, _, ok := f.watch(); ok {
+	if _, _, _, ok := f.watch(""); ok {
 		t.Error("without end")
 	}
 	start := time.Now()
@@ -528,6 +528,12 @@ func TestFeedIsBounded(t *testing.T) {
 	}
 	if len(f.byID) != feedSize || f.message("4999") == nil || f.message("10") != nil {
 		t.Errorf("%d messages", len(f.byID))
+	}
+	f.watchers = map[chan *Message]struct{}{}
+	for after, want := range map[string]int{"4996": 3, "4999": 0, "": 0, "gone": 0, fromStart: feedSize} {
+		if missed, _, _, _ := f.watch(after); len(missed) != want || want > 0 && missed[want-1].RequestID != "4999" {
+			t.Errorf("%d after %q, want %d", len(missed), after, want)
+		}
 	}
 	got := f.recent(3)
 	if ids := []string{got[0].RequestID, got[1].RequestID, got[2].RequestID}; !slices.Equal(ids, []string{"4999", "4998", "4997"}) {

@@ -124,17 +124,28 @@ func (f *Feed) sum() Totals {
 	return t
 }
 
-// watch returns a channel of messages to come, and a function that must be called in the end; ok is false when too
-// many watch already.
-func (f *Feed) watch() (c <-chan *Message, done func(), ok bool) {
+// fromStart, in the place of an id, is before the first message.
+const fromStart = "-"
+
+// watch returns the messages after the one with the id, oldest first, a channel of those to come, and a function that
+// must be called in the end; ok is false when too many watch already. An id that is not held has none after it.
+func (f *Feed) watch(after string) (missed []*Message, c <-chan *Message, done func(), ok bool) {
 	w := make(chan *Message, watchBuffer)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.watchers) >= maxWatchers {
-		return nil, nil, false
+		return nil, nil, nil, false
+	}
+	found := after == fromStart
+	for i := range f.ring {
+		m := f.ring[(f.next+i)%len(f.ring)]
+		if found && m != nil {
+			missed = append(missed, m)
+		}
+		found = found || m != nil && m.RequestID == after
 	}
 	f.watchers[w] = struct{}{}
-	return w, func() {
+	return missed, w, func() {
 		f.mu.Lock()
 		delete(f.watchers, w)
 		f.mu.Unlock()

@@ -106,7 +106,8 @@
 	};
 	let source = null;
 	const open = () => {
-		source = new EventSource("/api/v1/stream");
+		const newest = table.rows.length ? table.rows[0].dataset.id : "-"; // what came since the page was made is sent first
+		source = new EventSource("/api/v1/stream?after=" + encodeURIComponent(newest));
 		source.onopen = () => { pulse.textContent = "●"; };
 		source.onerror = () => { pulse.textContent = "○ waiting for icapd"; };
 		source.onmessage = (e) => {
