@@ -35,7 +35,9 @@ type Config struct {
 	Events       []EventSink        `yaml:"events"`
 	Quarantine   Quarantine         `yaml:"quarantine"`
 	Reload       Reload             `yaml:"reload"`
-	Log          Log                `yaml:"log"`
+	// Sandbox is auto (the process confines itself where the kernel can) or off.
+	Sandbox string `yaml:"sandbox"`
+	Log     Log    `yaml:"log"`
 
 	places map[string]position
 }
@@ -335,6 +337,7 @@ func Default() *Config {
 		Services:   map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
 		Profiles:   Profiles{DefaultProfile: builtinProfile()},
 		Quarantine: defaultQuarantine(),
+		Sandbox:    "auto",
 		Log:        Log{Level: "info", Format: "json"},
 	}
 }
