@@ -261,7 +261,7 @@ func TestLimits(t *testing.T) {
 	if !errors.As(err, &gap) || gap.Reason != scan.ReasonLimit || gap.Limit != "findings" || len(found) == 0 {
 		t.Errorf("%d findings, error %v", len(found), err)
 	}
-	costly := []byte(`{"v":"` + strings.Repeat("eval( ", 200_000) + `"}`)
+	costly := []byte(`{"v":"` + strings.Repeat("eval( ", 100_000) + `"}`)
 	if _, err := builtin(t).Scan(t.Context(), document(costly, "application/json")); !errors.As(err, &gap) || gap.Limit != "inspection" {
 		t.Errorf("error %v", err)
 	}

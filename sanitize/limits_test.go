@@ -98,7 +98,7 @@ func BenchmarkHostile(b *testing.B) {
 // TestHostile holds the time of values that were made to cost it. BenchmarkHostile says what a MiB costs on a quiet
 // machine; the limit here leaves room for the race detector and for neighbours.
 func TestHostile(t *testing.T) {
-	const size, limit = 256 << 10, 2 * time.Second
+	const size, limit = 64 << 10, 2 * time.Second
 	e := builtin(t)
 	for name, value := range hostile() {
 		value = value[:size]

@@ -413,7 +413,7 @@ func leakingLink(s []byte) int {
 		if !bytes.HasPrefix(url, []byte("http")) {
 			continue
 		}
-		for _, hole := range []string{"{conversation", "{secret", "{user", "{data", "{summary", "{history", "{chat", "{context", "{api_key", "{prompt", "[conversation", "[data", "[insert", "[summary", "[user", "[secret", "<conversation", "<data", "<insert", "your_data", "{{"} {
+		for _, hole := range []string{"{conversation", "{secret", "{user", "{data", "{summary", "{history", "{chat", "{context", "{api_key", "{prompt", "[conversation", "[data", "[insert", "[summary", "[user", "[secret", "<conversation", "<data", "<insert", "your_data"} {
 			if bytes.Contains(url, []byte(hole)) {
 				return i
 			}
