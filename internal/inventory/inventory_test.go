@@ -36,8 +36,10 @@ func TestObserve(t *testing.T) {
 	in := New()
 	at := time.Now()
 	for i := range 10 {
-		in.Observe(Seen{Time: at.Add(time.Duration(i)), Host: "API.test", Path: fmt.Sprintf("/v1/%d", i), Method: "GET", Direction: "response",
-			Type: "application/json", Verdict: "clean", Action: "allow", Bytes: 10})
+		in.Observe(Seen{
+			Time: at.Add(time.Duration(i)), Host: "API.test", Path: fmt.Sprintf("/v1/%d", i), Method: "GET", Direction: "response",
+			Type: "application/json", Verdict: "clean", Action: "allow", Bytes: 10,
+		})
 	}
 	in.Observe(Seen{Time: at, Host: "api.test", Path: "/v1/9", Method: "POST", Direction: "request", Verdict: "malicious", Action: "block", Bytes: 5, API: "x"})
 	in.Observe(Seen{Time: at})
