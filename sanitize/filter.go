@@ -151,15 +151,19 @@ var commonness = func() (c [256]int) {
 
 // run passes over data once. It returns the detector groups that want a look and the kinds of bytes that occur, and
 // leaves in w where rule literals end.
-func (f *filter) run(data []byte, w *literalHits) (group, byteKind) {
-	var (
-		recent uint32 // the last three bytes
-		groups group
-		kinds  byteKind
-	)
+func (f *filter) run(data []byte, w *literalHits) (groups group, kinds byteKind) {
 	w.reset(len(f.literals))
-	for i, b := range data {
-		e := f.bytes[b]
+	return f.part(data, 0, len(data), w)
+}
+
+// part is run on the bytes from start to end, as part of a pass over data that began elsewhere.
+func (f *filter) part(data []byte, start, end int, w *literalHits) (groups group, kinds byteKind) {
+	var recent uint32 // the last three bytes
+	for _, b := range data[max(0, start-2):start] {
+		recent = recent<<8 | f.bytes[b].fold
+	}
+	for i := start; i < end; i++ {
+		e := f.bytes[data[i]]
 		kinds |= e.kind
 		recent = (recent<<8 | e.fold) & (1<<24 - 1)
 		h := threeHash(recent)

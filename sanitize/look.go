@@ -85,7 +85,7 @@ func (l *look) all(value []byte, fc *FieldContext) {
 	if len(value) > maxValue {
 		value, l.spent = value[:maxValue], true
 	}
-	groups, kinds := l.engine.filter.run(value, &l.literals)
+	groups, kinds := l.filter(value)
 	if fc.Kind == scan.KindNumber {
 		l.view, l.low = value, value
 		lookNumber(l)
@@ -138,12 +138,29 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 	}
 }
 
+// step is how much of a long value is filtered between two looks at the context, in bytes.
+const step = 256 << 10
+
+// filter passes over a view, and stops when the time for looking is over.
+func (l *look) filter(view []byte) (groups group, kinds byteKind) {
+	f := l.engine.filter
+	if len(view) <= step {
+		return f.run(view, &l.literals)
+	}
+	l.literals.reset(len(f.literals))
+	for start := 0; start < len(view) && !l.ended(); start += step {
+		g, k := f.part(view, start, min(len(view), start+step), &l.literals)
+		groups, kinds = groups|g, kinds|k
+	}
+	return groups, kinds
+}
+
 // under looks at a view beneath one more layer and returns the kinds of bytes in it.
 func (l *look) under(view []byte, name string) byteKind {
 	if len(l.via) == 0 || l.via[len(l.via)-1] != name {
 		l.via = append(slices.Clip(l.via), name)
 	}
-	groups, kinds := l.engine.filter.run(view, &l.literals)
+	groups, kinds := l.filter(view)
 	l.look(view, groups, kinds)
 	return kinds
 }

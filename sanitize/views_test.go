@@ -157,3 +157,17 @@ func TestOrdinary(t *testing.T) {
 		}
 	}
 }
+
+// TestBoundaries holds that a payload is seen wherever it stands in a long value.
+func TestBoundaries(t *testing.T) {
+	e := builtin(t)
+	const payload = "<script>alert(1)</script>"
+	for _, boundary := range []int{16 << 10, 32 << 10, 256 << 10} {
+		for at := boundary - len(payload) - 1; at <= boundary+1; at += 5 {
+			value := strings.Repeat("x ", at/2) + payload + strings.Repeat(" y", 600)
+			if !slices.Contains(classes(e.Inspect(nil, []byte(value), sanitize.FieldContext{})), "xss") {
+				t.Errorf("not seen at %d", at)
+			}
+		}
+	}
+}
