@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"encoding/binary"
+
 	"icapd/cdr/kit"
 )
 

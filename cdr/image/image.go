@@ -8,8 +8,9 @@ package image
 
 import (
 	"context"
-	"icapd/cdr/kit"
 	"regexp"
+
+	"icapd/cdr/kit"
 )
 
 // Format makes one kind of picture safe.

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"icapd/cdr/kit"
 	stdimage "image"
 	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"testing"
+
+	"icapd/cdr/kit"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"

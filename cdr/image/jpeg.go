@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"icapd/cdr/kit"
 	"strconv"
+
+	"icapd/cdr/kit"
 )
 
 // Markers of ISO/IEC 10918-1, table B.1.

@@ -5,8 +5,9 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
-	"icapd/cdr/kit"
 	"regexp"
+
+	"icapd/cdr/kit"
 )
 
 const pngSignature = "\x89PNG\r\n\x1a\n"

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"icapd/cdr/kit"
 	"slices"
+
+	"icapd/cdr/kit"
 )
 
 // tiffTags are the tags of TIFF 6.0, its technical notes and the fax and web profiles that say how a picture looks.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+
 	"icapd/cdr/kit"
 
 	"golang.org/x/image/webp"
