@@ -158,7 +158,8 @@ func (p *parts) addClamd(c *conf.Clamd) error {
 	if err != nil {
 		return at(p.config, "engines.clamd.addresses", err, err)
 	}
-	p.add(p.remember(e))
+	// Not remembered: its version says nothing of local signatures, and that it is down must be seen at once.
+	p.add(e)
 	p.closers = append(p.closers, e.Close)
 	return nil
 }
