@@ -3,14 +3,15 @@ package service
 import (
 	"bytes"
 	"cmp"
-	"icapd/icap"
-	"icapd/internal/event"
-	"icapd/policy"
-	"icapd/scan"
 	"io"
 	"mime"
 	"net/url"
 	"path"
+
+	"icapd/icap"
+	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
 )
 
 // answer carries the decision out. A decision that is not one is a block. original yields the body as the client must
@@ -54,7 +55,6 @@ func (x *exchange) rewritten(res *Result, original io.Reader, held *io.SectionRe
 		x.headRewritten(head, original)
 		return
 	}
-	body := io.NewSectionReader(res.Body, 0, res.Body.Size())
 	if head != nil {
 		head = head.Clone()
 		retell(head, res.Body.Size(), res.NewType, res.NewName)
@@ -63,7 +63,7 @@ func (x *exchange) rewritten(res *Result, original io.Reader, held *io.SectionRe
 	case x.stream == nil:
 		x.modified(head, res.Body, held)
 	case head.Raw() == x.subject.Raw() && x.sent == 0:
-		x.finish(body)
+		x.finish(io.NewSectionReader(res.Body, 0, res.Body.Size()))
 	default: // the head that went out promises the old body
 		x.cut("the head was committed before the rewrite was known")
 	}
@@ -76,10 +76,12 @@ const minShared = 4 << 10
 // with use-original-body).
 func (x *exchange) modified(head *icap.Head, fresh scan.Blob, original *io.SectionReader) {
 	size := fresh.Size()
-	n := sharedEnd(fresh, original)
-	if from := original.Size() - n; n >= minShared && x.w.Can206(from) {
-		x.note(x.w.Partial(head, io.NewSectionReader(fresh, 0, size-n), from, original))
-		return
+	if x.r.Allow206 { // else there is no use in comparing
+		n := sharedEnd(fresh, original)
+		if from := original.Size() - n; n >= minShared && x.w.Can206(from) {
+			x.note(x.w.Partial(head, io.NewSectionReader(fresh, 0, size-n), from, original))
+			return
+		}
 	}
 	x.note(x.w.Modified(head, io.NewSectionReader(fresh, 0, size)))
 }

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"html/template"
-	"icapd/icap"
-	"icapd/policy"
 	"mime"
 	"strconv"
 	"strings"
+
+	"icapd/icap"
+	"icapd/policy"
 )
 
 // Refusal is what the application is told in the place of a message that was blocked. It names the rule and

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
-	"icapd/policy"
 	"io"
 	"strconv"
 	"strings"
 	"testing"
+
+	"icapd/policy"
 
 	"golang.org/x/net/html"
 )

@@ -2,12 +2,13 @@ package service
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
 	"icapd/icap"
 	"icapd/internal/event"
 	"icapd/policy"
 	"icapd/scan"
-	"slices"
-	"strings"
 )
 
 // Values of the resolution in X-Infection-Found and X-Violations-Found (draft-stecher-icap-subid, section 3).

@@ -2,11 +2,12 @@ package service
 
 import (
 	"errors"
+	"strings"
+	"testing"
+
 	"icapd/icap"
 	"icapd/policy"
 	"icapd/scan"
-	"strings"
-	"testing"
 )
 
 func TestAnnounce(t *testing.T) {

@@ -1,10 +1,11 @@
 package service
 
 import (
-	"icapd/icap"
 	"mime"
 	"strconv"
 	"strings"
+
+	"icapd/icap"
 )
 
 // staleFields describe the bytes of a body that is no longer there: validators, digests of every generation

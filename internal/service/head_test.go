@@ -1,8 +1,9 @@
 package service
 
 import (
-	"icapd/icap"
 	"testing"
+
+	"icapd/icap"
 )
 
 func head(t *testing.T, raw string) *icap.Head {

@@ -1,13 +1,14 @@
 package service
 
 import (
-	"icapd/icap"
-	"icapd/internal/event"
-	"icapd/scan"
 	"net"
 	"net/netip"
 	"strings"
 	"time"
+
+	"icapd/icap"
+	"icapd/internal/event"
+	"icapd/scan"
 )
 
 // describe gathers what is known about the message from the heads that the ICAP client sent. Either head may be

@@ -1,10 +1,11 @@
 package service
 
 import (
-	"icapd/icap"
 	"io"
 	"sync"
 	"time"
+
+	"icapd/icap"
 )
 
 // Some clients stop sending when they hold 64 KiB that nobody takes from the other side of them: Squid before

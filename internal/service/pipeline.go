@@ -5,17 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
 	"icapd/icap"
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/internal/event"
 	"icapd/policy"
 	"icapd/scan"
-	"iter"
-	"runtime/debug"
-	"strings"
-	"sync"
-	"time"
 )
 
 // Pipeline is all that one message needs on its way: it does not change once it is in use. A reload makes a new

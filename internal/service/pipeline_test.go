@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/policy"
 	"icapd/scan"
-	"strings"
-	"sync/atomic"
-	"testing"
 )
 
 // wordEngine finds words in fields; wordRewriter replaces them. They stand in for sanitize where a test is about

@@ -7,17 +7,18 @@ import (
 	"cmp"
 	"crypto/rand"
 	"errors"
+	"io"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
 	"icapd/icap"
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/internal/event"
 	"icapd/policy"
 	"icapd/scan"
-	"io"
-	"net/netip"
-	"strings"
-	"sync/atomic"
-	"time"
 )
 
 // Options are the parts of a Service.
@@ -181,7 +182,7 @@ func (x *exchange) serve() {
 	}
 	if rule, skip := x.sel.Profile.NeedsNoLook(x.msg, size); skip {
 		x.ev.Rule = rule
-		x.pass(nil, scan.Unknown.String())
+		x.pass(scan.Unknown.String())
 		return
 	}
 	x.inspect(size)
@@ -214,19 +215,19 @@ func (x *exchange) trusted() bool {
 	return x.s.opt.Trusts(a.Unmap())
 }
 
-// pass lets the message through as it is; original is its body from the first byte, nil if nothing of it was read.
-func (x *exchange) pass(original io.Reader, verdict string) {
+// pass lets a message through of which nothing was read.
+func (x *exchange) pass(verdict string) {
 	x.ev.Action, x.ev.Verdict = policy.Allow.String(), verdict
 	h := x.w.Header()
 	h.Set("X-ICAPD-Request-ID", x.msg.ID)
 	h.Set("X-ICAPD-Verdict", verdict)
-	x.note(x.w.Unmodified(original))
+	x.note(x.w.Unmodified(nil))
 }
 
 // headOnly is for a message without a body: its head is all there is to look at.
 func (x *exchange) headOnly() {
 	if x.subject == nil || x.p.Heads == nil {
-		x.pass(nil, scan.Clean.String())
+		x.pass(scan.Clean.String())
 		return
 	}
 	res := x.p.Inspect(x.r.Context(), Subject{Message: x.msg, Head: x.subject}, x.sel)

@@ -6,11 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"icapd/icap"
-	"icapd/internal/body"
-	"icapd/internal/event"
-	"icapd/policy"
-	"icapd/scan"
 	"io"
 	"net"
 	"net/textproto"
@@ -19,6 +14,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"icapd/icap"
+	"icapd/internal/body"
+	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
 
 	"go.uber.org/goleak"
 )
