@@ -195,7 +195,7 @@ func TestEncrypted(t *testing.T) {
 	}
 }
 
-// The strings U of files that qpdf 11.3 wrote with "--encrypt '' o 256", chosen for hashes that need more than 64
+// The strings U of files that qpdf 11.3 wrote with "--encrypt ” o 256", chosen for hashes that need more than 64
 // rounds: with a round counted wrong most files still open, and these do not.
 func TestModernHash(t *testing.T) {
 	for _, s := range []string{
