@@ -267,6 +267,7 @@ type Profile struct {
 	Hazard        policy.Action  `yaml:"hazard"`
 	Schema        policy.Action  `yaml:"schema"`
 	Pages         policy.Action  `yaml:"pages"`
+	Documents     policy.Action  `yaml:"documents"`
 
 	Unscannable policy.Action            `yaml:"unscannable"`
 	Encrypted   policy.Action            `yaml:"encrypted"`
@@ -349,7 +350,7 @@ func newService(method string) Service {
 func builtinProfile() *Profile {
 	return &Profile{
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
-		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, Pages: policy.ActionReport,
+		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
 		Trickle:   Trickle{Every: 5 * time.Second, Bytes: units.KiB},
 		BlockPage: BlockPage{Status: 403},
@@ -384,7 +385,8 @@ func (c *Config) Policy() (*policy.Policy, error) {
 func (p *Profile) build(name string) *policy.Profile {
 	out := &policy.Profile{
 		Name: name, Mode: p.Mode,
-		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema, Pages: p.Pages,
+		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema,
+		Pages: p.Pages, Documents: p.Documents,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge,

@@ -474,6 +474,38 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
+// What a document says is not a field of the message; a document in a field is one all the same.
+func TestDocuments(t *testing.T) {
+	attack := scan.Finding{Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintBlock}
+	p := &Profile{Name: "p", Injection: ActionRewrite, ActiveContent: ActionRewrite, Unscannable: ActionBlock, Documents: ActionReport}
+	body := &scan.Item{Type: "application/json"}
+	sheet := &scan.Item{Type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Parent: body}
+	part := &scan.Item{Type: "text/xml", Parent: sheet}
+	for name, tt := range map[string]struct {
+		change func(f *scan.Finding, p *Profile)
+		want   Disposition
+	}{
+		"a part":               {func(*scan.Finding, *Profile) {}, Allow},
+		"a part of a part":     {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Parent: part} }, Allow},
+		"the document":         {func(f *scan.Finding, _ *Profile) { f.Item = sheet }, Block},
+		"a field beside it":    {func(f *scan.Finding, _ *Profile) { f.Item = body }, Block},
+		"an archive":           {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Parent: &scan.Item{Type: "application/zip"}} }, Block},
+		"active content":       {func(f *scan.Finding, _ *Profile) { f.Category = scan.ActiveContent }, Block},
+		"malware":              {func(f *scan.Finding, _ *Profile) { f.Category = scan.Malware }, Block},
+		"a rule that is named": {func(_ *scan.Finding, p *Profile) { p.Rules = map[string]Action{"sqli-fingerprint": ActionBlock} }, Block},
+		"not set":              {func(_ *scan.Finding, p *Profile) { p.Documents = ActionUnset }, Block},
+		"nobody knows where":   {func(f *scan.Finding, _ *Profile) { f.Item = nil }, Block},
+	} {
+		f, profile := attack, *p
+		f.Item = part
+		tt.change(&f, &profile)
+		d := Decide(&profile, &scan.Verdict{Findings: []scan.Finding{f}, Looked: true, Items: 1})
+		if d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+}
+
 // A page is what it is; the same bytes anywhere else are not a page.
 func TestPages(t *testing.T) {
 	page := &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html; charset=utf-8"}

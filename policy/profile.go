@@ -27,6 +27,13 @@ type Profile struct {
 	// does not. Any other value decides about them like about everything else.
 	Pages Action
 
+	// Documents, if it is ActionReport, lets the parts of office documents, PDFs, books and mail stores be what they
+	// are: findings of injection in them are only reported. What a letter or a sheet says is for people, not a
+	// field that a program interprets; cell formulas and drawings look like payloads by nature; and what acts in a
+	// document is active content, which is decided about under that key. Any other value decides about them like
+	// about everything else.
+	Documents Action
+
 	// What to do about gaps: only ActionReport lets a message through.
 	Unscannable Action                 // everything that is not named below
 	Encrypted   Action                 // content that needs a key; ActionUnset means as Unscannable

@@ -35,6 +35,8 @@ func TestReportOfNestedDocuments(t *testing.T) {
 func TestSniffOffice(t *testing.T) {
 	for want, data := range map[string]string{
 		"application/vnd.openxmlformats-officedocument.wordprocessingml.document": string(archive(t, "docProps/a", "1", "b", "2", "c", "3", "d", "4", `WORD\document.xml`, "x", "[Content_Types].xml", "y")),
+		"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string(archive(t, "mimetype", "application/epub+zip", "META-INF/MANIFEST.MF", "1", "xl/workbook.xml", "x",
+			"[Content_Types].xml", "y")),
 		"application/zip":     string(archive(t, "a", "1", "word/x", "2")),
 		TypeFlatOPC:           `<?xml version="1.0"?><p:package xmlns:p="http://schemas.microsoft.com/office/2006/xmlPackage">`,
 		TypeWordML2003:        `<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">`,

@@ -25,8 +25,12 @@ func Sniff(data []byte) string {
 	}
 	t, _, _ := strings.Cut(mimetype.Detect(data).String(), ";")
 	t = strings.ToLower(strings.TrimSpace(t))
-	if t == "application/zip" {
-		return sniffPackage(data)
+	if t == "application/zip" || bytes.HasPrefix(data, []byte("PK")) && !strings.HasPrefix(t, "application/vnd.") {
+		// What a book or a program for Java begins with, an office document may begin with too: readers look for its
+		// parts by name.
+		if p := sniffPackage(data); p != "application/zip" {
+			return p
+		}
 	}
 	return t
 }

@@ -2,12 +2,15 @@ package content
 
 import (
 	"bytes"
+	"encoding/binary"
 	"mime"
 	"path"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"icapd/scan"
 
 	"github.com/gabriel-vasile/mimetype"
 )
@@ -64,7 +67,7 @@ func sniff(n *node) (string, format) {
 	s := sample{head: n.head(), claim: claimedType(n.item.Claimed), full: n.item.Claimed, ext: strings.ToLower(path.Ext(n.item.Name))}
 	s.whole = int64(len(s.head)) == n.item.Blob.Size()
 	if typ := findMagic(s.head); typ != "" {
-		return refine(typ, s.head), formatOf(typ)
+		return refine(typ, s.head, n.item.Blob), formatOf(typ)
 	}
 	if isISO(n.item.Blob) {
 		return typeISO, isoFormat{}
@@ -91,18 +94,80 @@ func sniff(n *node) (string, format) {
 }
 
 // refine names what a container is used for: a zip may be a document. How it is opened does not change.
-func refine(typ string, head []byte) string {
+func refine(typ string, head []byte, b scan.Blob) string {
 	if typ != typeZip && typ != typeOLE {
 		return typ
 	}
+	fine := typ
 	m := mimetype.Detect(head)
 	for p := m; p != nil; p = p.Parent() {
 		if p.Is(typ) {
-			fine, _, _ := strings.Cut(m.String(), ";")
-			return fine
+			fine, _, _ = strings.Cut(m.String(), ";")
+			break
 		}
 	}
-	return typ
+	if fine == typeZip || fine == typeJar {
+		if use := zipUse(head, b); use != "" {
+			return use
+		}
+	}
+	return fine
+}
+
+const typeJar = "application/java-archive"
+
+// zipUses are folders and parts of documents, in lower case, with what they say about a package.
+var zipUses = []struct{ name, typ string }{
+	{"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+	{"xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+	{"ppt/", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+	{"visio/", "application/vnd.ms-visio.drawing.main+xml"},
+	{".fdseq", "application/vnd.ms-xpsdocument"},
+}
+
+// zipUse tells what document an archive is where its first entries do not show it: by the entry that names the type
+// (ODF 1.3 part 2, section 3.3; EPUB 3.3, section 4.2.6.2), or by the directory of a package (ECMA-376 part 2). ""
+// says that it is an archive.
+func zipUse(head []byte, b scan.Blob) string {
+	if use := namedUse(head); use != "" {
+		return use
+	}
+	const most = 256 << 10
+	size := b.Size()
+	dir := bytes.ToLower(readAt(b, max(0, size-most), int(min(size, most))))
+	if i := bytes.Index(dir, []byte(strings.ToLower(zipCentralSig))); i >= 0 {
+		dir = dir[i:]
+	}
+	if !bytes.Contains(dir, []byte("[content_types].xml")) {
+		return ""
+	}
+	dir = bytes.ReplaceAll(dir, []byte{'\\'}, []byte{'/'})
+	for _, u := range zipUses {
+		if bytes.Contains(dir, []byte(u.name)) {
+			return u.typ
+		}
+	}
+	return ""
+}
+
+// namedUse returns what the first entry says, if it is the one that names the type and is stored.
+func namedUse(head []byte) string {
+	const name = "mimetype"
+	if len(head) < zipLocalLen+len(name) || string(head[:4]) != zipLocalSig || binary.LittleEndian.Uint16(head[8:]) != 0 {
+		return ""
+	}
+	size, extra := int(min(binary.LittleEndian.Uint32(head[22:]), sniffBytes)), int(binary.LittleEndian.Uint16(head[28:]))
+	at := zipLocalLen + len(name) + extra
+	if int(binary.LittleEndian.Uint16(head[26:])) != len(name) || string(head[zipLocalLen:zipLocalLen+len(name)]) != name || at+size > len(head) {
+		return ""
+	}
+	typ := claimedType(string(head[at : at+size]))
+	for _, family := range []string{"application/epub+zip", "application/vnd.oasis.opendocument.", "application/vnd.sun.xml."} {
+		if strings.HasPrefix(typ, family) && !strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return typ
+		}
+	}
+	return ""
 }
 
 // knownMagic reports whether bytes begin like a file of a known binary type.
