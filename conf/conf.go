@@ -62,11 +62,7 @@ func (c *Config) At(key string) string {
 // Trusts returns a function that reports whether the ICAP client at an address is believed about whom it speaks
 // for. It does not see later changes of c.
 func (c *Config) Trusts() func(netip.Addr) bool {
-	networks := Networks(c.TrustedPeers)
-	return func(a netip.Addr) bool {
-		a = a.Unmap()
-		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
+	return anyOf(Networks(c.TrustedPeers))
 }
 
 // Listener is an address that ICAP clients connect to. A bare string means its address.
@@ -232,6 +228,30 @@ type Service struct {
 	Profile    string        `yaml:"profile"`
 	Preview    units.Size    `yaml:"preview"`
 	OptionsTTL time.Duration `yaml:"options_ttl"`
+
+	// Clients are the networks whose ICAP clients may use the service; none means all.
+	Clients []string `yaml:"clients,omitempty"`
+	// MaxConnections is what OPTIONS tells clients to keep to; 0 tells them nothing.
+	MaxConnections int `yaml:"max_connections"`
+}
+
+// Permits returns a function that reports whether the ICAP client at an address may use the service. The address is
+// that of the peer of the connection, after the PROXY protocol, and never one that a client claims. It does not see
+// later changes of s.
+func (s *Service) Permits() func(netip.Addr) bool {
+	if len(s.Clients) == 0 {
+		return func(netip.Addr) bool { return true }
+	}
+	return anyOf(Networks(s.Clients))
+}
+
+// anyOf returns a function that reports whether an address is in one of the networks. Addresses of IPv4 written as
+// IPv6 are of IPv4, and a zone does not count.
+func anyOf(networks []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		a = a.Unmap().WithZone("")
+		return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
 }
 
 // API names a third-party API, and the profile of its messages.

@@ -153,7 +153,7 @@ func (e *Exemption) decode(d *decoder, key string, n *node) {
 
 // decode starts a service that the defaults do not have from a service's defaults.
 func (s *Service) decode(d *decoder, key string, n *node) {
-	if *s == (Service{}) {
+	if reflect.ValueOf(*s).IsZero() {
 		*s = newService("")
 	}
 	d.structure(key, n, reflect.ValueOf(s).Elem())

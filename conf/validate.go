@@ -367,6 +367,8 @@ func (v *validator) services(c *Config) {
 		v.profileName(key+".profile", s.Profile, c)
 		between(v, key+".preview", s.Preview, 0, 64*units.KiB)
 		between(v, key+".options_ttl", s.OptionsTTL, time.Second, 24*time.Hour)
+		between(v, key+".max_connections", s.MaxConnections, 0, 1<<20)
+		v.each(key+".clients", s.Clients, func(s string) error { _, err := parseNetwork(s); return err })
 	}
 }
 

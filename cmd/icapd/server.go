@@ -45,6 +45,7 @@ type server struct {
 
 	retag chan struct{} // an engine has new signatures
 
+	door     *doorman
 	back     *backstage
 	reloads  chan reloadRequest
 	off      atomic.Pointer[map[ruleID]bool] // rules that operators have switched off
@@ -56,7 +57,7 @@ type server struct {
 func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage) *server {
 	s := &server{
 		cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag,
-		back: back, reloads: make(chan reloadRequest),
+		door: newDoorman(log), back: back, reloads: make(chan reloadRequest),
 	}
 	off := c.off
 	s.off.Store(&off)
@@ -77,7 +78,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 		}),
 		IdleTimeout: t.Idle, HeadTimeout: t.Head, HandshakeTimeout: t.Head, BodyTimeout: t.Body, WriteTimeout: t.Write,
 		MaxHTTPHeadBytes: int(l.HeaderBytes), MaxConnections: l.Connections,
-		MaxInFlight: l.InFlight, MaxQueue: l.Queue, QueueTimeout: l.QueueTime, Overload: s.service.Overload(),
+		MaxInFlight: l.InFlight, MaxQueue: l.Queue, QueueTimeout: l.QueueTime, Overload: s.overload(),
 		Lenient:  p.config.Lenient,
 		ISTag:    func() string { return *s.tag.Load() },
 		ErrorLog: log.icap,
@@ -106,8 +107,9 @@ func (s *server) routes(c *conf.Config) *icap.ServeMux {
 	for path, sc := range c.Services {
 		mux.Handle("/"+path, &icap.Service{
 			Name: name, Methods: []string{sc.Method}, Handler: s.service.Handler(path),
-			ISTag: tag, Preview: int(sc.Preview), TTL: sc.OptionsTTL, Allow206: true, Trailers: true,
-			Include: []string{"X-Client-IP", "X-Authenticated-User"},
+			ISTag: tag, Preview: int(sc.Preview), TTL: sc.OptionsTTL, MaxConnections: sc.MaxConnections,
+			Allow206: true, Trailers: true, Include: []string{"X-Client-IP", "X-Authenticated-User"},
+			Permit: s.door.permit(path, sc),
 		})
 	}
 	mux.Handle("/echo", &icap.Service{
@@ -131,6 +133,9 @@ func (s *server) measure() {
 	m.Counter("panics_total", "Handlers that panicked.", stat(func(st icap.Stats) int64 { return st.Panics }))
 	m.Counter("protocol_errors_total", "Messages refused for their framing.", stat(func(st icap.Stats) int64 { return st.ProtocolErrors }))
 	m.Counter("timeouts_total", "Clients that were too slow.", stat(func(st icap.Stats) int64 { return st.Timeouts }))
+	m.Add(metrics.Labelled{
+		Name: "access_refused_total", Help: "ICAP requests of clients that may not use the service.", Label: "service", Counter: true, Values: s.door.values,
+	})
 	m.Gauge("spool_memory_bytes", "Bytes of bodies in memory.", func() float64 {
 		return float64(s.parts.Load().pipeline.Spooler.Usage().Memory)
 	})

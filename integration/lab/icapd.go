@@ -129,12 +129,15 @@ func (i *Icapd) get(ctx context.Context, path string, body *strings.Builder) err
 type Audit struct {
 	RequestID string `json:"request_id"`
 	Service   string `json:"service"`
+	Peer      string `json:"peer"`
 	Client    string `json:"client"`
+	User      string `json:"user"`
 	Method    string `json:"method"`
 	URL       string `json:"url"`
 	Status    int    `json:"status"`
 	Type      string `json:"type"`
 	Size      int64  `json:"size"`
+	Groups    []string
 	Verdict   string `json:"verdict"`
 	Action    string `json:"action"`
 	Rule      string `json:"rule"`

@@ -20,6 +20,7 @@ type Event struct {
 	Peer      string    `json:"peer"`      // address of the ICAP client
 	Client    string    `json:"client,omitempty"`
 	User      string    `json:"user,omitempty"`
+	Groups    []string  `json:"groups,omitempty"` // of the user
 	Method    string    `json:"method,omitempty"`
 	URL       string    `json:"url,omitempty"` // no credentials
 	Host      string    `json:"host,omitempty"`

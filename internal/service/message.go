@@ -40,6 +40,19 @@ func describe(r *icap.Request, service string, trusted bool, now time.Time) *sca
 	return m
 }
 
+// maxGroups bounds what an event says of a user's groups. Directories have users with hundreds.
+const maxGroups = 32
+
+// groups are those that the ICAP client says its user is in.
+func groups(r *icap.Request) []string {
+	list := r.Groups()
+	list = list[:min(len(list), maxGroups)]
+	for i, g := range list {
+		list[i] = event.OneLine(g, 128)
+	}
+	return list
+}
+
 // targetURL is the absolute URL that a request head asks for: Squid and its kind send the absolute form; other
 // clients send the path, and the host is in a field of its own.
 func targetURL(h *icap.Head) string {

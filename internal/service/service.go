@@ -32,7 +32,7 @@ type Options struct {
 	Keep func(e *event.Event, original Original, let func()) bool
 
 	// Trusts reports whether the ICAP client at this address is believed about whom it speaks for
-	// (X-Client-IP, X-Authenticated-User). Nil believes clients on loopback.
+	// (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups). Nil believes clients on loopback.
 	Trusts func(netip.Addr) bool
 }
 
@@ -190,7 +190,8 @@ func (x *exchange) serve() {
 
 // begin finds out what the message is and which profile it falls under.
 func (x *exchange) begin() {
-	x.msg = describe(x.r, x.name, x.trusted(), x.start)
+	trusted := x.trusted()
+	x.msg = describe(x.r, x.name, trusted, x.start)
 	x.msg.ID = rand.Text()
 	x.subject = x.r.HTTPRequest
 	if x.msg.Direction == scan.Response {
@@ -202,6 +203,9 @@ func (x *exchange) begin() {
 		Client: m.Client, User: m.User, Method: event.OneLine(m.Method, 32), URL: m.URL, Host: event.OneLine(m.Host, 255),
 		Status: m.Status, Type: event.OneLine(mediaType(m.Type), 128),
 		Verdict: scan.Unknown.String(), Action: policy.Block.String(), // until somebody says otherwise
+	}
+	if trusted {
+		x.ev.Groups = groups(x.r)
 	}
 	x.sel = x.p.Policy.Select(m, x.name)
 	x.ev.API, x.ev.Profile = x.sel.API, x.sel.Profile.Name
