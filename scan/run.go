@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Runner shows items to engines. The zero Runner has no engine, and its verdicts say Unknown.
@@ -29,25 +30,39 @@ type look struct {
 
 // run is one call of Run.
 type run struct {
-	sem  chan struct{}
-	wg   sync.WaitGroup
-	mu   sync.Mutex
-	done []look
+	began time.Time // with a monotonic reading, so that reading the time since is cheap
+	sem   chan struct{}
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	done  []look
+	times []EngineTime  // by index of the engine
+	left  time.Duration // when the walk went on
 }
+
+// since reads the clock.
+func (s *run) since() time.Duration { return time.Since(s.began) }
 
 // Run shows each item to each engine that wants it and returns when all of them are done: the items' bytes
 // may be let go then. Panics, errors and an ended ctx become gaps. An item that no engine wants leaves
 // Verdict.Looked false, and so does one that only engines want that do not assure it.
 func (r *Runner) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
 	var v Verdict
-	state := run{sem: make(chan struct{}, max(1, cmp.Or(r.Parallel, 2)-1))}
+	state := run{
+		began: time.Now(), sem: make(chan struct{}, max(1, cmp.Or(r.Parallel, 2)-1)), times: make([]EngineTime, len(r.Engines)),
+	}
 	all := true
 	for it := range items {
+		v.Walk += state.since() - state.left
 		all = r.show(ctx, &state, it, v.Items) && all
 		v.Items++
 	}
+	v.Walk += state.since() - state.left
 	state.wg.Wait()
 	v.Looked = all && v.Items > 0
+	v.Began, v.Times = state.began, state.times
+	for i, e := range r.Engines {
+		v.Times[i].Engine = e.Name()
+	}
 	slices.SortFunc(state.done, func(a, b look) int {
 		return cmp.Or(cmp.Compare(a.item, b.item), cmp.Compare(a.engine, b.engine))
 	})
@@ -75,8 +90,10 @@ func (r *Runner) show(ctx context.Context, state *run, it *Item, index int) bool
 		}
 		last = i
 	}
-	if last >= 0 {
-		state.add(scanOne(ctx, r.Engines[last], it), index, last) // the last one needs no goroutine
+	if last < 0 {
+		state.left = state.since()
+	} else {
+		state.left = state.call(ctx, r.Engines[last], it, index, last) // the last one needs no goroutine
 	}
 	return looked
 }
@@ -86,21 +103,26 @@ func (s *run) start(ctx context.Context, e Engine, it *Item, item, engine int) {
 	case s.sem <- struct{}{}:
 		s.wg.Go(func() {
 			defer func() { <-s.sem }()
-			s.add(scanOne(ctx, e, it), item, engine)
+			s.call(ctx, e, it, item, engine)
 		})
 	default:
-		s.add(scanOne(ctx, e, it), item, engine)
+		s.call(ctx, e, it, item, engine)
 	}
 }
 
-func (s *run) add(l look, item, engine int) {
-	if len(l.findings) == 0 && l.gap == nil {
-		return
-	}
+// call shows an item to an engine and returns when it was done.
+func (s *run) call(ctx context.Context, e Engine, it *Item, item, engine int) time.Duration {
+	began := s.since()
+	l := scanOne(ctx, e, it)
+	end := s.since()
 	l.item, l.engine = item, engine
 	s.mu.Lock()
-	s.done = append(s.done, l)
+	s.times[engine].add(began, end)
+	if len(l.findings) > 0 || l.gap != nil {
+		s.done = append(s.done, l)
+	}
 	s.mu.Unlock()
+	return end
 }
 
 // wants asks the engine. One that panics over the question is shown the item: refusing to look must be said,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // fake is an engine of which a test sets what it does.
@@ -139,5 +140,63 @@ func TestSHA256(t *testing.T) {
 	sum, err := it.SHA256()
 	if err != nil || fmt.Sprintf("%x", sum[:4]) != "ba7816bf" {
 		t.Fatalf("%x, %v", sum, err)
+	}
+}
+
+// Each engine's time is its own, and the walk's is what finding the items took.
+func TestRunTimes(t *testing.T) {
+	const nap = 20 * time.Millisecond
+	slow := func(context.Context, *Item) ([]Finding, error) {
+		time.Sleep(nap)
+		return nil, nil
+	}
+	paths := items("body", "body/a", "body/b")
+	walk := func(yield func(*Item) bool) {
+		for it := range paths {
+			time.Sleep(nap)
+			if !yield(it) {
+				return
+			}
+		}
+	}
+	r := Runner{Engines: []Engine{
+		fake{name: "slow", scan: slow},
+		fake{name: "picky", scan: slow, wants: func(it *Item) bool { return it.Path == "body/b" }},
+		fake{name: "idle", scan: slow, wants: func(*Item) bool { return false }},
+	}, Parallel: 3}
+	start := time.Now()
+	v := r.Run(t.Context(), walk)
+	took := time.Since(start)
+	if v.Began.Before(start) || v.Walk < 3*nap || v.Walk > took || len(v.Times) != 3 {
+		t.Fatalf("began %v, walk %v of %v, %d engines", v.Began.Sub(start), v.Walk, took, len(v.Times))
+	}
+	for i, want := range []EngineTime{{Engine: "slow", Items: 3, Busy: 3 * nap}, {Engine: "picky", Items: 1, Busy: nap}, {Engine: "idle"}} {
+		got := v.Times[i]
+		if got.Engine != want.Engine || got.Items != want.Items || got.Busy < want.Busy || got.Last > took || got.Last < got.First {
+			t.Errorf("%+v, want %+v within %v", got, want, took)
+		}
+	}
+	if first := v.Times[1].First; first < 3*nap {
+		t.Errorf("picky began after %v", first)
+	}
+	other := Verdict{Began: v.Began.Add(time.Second), Walk: nap, Times: []EngineTime{
+		{Engine: "slow", Items: 1, Busy: nap, First: 0, Last: nap}, {Engine: "idle", Items: 2, First: 1, Last: 2}, {Engine: "new", Items: 1},
+	}}
+	before := v.Times[0]
+	v.AddTimes(&other)
+	if got := v.Times[0]; got.Items != 4 || got.Busy != before.Busy+nap || got.First != before.First || got.Last != time.Second+nap {
+		t.Errorf("%+v after %+v", got, before)
+	}
+	if len(v.Times) != 4 || v.Times[2].First != time.Second+1 || v.Times[3].Engine != "new" {
+		t.Errorf("%+v", v.Times)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	r := Runner{Engines: []Engine{fake{name: "a", scan: nothing}, fake{name: "b", scan: nothing}, fake{name: "c", scan: nothing}}}
+	all := items("body")
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Run(b.Context(), all)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Outcome sums a verdict up in one word. The zero value is Unknown, and Unknown is never a pass.
@@ -169,6 +170,30 @@ type Verdict struct {
 	Gaps     []Gap
 	Looked   bool // every item had at least one engine that looked at all of it
 	Items    int  // items shown to engines
+
+	// Where the time went. Nothing is decided by it.
+	Began time.Time     // when Run was called
+	Walk  time.Duration // what it took to find the items: opening archives, decoding fields
+	Times []EngineTime  // of each engine, in the order in which they were given
+}
+
+// EngineTime is how long an engine took for the items of one message. Calls run beside each other and beside the walk,
+// so that times may sum to more than the message took.
+type EngineTime struct {
+	Engine string
+	Items  int           // that it was shown
+	Busy   time.Duration // in all calls, what the engine waited for included: a processor, another process
+	First  time.Duration // from Verdict.Began to when the first call began
+	Last   time.Duration // and to when the last one ended
+}
+
+func (t *EngineTime) add(began, end time.Duration) {
+	if t.Items == 0 || began < t.First {
+		t.First = began
+	}
+	t.Items++
+	t.Busy += end - began
+	t.Last = max(t.Last, end)
 }
 
 // Outcome sums the verdict up. Clean needs a look at every item and no gap.
@@ -188,6 +213,29 @@ func (v *Verdict) Outcome() Outcome {
 		return Clean
 	}
 	return Unknown
+}
+
+// AddTimes adds the times of another look at the same message.
+func (v *Verdict) AddTimes(o *Verdict) {
+	if v.Began.IsZero() {
+		v.Began = o.Began
+	}
+	later := o.Began.Sub(v.Began)
+	v.Walk += o.Walk
+	for _, t := range o.Times {
+		t.First, t.Last = later+t.First, later+t.Last
+		i := slices.IndexFunc(v.Times, func(own EngineTime) bool { return own.Engine == t.Engine })
+		switch {
+		case i < 0:
+			v.Times = append(v.Times, t)
+		case v.Times[i].Items == 0:
+			v.Times[i] = t
+		case t.Items > 0:
+			own := &v.Times[i]
+			own.Items, own.Busy = own.Items+t.Items, own.Busy+t.Busy
+			own.First, own.Last = min(own.First, t.First), max(own.Last, t.Last)
+		}
+	}
 }
 
 func nameOf[T ~uint8](names []string, v T) string {

@@ -173,10 +173,15 @@ func present(e *event.Event) admin.Message {
 		Durations: []admin.Stage{
 			{Name: "receive", Millis: d.Receive},
 			{Name: "scan", Millis: d.Scan},
+			{Name: "decode", Millis: d.Decode, Part: true},
+			{Name: "walk", Millis: d.Walk, Part: true},
 			{Name: "rewrite", Millis: d.Rewrite},
 			{Name: "reply", Millis: d.Reply},
 			{Name: "total", Millis: d.Total},
 		},
+	}
+	for _, t := range d.Engines {
+		m.Engines = append(m.Engines, admin.EngineTime{Engine: t.Engine, Items: t.Items, Millis: t.Busy})
 	}
 	for _, it := range e.Items {
 		m.Items = append(m.Items, admin.Item(it))

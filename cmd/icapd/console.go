@@ -251,8 +251,10 @@ func tryEvent(m *scan.Message, res *service.Result, start time.Time) *event.Even
 	}
 	e.Record(&d.Verdict)
 	e.RecordChanges(res.Changes)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	e.Durations = event.Durations{Scan: ms(res.ScanTime), Rewrite: ms(res.RewriteTime), Total: ms(time.Since(start))}
+	e.RecordTimes(&res.Verdict)
+	t := &e.Durations
+	t.Decode, t.Scan, t.Rewrite = event.Millis(res.DecodeTime), event.Millis(res.ScanTime), event.Millis(res.RewriteTime)
+	t.Total = event.Millis(time.Since(start))
 	return e
 }
 

@@ -41,6 +41,15 @@ type Message struct {
 	Error      string  `json:"error,omitempty"`
 	Durations  []Stage `json:"durations"`
 	Millis     float64 `json:"ms"`
+
+	Engines []EngineTime `json:"engines,omitempty"` // beside each other, so that they may sum to more than the scan took
+}
+
+// EngineTime is how long an engine took for all items that it was shown.
+type EngineTime struct {
+	Engine string  `json:"engine"`
+	Items  int     `json:"items"`
+	Millis float64 `json:"ms"`
 }
 
 // Item is a piece of content that the message's body unpacked to.
@@ -86,6 +95,7 @@ type Rewrite struct {
 type Stage struct {
 	Name   string  `json:"name"`
 	Millis float64 `json:"ms"`
+	Part   bool    `json:"part,omitempty"` // of the last stage that is none
 }
 
 // Rule is a rule of an engine. Hits are those of this process.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"icapd/internal/body"
 	"icapd/scan"
@@ -89,6 +90,7 @@ type Tree struct {
 	bombs    int  // layers that went over the ratio
 	full     bool // a limit of the whole tree is reached: nothing more is opened
 	complete bool // the walk came to its end
+	decoded  time.Duration
 
 	mu       sync.Mutex // fields are read by engines while the walk goes on
 	gaps     []scan.Gap
@@ -135,6 +137,9 @@ func (t *Tree) Findings() []scan.Finding {
 	defer t.mu.Unlock()
 	return slices.Clone(t.findings)
 }
+
+// DecodeTime is what it took to undo the body's content codings; 0 if it has none.
+func (t *Tree) DecodeTime() time.Duration { return t.decoded }
 
 // Close lets go of everything that was unpacked and rebuilt, the Blob of a Result included.
 func (t *Tree) Close() { t.group.Close() }

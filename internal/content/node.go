@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -155,7 +156,11 @@ const maxBombs = 4
 func (t *Tree) walk(ctx context.Context, yield func(*scan.Item) bool) {
 	t.gaps, t.findings, t.entries, t.bombs, t.full = nil, nil, 0, 0, false
 	w := &walk{t: t, ctx: ctx, yield: yield}
+	start := time.Now()
 	blob, partial := t.decodeRoot(ctx)
+	if len(t.codings) > 0 {
+		t.decoded = time.Since(start)
+	}
 	t.root = t.newNode(nil, child{
 		segment: "body", name: t.hints.Name, claimed: t.hints.ContentType, blob: blob, partial: partial,
 	})

@@ -47,13 +47,28 @@ type Event struct {
 	Durations  Durations `json:"durations"`
 }
 
-// Durations says where the time went, in milliseconds.
+// Durations says where the time went, in milliseconds. Decode and Walk are parts of Scan; so are Engines, beside each
+// other.
 type Durations struct {
 	Receive float64 `json:"receive_ms"`
+	Decode  float64 `json:"decode_ms,omitempty"` // content codings of the body undone
+	Walk    float64 `json:"walk_ms,omitempty"`   // the rest of finding out what is in it
 	Scan    float64 `json:"scan_ms"`
 	Rewrite float64 `json:"rewrite_ms,omitempty"`
 	Reply   float64 `json:"reply_ms"`
 	Total   float64 `json:"total_ms"`
+
+	Engines []EngineTime `json:"engines,omitempty"` // those that were shown something
+}
+
+// EngineTime is how long an engine took for one message, before any rewrite.
+type EngineTime struct {
+	Engine string  `json:"engine"`
+	Items  int     `json:"items"` // that it was shown
+	Busy   float64 `json:"ms"`    // in all its calls, waiting included
+
+	// From Event.Time to when its first call began, and to when its last one ended.
+	From, To time.Duration `json:"-"`
 }
 
 // FindingRecord is a finding as events and `icapd scan --json` show it.
@@ -121,6 +136,21 @@ func (e *Event) Record(v *scan.Verdict) {
 	}
 	e.Omitted += max(0, len(v.Findings)-maxRecords) + max(0, len(v.Gaps)-maxRecords)
 }
+
+// RecordTimes copies where the time of a look went.
+func (e *Event) RecordTimes(v *scan.Verdict) {
+	e.Durations.Walk = Millis(v.Walk)
+	offset := v.Began.Sub(e.Time)
+	e.Durations.Engines = make([]EngineTime, 0, len(v.Times))
+	for i := range v.Times {
+		if t := &v.Times[i]; t.Items > 0 {
+			e.Durations.Engines = append(e.Durations.Engines, EngineTime{t.Engine, t.Items, Millis(t.Busy), offset + t.First, offset + t.Last})
+		}
+	}
+}
+
+// Millis is a duration as events show it: in milliseconds, to the microsecond.
+func Millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // RecordChanges copies a rewriter's report into the event.
 func (e *Event) RecordChanges(changes []scan.Change) {

@@ -21,8 +21,23 @@ type Metrics struct {
 	findings *prometheus.CounterVec
 	gaps     *prometheus.CounterVec
 	changes  *prometheus.CounterVec
-	stages   *prometheus.HistogramVec
+	engines  *prometheus.HistogramVec
+	stages   [numStages]prometheus.Observer // looked up once: this is done for every message
 }
+
+// The stages of a message, in the order of stageNames.
+const (
+	receive = iota
+	decode
+	walk
+	look
+	rewrite
+	reply
+	total
+	numStages
+)
+
+var stageNames = [numStages]string{"receive", "decode", "walk", "scan", "rewrite", "reply", "total"}
 
 // New returns a registry that knows the process, the Go runtime and the given version.
 func New(version string) *Metrics {
@@ -37,14 +52,20 @@ func New(version string) *Metrics {
 		findings: counter("findings_total", "Findings by engine, class and severity.", "engine", "class", "severity"),
 		gaps:     counter("gaps_total", "What was not looked at, by engine and reason.", "engine", "reason"),
 		changes:  counter("changes_total", "Places rewritten, by rewriter and action.", "rewriter", "action"),
-		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "icapd", Name: "stage_seconds", Help: "Time spent on a message, by stage.",
-			Buckets: prometheus.ExponentialBucketsRange(0.00005, 60, 20),
-		}, []string{"stage"}),
 	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "icapd", Name: name, Help: help, Buckets: prometheus.ExponentialBucketsRange(0.00005, 60, 20),
+		}, labels)
+	}
+	stages := histogram("stage_seconds", "Time spent on a message, by stage. Decode and walk are parts of scan.", "stage")
+	for i, name := range stageNames {
+		m.stages[i] = stages.WithLabelValues(name)
+	}
+	m.engines = histogram("engine_seconds", "Time that an engine took for a message that it was shown something of, waiting included.", "engine")
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "icapd", Name: "build_info", Help: "Always 1; the version is a label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.messages, m.bytes, m.findings, m.gaps, m.changes, m.stages, build,
+	m.registry.MustRegister(m.messages, m.bytes, m.findings, m.gaps, m.changes, m.engines, stages, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,17 +94,16 @@ func (m *Metrics) Observe(e *event.Event) {
 	for i := range e.Changes {
 		m.changes.WithLabelValues(e.Changes[i].Rewriter, e.Changes[i].Action).Add(float64(max(1, e.Changes[i].Count)))
 	}
-	for _, s := range [...]struct {
-		stage string
-		ms    float64
-	}{
-		{"receive", e.Durations.Receive},
-		{"scan", e.Durations.Scan},
-		{"rewrite", e.Durations.Rewrite},
-		{"reply", e.Durations.Reply},
-		{"total", e.Durations.Total},
+	d := &e.Durations
+	for i, millis := range [numStages]float64{
+		receive: d.Receive, decode: d.Decode, walk: d.Walk, look: d.Scan, rewrite: d.Rewrite, reply: d.Reply, total: d.Total,
 	} {
-		m.stages.WithLabelValues(s.stage).Observe(s.ms / 1000)
+		if millis > 0 || i == total { // messages that skip a stage say nothing about how long it takes
+			m.stages[i].Observe(millis / 1000)
+		}
+	}
+	for i := range d.Engines {
+		m.engines.WithLabelValues(d.Engines[i].Engine).Observe(d.Engines[i].Busy / 1000)
 	}
 }
 

@@ -17,7 +17,9 @@ func TestObserve(t *testing.T) {
 		Findings:  []event.FindingRecord{{Engine: "yara", Class: "malware", Severity: "high"}},
 		Gaps:      []event.GapRecord{{Engine: "clamd", Reason: "unavailable"}},
 		Changes:   []scan.Change{{Rewriter: "sanitize", Action: "escaped", Count: 3}},
-		Durations: event.Durations{Total: 12},
+		Durations: event.Durations{
+			Total: 12, Scan: 10, Decode: 1, Engines: []event.EngineTime{{Engine: "yara", Busy: 4}, {Engine: "clamd", Busy: 5000}},
+		},
 	}
 	m.Observe(e)
 	m.Observe(e)
@@ -30,6 +32,11 @@ func TestObserve(t *testing.T) {
 		`icapd_changes_total{action="escaped",rewriter="sanitize"} 6`,
 		`icapd_body_bytes_total{service="respmod"} 136`,
 		`icapd_stage_seconds_count{stage="total"} 2`,
+		`icapd_stage_seconds_count{stage="decode"} 2`,
+		`icapd_stage_seconds_sum{stage="scan"} 0.02`,
+		`icapd_stage_seconds_count{stage="rewrite"} 0`,
+		`icapd_engine_seconds_count{engine="yara"} 2`,
+		`icapd_engine_seconds_sum{engine="clamd"} 10`,
 		`icapd_build_info{version="v1"} 1`,
 		`icapd_connections 7`,
 	} {
@@ -48,5 +55,19 @@ func TestLabelled(t *testing.T) {
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if !strings.Contains(w.Body.String(), `icapd_sink_dropped_total{sink="file"} 3`) {
 		t.Error(w.Body)
+	}
+}
+
+func BenchmarkObserve(b *testing.B) {
+	m := New("v")
+	e := &event.Event{
+		Service: "respmod", Method: "GET", ICAPStatus: 204, Verdict: "clean", Action: "allow", Size: 1000,
+		Durations: event.Durations{
+			Receive: 0.1, Walk: 0.02, Scan: 0.2, Reply: 0.01, Total: 0.4,
+			Engines: []event.EngineTime{{Engine: "yara", Busy: 0.1}, {Engine: "hashes", Busy: 0.01}, {Engine: "injection", Busy: 0.05}, {Engine: "cdr", Busy: 0.01}},
+		},
+	}
+	for b.Loop() {
+		m.Observe(e)
 	}
 }

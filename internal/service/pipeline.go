@@ -76,6 +76,7 @@ type Result struct {
 	Changes []scan.Change
 
 	ScanTime, RewriteTime time.Duration
+	DecodeTime            time.Duration // of the content codings; a part of ScanTime, as Verdict.Walk is, which leaves it out
 
 	trees []*content.Tree
 }
@@ -103,6 +104,11 @@ func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection)
 	tree, v := p.look(ctx, s, r)
 	head := p.lookAtHead(ctx, s.Message, s.Head)
 	v.Findings, v.Gaps = append(v.Findings, head.Findings...), append(v.Gaps, head.Gaps...)
+	v.AddTimes(&head)
+	if tree != nil {
+		r.DecodeTime = tree.DecodeTime()
+		v.Walk = max(0, v.Walk-r.DecodeTime)
+	}
 	r.Verdict = v
 	r.Decision = policy.Decide(sel.Profile, &r.Verdict)
 	r.ScanTime = time.Since(start)

@@ -361,7 +361,9 @@ func (x *exchange) report(res *Result) {
 	if d.Shadowed != policy.Unknown {
 		x.ev.Shadowed = d.Shadowed.String()
 	}
-	x.ev.Durations.Scan, x.ev.Durations.Rewrite = ms(res.ScanTime), ms(res.RewriteTime)
+	x.ev.RecordTimes(&res.Verdict)
+	t := &x.ev.Durations
+	t.Decode, t.Scan, t.Rewrite = event.Millis(res.DecodeTime), event.Millis(res.ScanTime), event.Millis(res.RewriteTime)
 }
 
 // fail ends an exchange whose body did not come whole: nobody looked, so nothing goes on.
@@ -387,16 +389,14 @@ func (x *exchange) note(err error) {
 func (x *exchange) record() {
 	end := time.Now()
 	d := &x.ev.Durations
-	d.Total = ms(end.Sub(x.start))
+	d.Total = event.Millis(end.Sub(x.start))
 	if !x.received.IsZero() {
-		d.Receive = ms(x.received.Sub(x.start))
+		d.Receive = event.Millis(x.received.Sub(x.start))
 	}
 	if !x.decided.IsZero() {
-		d.Reply = ms(end.Sub(x.decided))
+		d.Reply = event.Millis(end.Sub(x.decided))
 	}
 	x.ev.ICAPStatus = x.w.Status()
 	x.keep()
 	x.s.opt.Record(&x.ev)
 }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
