@@ -55,7 +55,7 @@ func TestExampleWithoutComments(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, open)
 	}
-	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 || len(c.Events) != 3 {
+	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 || len(c.Events) != 4 {
 		t.Errorf("the examples were not all read: %+v", c)
 	}
 	if _, err := c.Policy(); err != nil {

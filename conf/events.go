@@ -10,8 +10,9 @@ import (
 	"icapd/internal/units"
 )
 
-// EventSink is where the audit stream goes, besides the log: exactly one of file, syslog and nats is set.
+// EventSink is where the audit stream goes, besides the log: exactly one of file, stdout, syslog and nats is set.
 type EventSink struct {
+	Stdout      bool          `yaml:"stdout,omitempty"`
 	File        Path          `yaml:"file,omitempty"`
 	Syslog      string        `yaml:"syslog,omitempty"` // unix:/PATH, udp:HOST:PORT or tcp:HOST:PORT
 	NATS        URL           `yaml:"nats,omitempty"`
@@ -67,13 +68,13 @@ func (v *validator) events(sinks []EventSink) {
 	for i := range sinks {
 		s, key := &sinks[i], fmt.Sprintf("events[%d]", i)
 		kinds := 0
-		for _, set := range []bool{s.File != "", s.Syslog != "", s.NATS != ""} {
+		for _, set := range []bool{s.File != "", s.Stdout, s.Syslog != "", s.NATS != ""} {
 			if set {
 				kinds++
 			}
 		}
 		if kinds != 1 {
-			v.bad(key, "wants exactly one of file, syslog, nats")
+			v.bad(key, "wants exactly one of file, stdout, syslog, nats")
 		}
 		if s.Format != "" {
 			v.oneOf(key+".format", s.Format, "native", "ecs")

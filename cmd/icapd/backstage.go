@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"time"
 
@@ -44,6 +45,7 @@ func newBackstage(c *conf.Config, log *logs) (*backstage, error) {
 		sinks = append(sinks, sink.New(fmt.Sprintf("%d:%s", i, name), w, sink.Limits{Records: it.Queue}))
 	}
 	b.stream = sink.NewFanout(sinks...)
+	b.stream.Join(log.sink)
 	if c.Quarantine.Directory != "" {
 		if err := b.openVault(&c.Quarantine, log); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.At("quarantine"), err))
@@ -65,6 +67,8 @@ func openSink(c *conf.EventSink) (w sink.Writer, name string, err error) {
 	case c.File != "":
 		w, err = sink.NewFile(sink.FileOptions{Path: string(c.File), Format: format, Bytes: int64(c.MaxBytes), Age: c.MaxAge, Keep: c.Keep})
 		return w, "file", err
+	case c.Stdout:
+		return sink.NewPipe(os.Stdout, format.Append), "stdout", nil
 	case c.Syslog != "":
 		w, err = sink.NewSyslog(sink.SyslogOptions{Address: c.Syslog, Format: format})
 		return w, "syslog", err

@@ -203,7 +203,9 @@ func (p *process) drainLog() {
 func BenchmarkBackstage(b *testing.B) {
 	c := conf.Default()
 	c.Events = []conf.EventSink{{File: conf.Path(filepath.Join(b.TempDir(), "e.jsonl")), MaxBytes: 64 << 20, Keep: 1, Queue: 10_000}}
-	back, err := newBackstage(c, newLogs(os.Stderr, &c.Log))
+	log := newLogs(os.Stderr, &c.Log)
+	defer log.close()
+	back, err := newBackstage(c, log)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,30 +2,45 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"icapd/conf"
 	"icapd/icap"
 	"icapd/internal/event"
+	"icapd/internal/sink"
 
 	"github.com/sirupsen/logrus"
 )
 
 // logs is where the process says what it does, and what became of each message. The level thins out the former
-// only: an audit trail with holes is none.
+// only: an audit trail with holes is none. Nobody waits for whoever reads it: what a pipe that is full does not take
+// is dropped, and counted with the sinks of the audit stream.
 type logs struct {
 	*logrus.Logger
-	audit *logrus.Logger
+	sink *sink.Sink
+	text atomic.Bool // the format is for people, not JSON
 }
 
+// newLogs begins a log, which must be closed.
 func newLogs(w io.Writer, c *conf.Log) *logs {
-	l := &logs{logrus.New(), logrus.New()}
-	for _, it := range []*logrus.Logger{l.Logger, l.audit} {
-		it.SetOutput(w)
-	}
+	l := &logs{Logger: logrus.New()}
+	l.sink = sink.New("log", sink.NewPipe(w, l.line), sink.Limits{})
+	l.SetOutput(l.sink)
 	l.configure(c)
 	return l
+}
+
+// logDrain is how long what is logged may take to go out when the process ends.
+const logDrain = 2 * time.Second
+
+// close lets the log run empty.
+func (l *logs) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), logDrain)
+	defer cancel()
+	_ = l.sink.Close(ctx) // nobody is left to tell
 }
 
 // configure takes on what the configuration says. It may be called while others log.
@@ -35,24 +50,38 @@ func (l *logs) configure(c *conf.Log) {
 		level = logrus.InfoLevel
 	}
 	l.SetLevel(level)
-	var f logrus.Formatter = &logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}
-	var ef logrus.Formatter = eventFormatter{}
+	l.text.Store(c.Format == "text")
 	if c.Format == "text" {
-		f = &logrus.TextFormatter{TimestampFormat: time.RFC3339, FullTimestamp: true, DisableColors: true}
-		ef = f
+		l.SetFormatter(textFormatter())
+	} else {
+		l.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
 	}
-	l.SetFormatter(f)
-	l.audit.SetFormatter(ef)
 }
 
-const eventKey = "event"
+func textFormatter() logrus.Formatter {
+	return &logrus.TextFormatter{TimestampFormat: time.RFC3339, FullTimestamp: true, DisableColors: true}
+}
 
-// message writes the audit event of one message.
-func (l *logs) message(e *event.Event) {
-	if _, ok := l.audit.Formatter.(eventFormatter); ok {
-		l.audit.WithField(eventKey, e).Info("message")
-		return
+// line appends a record of the audit stream, or a line that is one already. What operators do is logged where they do it.
+func (l *logs) line(dst []byte, r sink.Record) ([]byte, error) {
+	switch {
+	case r.Message == nil:
+		return append(dst, r.Line...), nil
+	case l.text.Load():
+		text, err := textFormatter().Format(textEntry(r.Message))
+		return append(dst, text...), err
 	}
+	b := bytes.NewBuffer(dst)
+	err := encode(b, struct {
+		Level   string `json:"level"`
+		Message string `json:"msg"`
+		*event.Event
+	}{"info", "message", r.Message})
+	return b.Bytes(), err
+}
+
+// textEntry is the audit event of a message in short.
+func textEntry(e *event.Event) *logrus.Entry {
 	fields := logrus.Fields{
 		"request_id": e.RequestID, "service": e.Service, "client": e.Client, "method": e.Method, "url": e.URL,
 		"status": e.Status, "type": e.Type, "size": e.Size, "verdict": e.Verdict, "action": e.Action,
@@ -63,22 +92,7 @@ func (l *logs) message(e *event.Event) {
 			fields[key] = value
 		}
 	}
-	l.audit.WithFields(fields).Info("message")
-}
-
-// eventFormatter writes an audit event with its own keys at the top level, in their order.
-type eventFormatter struct{}
-
-// Format implements logrus.Formatter.
-func (eventFormatter) Format(entry *logrus.Entry) ([]byte, error) {
-	e, _ := entry.Data[eventKey].(*event.Event)
-	var line bytes.Buffer
-	err := encode(&line, struct {
-		Level   string `json:"level"`
-		Message string `json:"msg"`
-		*event.Event
-	}{entry.Level.String(), entry.Message, e})
-	return line.Bytes(), err
+	return &logrus.Entry{Logger: nil, Data: fields, Time: e.Time, Level: logrus.InfoLevel, Message: "message"}
 }
 
 // icap writes what went wrong outside a handler's view. Peers that break rules, or go away, are not worth an

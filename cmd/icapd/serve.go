@@ -61,6 +61,7 @@ func (c *cli) serve(parent context.Context) error {
 		return failWith(err)
 	}
 	log := newLogs(c.err, &p.config.Log)
+	defer log.close()
 	back, err := newBackstage(p.config, log)
 	if err != nil {
 		p.close()

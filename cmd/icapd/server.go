@@ -64,7 +64,6 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 	s.service = service.New(p.pipeline, service.Options{
 		Record: func(e *event.Event) {
 			s.metrics.Observe(e)
-			s.log.message(e)
 			s.back.observe(e)
 		},
 		Keep:   s.back.keep,

@@ -14,9 +14,9 @@ func TestObserve(t *testing.T) {
 	m.Gauge("connections", "Open connections.", func() float64 { return 7 })
 	e := &event.Event{
 		Service: "respmod", Method: "BREW\n", ICAPStatus: 200, Verdict: "malicious", Action: "block", Size: 68,
-		Findings:  []event.FindingRecord{{Engine: "yara", Class: "malware", Severity: "high"}},
-		Gaps:      []event.GapRecord{{Engine: "clamd", Reason: "unavailable"}},
-		Changes:   []scan.Change{{Rewriter: "sanitize", Action: "escaped", Count: 3}},
+		Findings: []event.FindingRecord{{Engine: "yara", Class: "malware", Severity: "high"}},
+		Gaps:     []event.GapRecord{{Engine: "clamd", Reason: "unavailable"}},
+		Changes:  []scan.Change{{Rewriter: "sanitize", Action: "escaped", Count: 3}},
 		Durations: event.Durations{
 			Total: 12, Scan: 10, Decode: 1, Engines: []event.EngineTime{{Engine: "yara", Busy: 4}, {Engine: "clamd", Busy: 5000}},
 		},

@@ -14,6 +14,7 @@ import (
 type Record struct {
 	Message *event.Event
 	Change  *Change
+	Line    []byte // of the process's own log, which shares a [Pipe] with the stream; other writers are given none
 }
 
 // Change is the audit record of something that an operator did: a reload, a release from quarantine, a rule
@@ -31,16 +32,19 @@ type Change struct {
 
 // id is what consumers may tell records apart by.
 func (r *Record) id() string {
-	if r.Message != nil {
+	switch {
+	case r.Message != nil:
 		return r.Message.RequestID
+	case r.Change != nil:
+		return r.Change.ID
 	}
-	return r.Change.ID
+	return ""
 }
 
 // weight is about how many bytes the record takes in memory.
 func (r *Record) weight() int {
 	if r.Message == nil {
-		return 512
+		return 512 + len(r.Line)
 	}
 	e := r.Message
 	n := 1024 + len(e.URL) + len(e.Reason)

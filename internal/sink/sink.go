@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -83,6 +84,13 @@ func New(name string, w Writer, limits Limits) *Sink {
 	}
 	go s.run(ctx)
 	return s
+}
+
+// Write hands a line of the process's own log over, as a [Record]. It implements io.Writer, never waits, and never
+// fails: a line that was dropped is counted.
+func (s *Sink) Write(p []byte) (int, error) {
+	s.Put(Record{Line: bytes.Clone(p)})
+	return len(p), nil
 }
 
 // Put hands a record over. It never waits; false means that the record was dropped.
@@ -225,11 +233,18 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // Fanout is the audit stream with all its sinks. The zero Fanout has none. It may be used from many goroutines.
 type Fanout struct {
-	sinks []*Sink
+	sinks  []*Sink
+	joined int // how many of them, at the end, are somebody else's
 }
 
 // NewFanout returns a stream into the sinks, which it closes.
-func NewFanout(sinks ...*Sink) *Fanout { return &Fanout{sinks} }
+func NewFanout(sinks ...*Sink) *Fanout { return &Fanout{sinks: sinks} }
+
+// Join adds a sink that the stream does not close. It must not be called while the stream is in use.
+func (f *Fanout) Join(s *Sink) {
+	f.sinks = append(f.sinks, s)
+	f.joined++
+}
 
 // Message hands the event of one message to all sinks. It keeps a copy, and never waits.
 func (f *Fanout) Message(e *event.Event) {
@@ -258,11 +273,12 @@ func (f *Fanout) Stats() []Stats {
 	return out
 }
 
-// Close closes all sinks at the same time.
+// Close closes all of its sinks at the same time.
 func (f *Fanout) Close(ctx context.Context) error {
-	errs := make([]error, len(f.sinks))
+	own := f.sinks[:len(f.sinks)-f.joined]
+	errs := make([]error, len(own))
 	var wg sync.WaitGroup
-	for i, s := range f.sinks {
+	for i, s := range own {
 		wg.Go(func() { errs[i] = s.Close(ctx) })
 	}
 	wg.Wait()

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"icapd/icap"
+)
+
+// A pipe on standard error and one on standard output that nobody reads stop neither traffic nor the end of the process.
+func TestUnreadLogDoesNotStopTraffic(t *testing.T) {
+	free := func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return l.Addr().String()
+	}
+	p := &process{t: t, addr: free(), adm: free(), done: make(chan error, 1)}
+	p.cmd = exec.Command("icapd", "serve", "-c", write(t, filepath.Join(t.TempDir(), "icapd.yaml"), "events: [{stdout: true, format: ecs, queue: 100}]\n"),
+		"--set", "listen[0].address="+p.addr, "--set", "admin.address="+p.adm)
+	p.cmd.Stdout, p.cmd.Stderr = pipe(t), pipe(t)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	go func() { p.done <- p.cmd.Wait() }()
+	within(t, "it serves", func() bool {
+		c, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	client := &icap.Client{}
+	defer client.Close()
+	worst := time.Duration(0)
+	const n = 300 // a hundred times what the pipes hold
+	for i := range n {
+		start := time.Now()
+		send(t, p, client, fmt.Sprintf("/%d?%s", i, strings.Repeat("x", 1000)), "application/json", attack)
+		worst = max(worst, time.Since(start))
+	}
+	if worst > 2*time.Second { // a wait for a reader would be for ever
+		t.Errorf("a message took %v", worst)
+	}
+	within(t, "drops are counted", func() bool { return !p.measures(`icapd_event_sink_dropped_total{sink="0:stdout"} 0` + "\n") })
+	p.signal(syscall.SIGTERM)
+	if err := p.end(20 * time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// pipe returns the writing end of a pipe that holds next to nothing and that nobody reads.
+func pipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = r.Close()
+		_ = w.Close()
+	})
+	const setSize = 1031 // F_SETPIPE_SZ
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), setSize, 4096)
+	return w
+}
