@@ -191,8 +191,9 @@ func (p *prober) message(ctx context.Context, client *icap.Client, url string) e
 	} else {
 		say(p.out, "  body: %d bytes\n", n)
 	}
-	if resp.Trailer != nil {
-		printHeader(p.out, resp.Trailer())
+	if trailers := resp.Trailer(); trailers.Len() > 0 {
+		say(p.out, "  trailers:\n")
+		printHeader(p.out, trailers)
 	}
 	t := resp.Timing
 	say(p.out, "  time: connected %s, preview sent %s, first byte %s, all %s; 100 Continue: %v\n",

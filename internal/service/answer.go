@@ -18,9 +18,11 @@ import (
 // get it if nothing changes; held is what of it was taken in.
 func (x *exchange) answer(res *Result, original io.Reader, held *io.SectionReader) {
 	d := &res.Decision
-	if x.stream == nil {
-		announce(x.w.Header(), x.msg.ID, &d.Verdict, d)
+	says := x.w.Header()
+	if x.stream != nil {
+		says = x.w.Trailer() // which goes nowhere where it was not declared
 	}
+	announce(says, x.msg.ID, &d.Verdict, d)
 	switch d.Action {
 	case policy.Allow:
 		x.allow(original)
@@ -62,7 +64,7 @@ func (x *exchange) rewritten(res *Result, original io.Reader, held *io.SectionRe
 	switch {
 	case x.stream == nil:
 		x.modified(head, res.Body, held)
-	case head.Raw() == x.subject.Raw() && x.sent == 0:
+	case x.sent == 0 && holds(x.subject, res):
 		x.finish(io.NewSectionReader(res.Body, 0, res.Body.Size()))
 	default: // the head that went out promises the old body
 		x.cut("the head was committed before the rewrite was known")

@@ -24,6 +24,9 @@ const (
 	infectionContainer = 2
 )
 
+// verdictFields are the fields of announce that wait for the verdict.
+var verdictFields = []string{"X-ICAPD-Verdict", "X-Infection-Found", "X-Virus-ID", "X-Violations-Found"}
+
 // announce tells the ICAP client what was found, in every dialect that deployed clients read. A message that is
 // let through is not announced as infected: clients act on the header, whatever the status says.
 func announce(h *icap.Header, id string, v *scan.Verdict, d *policy.Decision) {

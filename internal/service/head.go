@@ -36,6 +36,23 @@ func retell(h *icap.Head, size int64, newType, newName string) {
 	}
 }
 
+// holds reports whether a head that is out already is still true of the rewritten body. It says less if the sender
+// did not know the length either.
+func holds(out *icap.Head, res *Result) bool {
+	if res.Head != nil && res.Head.Raw() != out.Raw() {
+		return false
+	}
+	old, fresh := out.Clone(), out.Clone()
+	retell(fresh, res.Body.Size(), res.NewType, res.NewName)
+	for _, h := range []*icap.Head{old, fresh} {
+		h.Del("Transfer-Encoding")
+		if !out.Has("Content-Length") {
+			h.Del("Content-Length")
+		}
+	}
+	return old.Raw() == fresh.Raw()
+}
+
 // renameAttachment changes the file name of Content-Disposition where the message has one (RFC 6266).
 func renameAttachment(h *icap.Head, name string) {
 	disposition, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))

@@ -294,8 +294,13 @@ func (x *exchange) pastPreview(spool *body.Spool) bool {
 	return !x.r.HasPreview || spool.Size() > int64(x.r.PreviewSize)
 }
 
-// commit sends the head as it is, before anything is known about the body.
-func (x *exchange) commit() (*icap.BodyWriter, error) { return x.w.Begin(x.subject) }
+// commit sends the head as it is, before anything is known about the body. What is found out afterwards is said in
+// trailers, where the client takes them.
+func (x *exchange) commit() (*icap.BodyWriter, error) {
+	x.w.Header().Set("X-ICAPD-Request-ID", x.msg.ID)
+	x.w.DeclareTrailer(verdictFields...)
+	return x.w.Begin(x.subject)
+}
 
 func (x *exchange) closeInflow() {
 	if err := x.inflow.Close(); err != nil {

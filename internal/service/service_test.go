@@ -51,7 +51,7 @@ func newRigKeeping(t *testing.T, p *Pipeline, keep func(*event.Event, Original, 
 	}})
 	mux := icap.NewServeMux()
 	for name, method := range map[string]string{"respmod": icap.MethodRespmod, "reqmod": icap.MethodReqmod} {
-		mux.Handle("/"+name, &icap.Service{Name: "test", Methods: []string{method}, ISTag: s.ISTag, Handler: s.Handler(name), Preview: 1024, Allow206: true})
+		mux.Handle("/"+name, &icap.Service{Name: "test", Methods: []string{method}, ISTag: s.ISTag, Handler: s.Handler(name), Preview: 1024, Allow206: true, Trailers: true})
 	}
 	server := &icap.Server{Handler: mux, BodyTimeout: 5 * time.Second}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,6 +92,8 @@ type answer struct {
 	head   string // HTTP head
 	body   string
 	torn   bool // the connection ended before the last chunk
+
+	trailer textproto.MIMEHeader // where one was announced
 }
 
 const getHead = "GET http://api.test/v1/items?token=s3cret HTTP/1.1\r\nHost: api.test\r\nAccept: application/json\r\n\r\n"
@@ -184,6 +186,11 @@ func readAnswer(t *testing.T, br *bufio.Reader) answer {
 			return a
 		}
 		if size == 0 {
+			if a.icap.Get("Trailer") != "" {
+				if a.trailer, err = tp.ReadMIMEHeader(); err != nil {
+					t.Fatalf("trailer: %v", err)
+				}
+			}
 			return a
 		}
 		a.body += string(data[:size])
