@@ -207,6 +207,50 @@ type Hashes struct {
 type Injection struct {
 	Rules    []Source `yaml:"rules"`
 	Disabled []string `yaml:"disabled"`
+	Off      []Off    `yaml:"off"`
+}
+
+// Off is a place where injection rules must not match. All that is given must hold.
+type Off struct {
+	Rule  string `yaml:"rule,omitempty"`  // id
+	Class string `yaml:"class,omitempty"` // instead of a rule: all of the class
+	API   string `yaml:"api,omitempty"`   // name of an entry of apis
+	Host  string `yaml:"host,omitempty"`  // after policy.Match.Hosts
+	URL   string `yaml:"url,omitempty"`   // path of the URL, after policy.Match.Paths
+	Path  string `yaml:"path,omitempty"`  // of the field, after sanitize.Switch.Fields
+}
+
+// Messages returns a function that reports whether a message is of the API, host and URL path that o names; nil if
+// o names none.
+func (c *Config) Messages(o *Off) (func(*scan.Message) bool, error) {
+	var tests []func(*scan.Message) bool
+	if o.Host != "" || o.URL != "" {
+		var m policy.Match
+		if o.Host != "" {
+			m.Hosts = []string{o.Host}
+		}
+		if o.URL != "" {
+			m.Paths = []string{o.URL}
+		}
+		test, err := m.Matcher()
+		if err != nil {
+			return nil, err
+		}
+		tests = append(tests, test)
+	}
+	if o.API != "" {
+		p, err := c.Policy()
+		if err != nil {
+			return nil, err
+		}
+		tests = append(tests, func(m *scan.Message) bool { return p.Select(m, m.Service).API == o.API })
+	}
+	if len(tests) == 0 {
+		return nil, nil //nolint:nilnil // documented: all messages
+	}
+	return func(m *scan.Message) bool {
+		return !slices.ContainsFunc(tests, func(test func(*scan.Message) bool) bool { return !test(m) })
+	}, nil
 }
 
 // Upstream is another ICAP server that is asked.

@@ -67,6 +67,7 @@ func (v *validator) config(c *Config) {
 	v.timeouts(&c.Timeouts)
 	v.file("spool.directory", string(c.Spool.Directory))
 	v.engines(&c.Engines)
+	v.off(c)
 	v.services(c)
 	for _, name := range sortedKeys(c.Profiles) {
 		v.profileKeys(join("profiles", name), c.Profiles[name])
@@ -288,6 +289,31 @@ func (v *validator) engines(e *Engines) {
 	between(v, "engines.clamd.max_file_bytes", e.Clamd.MaxFileBytes, units.Byte, units.TiB)
 	v.upstreams(e.Upstream)
 	v.cache(&e.Cache)
+}
+
+// off checks where injection rules are switched off. Whether there are such rules is known to who reads them.
+func (v *validator) off(c *Config) {
+	for i := range c.Engines.Injection.Off {
+		o, key := &c.Engines.Injection.Off[i], fmt.Sprintf("engines.injection.off[%d]", i)
+		switch {
+		case *o == (Off{}):
+			v.bad(key, "is empty, which would switch everything off: name a rule or class, and an api, host, url or path")
+		case o.Rule != "" && o.Class != "":
+			v.bad(key+".class", "a rule is of one class: name either")
+		}
+		if o.API != "" && !slices.ContainsFunc(c.APIs, func(a API) bool { return a.Name == o.API }) {
+			v.bad(key+".api", "no API of the name %q in apis", o.API)
+		}
+		if o.Host != "" {
+			v.check(key+".host", policy.CheckHost(o.Host))
+		}
+		if o.URL != "" {
+			v.check(key+".url", policy.CheckPath(o.URL))
+		}
+		if o.Path != "" && !strings.HasPrefix(o.Path, "/") && !strings.HasPrefix(o.Path, "*") {
+			v.bad(key+".path", "%q: the path of a field begins with / or *: /items/*/query", o.Path)
+		}
+	}
 }
 
 func checkClamd(s string) error {

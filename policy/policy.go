@@ -151,6 +151,19 @@ func CheckType(s string) error {
 	return nil
 }
 
+// Matcher returns a function that reports whether a message is one of these; it may be called from many goroutines.
+// The error is that of [Match.Check].
+func (m *Match) Matcher() (func(*scan.Message) bool, error) {
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	n := m.normal()
+	return func(msg *scan.Message) bool {
+		w := message{Message: msg}
+		return w.in(&n)
+	}, nil
+}
+
 // normal returns a copy in the form that matching wants.
 func (m *Match) normal() Match {
 	n := Match{Hosts: slices.Clone(m.Hosts), Paths: slices.Clone(m.Paths), Methods: slices.Clone(m.Methods), Types: slices.Clone(m.Types)}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -36,13 +36,34 @@ type Options struct {
 	Off []Switch
 }
 
-// Switch switches rules off in a place. All parts that are given must hold; a Switch without Rules means all.
+// Switch switches rules off in a place. All parts that are given must hold; a Switch without Rules means all, and
+// one without any part at all is an error in [New].
 type Switch struct {
-	Rules  []string // ids or classes
-	Hosts  []string // of the API, as path.Match patterns: "*.example.com"
-	Paths  []string // of the URL, as path.Match patterns; a pattern that ends in "/**" means all below
-	Fields []string // field paths inside the item, same patterns: "/items/*/query"
+	Rules []string // ids or classes
+
+	// Messages tells of which messages it is the place: of an API, of a host. It is asked for findings only; nil
+	// means all messages. Place describes it, so that engines with different switches have different versions.
+	Messages func(*scan.Message) bool
+	Place    string
+
+	// Fields are patterns of field paths inside the item: "/items/*/query". A "*" stands for any characters within a
+	// segment, "**" for any number of segments, and a pattern that ends in "/" for everything below it. Nothing else
+	// is special: not the brackets of an XPath, and not the ~0 and ~1 of a JSON Pointer, which are written as they are.
+	Fields []string
 }
+
+// SwitchError is a switch that cannot be meant: it names what is not there.
+type SwitchError struct {
+	Disabled int // index in Options.Disabled, -1 if it is not there
+	Off      int // index in Options.Off, -1 if it is not there
+	Err      error
+}
+
+// Error implements error.
+func (e *SwitchError) Error() string { return "sanitize: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *SwitchError) Unwrap() error { return e.Err }
 
 // Engine looks for payloads in fields. It implements scan.Engine, scan.Selector and scan.Versioner and may be
 // used by many goroutines at the same time.
@@ -100,29 +121,29 @@ func spares(rules []*Rule) []contextSet {
 	return out
 }
 
-// checkSwitches refuses names that switch nothing off: a typing error there would go unnoticed.
+// checkSwitches refuses names that switch nothing off: a typing error there would go unnoticed. The error joins a
+// *SwitchError for each.
 func checkSwitches(o Options, rules []*Rule) error {
-	known := func(name string) bool {
-		return slices.Contains(classNames, name) || slices.ContainsFunc(rules, func(r *Rule) bool { return r.ID == name })
-	}
-	for _, name := range o.Disabled {
-		if !known(name) {
-			return fmt.Errorf("sanitize: no rule and no class %q to switch off", name)
+	var errs []error
+	check := func(name string, e SwitchError) {
+		if slices.Contains(classNames, name) || slices.ContainsFunc(rules, func(r *Rule) bool { return r.ID == name }) {
+			return
 		}
+		e.Err = fmt.Errorf("no rule and no class %q to switch off", name)
+		errs = append(errs, &e)
 	}
-	for _, s := range o.Off {
+	for i, name := range o.Disabled {
+		check(name, SwitchError{Disabled: i, Off: -1})
+	}
+	for i, s := range o.Off {
 		for _, name := range s.Rules {
-			if !known(name) {
-				return fmt.Errorf("sanitize: no rule and no class %q to switch off", name)
-			}
+			check(name, SwitchError{Disabled: -1, Off: i})
 		}
-		for _, p := range slices.Concat(s.Hosts, s.Paths, s.Fields) {
-			if _, err := path.Match(p, ""); err != nil {
-				return fmt.Errorf("sanitize: pattern %q: %w", p, err)
-			}
+		if len(s.Rules) == 0 && s.Messages == nil && len(s.Fields) == 0 {
+			errs = append(errs, &SwitchError{-1, i, errors.New("a switch without a rule and a place would switch everything off")})
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // versionOf is equal for equal rules and switches, whatever order the files were read in.
@@ -133,7 +154,7 @@ func versionOf(rules []*Rule, o Options) string {
 			r.Literals, fmt.Sprint(r.Head), r.Pattern, r.Not, r.Types, r.Kinds, r.Spare))
 	}
 	for _, s := range o.Off {
-		lines = append(lines, fmt.Sprintf("off %q", s))
+		lines = append(lines, fmt.Sprintf("off %q %q %q", s.Rules, s.Place, s.Fields))
 	}
 	slices.Sort(lines)
 	sum := sha256.Sum256([]byte(codeVersion + strings.Join(lines, "\n")))
@@ -261,32 +282,12 @@ func (e *Engine) switchedOff(r *Rule, fc *FieldContext) bool {
 		if len(s.Rules) > 0 && !slices.Contains(s.Rules, r.ID) && !slices.Contains(s.Rules, r.Class) {
 			continue
 		}
-		var host, urlPath string
-		if fc.Message != nil {
-			host, urlPath = fc.Message.Host, fc.Message.Path
+		if s.Messages != nil && (fc.Message == nil || !s.Messages(fc.Message)) {
+			continue
 		}
-		if matchAny(s.Hosts, host) && matchAny(s.Paths, urlPath) && (len(s.Fields) == 0 || matchAny(s.Fields, fc.fieldPath())) {
+		if len(s.Fields) == 0 || slices.ContainsFunc(s.Fields, func(p string) bool { return matchField(p, fc.fieldPath()) }) {
 			return true
 		}
 	}
 	return false
-}
-
-// matchAny reports whether one of the patterns matches; no pattern matches everything.
-func matchAny(patterns []string, name string) bool {
-	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool {
-		if below, ok := strings.CutSuffix(p, "/**"); ok {
-			for i := range len(name) + 1 {
-				if i < len(name) && name[i] != '/' {
-					continue
-				}
-				if hit, _ := path.Match(below, name[:i]); hit {
-					return true
-				}
-			}
-			return false
-		}
-		hit, _ := path.Match(p, name)
-		return hit
-	})
 }

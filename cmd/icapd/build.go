@@ -98,7 +98,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 		p.addYara(&c.Engines.Yara),
 		p.addClamd(&c.Engines.Clamd),
 		p.addHashes(&c.Engines.Hashes),
-		p.addInjection(&c.Engines.Injection),
+		p.addInjection(c),
 		p.addUpstream(c.Engines.Upstream),
 	)
 	p.addCDR()
@@ -266,17 +266,58 @@ func (p *parts) remember(e scan.Engine) scan.Engine {
 	return p.cache.Wrap(e)
 }
 
-func (p *parts) addInjection(c *conf.Injection) error {
-	if len(c.Rules) == 0 {
+func (p *parts) addInjection(c *conf.Config) error {
+	in := &c.Engines.Injection
+	if len(in.Rules) == 0 {
 		return nil
 	}
-	e, err := sanitize.New(sanitize.Options{Rules: conf.Strings(c.Rules), Builtin: signatures.Injection(), Disabled: c.Disabled})
+	o := sanitize.Options{Rules: conf.Strings(in.Rules), Builtin: signatures.Injection(), Disabled: in.Disabled}
+	for i := range in.Off {
+		s, err := injectionSwitch(c, &in.Off[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.At(fmt.Sprintf("engines.injection.off[%d]", i)), err)
+		}
+		o.Off = append(o.Off, s)
+	}
+	e, err := sanitize.New(o)
 	if err != nil {
-		return err
+		return locateSwitches(c, err)
 	}
 	p.injection = e
 	p.compute(e)
 	return nil
+}
+
+func injectionSwitch(c *conf.Config, o *conf.Off) (s sanitize.Switch, err error) {
+	if name := cmp.Or(o.Rule, o.Class); name != "" {
+		s.Rules = []string{name}
+	}
+	if o.Path != "" {
+		s.Fields = []string{o.Path}
+	}
+	s.Place = fmt.Sprintf("%+v %+v", *o, c.APIs)
+	s.Messages, err = c.Messages(o)
+	return s, err
+}
+
+// locateSwitches says where in the configuration the switches stand that err complains of.
+func locateSwitches(c *conf.Config, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made, and nothing around it
+	if !ok {
+		return err
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		if s, ok := errors.AsType[*sanitize.SwitchError](err); ok {
+			key := fmt.Sprintf("engines.injection.disabled[%d]", s.Disabled)
+			if s.Off >= 0 {
+				key = fmt.Sprintf("engines.injection.off[%d]", s.Off)
+			}
+			err = fmt.Errorf("%s: %w", c.At(key), s.Err)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // addCDR adds the engine that reports what a disarm would remove.
