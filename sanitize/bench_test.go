@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -53,13 +52,7 @@ func benign(b *testing.B) [][]byte {
 }
 
 // cpuTime is the processor time that the process has used: what counts on a machine that others use too.
-func cpuTime() time.Duration {
-	var r syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) != nil {
-		return 0
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
+func cpuTime() time.Duration { return eval.CPUTime() }
 
 var ownDocuments = [][]byte{
 	[]byte(`{"id":7123,"name":"O'Brien & Sons","url":"https://api.example.com/v1/items/7123?expand=owner","created_at":"2024-05-01T12:00:00Z","tags":["blue","select","new"],"description":"A sturdy table. It's made of oak; order by phone or e-mail.","owner":{"login":"octo","id":"b3b0a1de-52a3-4c57-9d3c-0f2b1a8b7a11"}}`),

@@ -134,8 +134,23 @@ type judge struct {
 	rules   map[string]map[string]bool // rule -> sources of attacks in which it hit
 	fpRules map[string]int
 
+	documents, strings speed // of what is benign
+}
+
+// started is what time is measured from where nothing better is known.
+var started = time.Now()
+
+// speed is how much was looked at in how much processor time.
+type speed struct {
 	bytes int64
 	took  time.Duration
+}
+
+func (s *speed) mb() float64 {
+	if s.took <= 0 {
+		return 0
+	}
+	return float64(s.bytes) / 1e6 / s.took.Seconds()
 }
 
 func (j *judge) line(ctx context.Context, raw []byte) error {
@@ -150,9 +165,9 @@ func (j *judge) line(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start := CPUTime()
 	findings := j.look(ctx, doc, contentType)
-	took := time.Since(start)
+	took := CPUTime() - start
 	var rules []string
 	for i := range findings {
 		f := &findings[i]
@@ -161,8 +176,12 @@ func (j *judge) line(ctx context.Context, raw []byte) error {
 		}
 	}
 	if l.Label == "benign" {
-		j.took += took
-		j.bytes += int64(len(doc))
+		s := &j.strings
+		if l.Text == nil {
+			s = &j.documents
+		}
+		s.took += took
+		s.bytes += int64(len(doc))
 	}
 	return j.count(&l, rules, raw)
 }
