@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"icapd/scan"
@@ -53,55 +54,111 @@ func (r *Rewriter) Name() string { return "sanitize" }
 // Wants implements scan.Rewriter.
 func (r *Rewriter) Wants(it *scan.Item) bool { return it.Fields != nil }
 
-// Rewrite implements scan.Rewriter: an edit for each field that has one of the findings. The error is that of
-// the item's fields or ctx's, or says that a finding's field is no longer there.
+// Rewrite implements scan.Rewriter: an edit for each field that has one of the findings. In an item that was written
+// anew, because something embedded in one of its fields has changed, fields are found by their paths and looked at
+// again: what was found may be gone with what was embedded. The error is that of the item's fields or ctx's, or says
+// that a finding's field is no longer there.
 func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
-	var rep scan.Replacement
-	bySpan := make(map[scan.Span][]*scan.Finding)
+	if len(findings) == 0 {
+		return scan.Replacement{}, nil
+	}
+	p := rewriting{r: r, it: it, bySpan: make(map[scan.Span][]*scan.Finding)}
 	for i := range findings {
 		if f := &findings[i]; f.Engine == Name {
-			bySpan[f.Span] = append(bySpan[f.Span], f)
+			p.bySpan[f.Span] = append(p.bySpan[f.Span], f)
 		}
 	}
-	left := len(bySpan)
 	switch {
-	case len(findings) == 0:
-		return rep, nil
-	case it.Fields == nil && left == 0:
-		return rep, nil
+	case it.Fields == nil && len(p.bySpan) == 0:
+		return p.rep, nil
 	case it.Fields == nil:
-		return rep, fmt.Errorf("sanitize: %d findings point at no field of %s", left, it.Path)
-	case left == 0: // somebody else's findings: all that can be said is whether the item can be read
-		return rep, it.Fields(ctx, func(*scan.Field) bool { return ctx.Err() == nil })
+		return p.rep, fmt.Errorf("sanitize: %d findings point at no field of %s", len(p.bySpan), it.Path)
+	case len(p.bySpan) == 0: // somebody else's findings: all that can be said is whether the item can be read
+		return p.rep, it.Fields(ctx, func(*scan.Field) bool { return ctx.Err() == nil })
 	}
+	renewed := slices.ContainsFunc(findings, func(f scan.Finding) bool { return f.Item != nil && f.Item != it })
 	err := it.Fields(ctx, func(f *scan.Field) bool {
-		fs := bySpan[f.Span]
-		if len(fs) == 0 {
-			return ctx.Err() == nil
-		}
-		edit, action := r.edit(it, f, fs)
-		rep.Edits = append(rep.Edits, edit)
-		for _, x := range fs {
-			rep.Changes = append(rep.Changes, scan.Change{
-				Rewriter: r.Name(), Path: x.Path, Vector: x.Class, Action: action, Detail: x.Rule, Count: 1,
-			})
-		}
-		delete(bySpan, f.Span)
-		left--
-		return left > 0 && ctx.Err() == nil
+		p.inPlace(f)
+		return len(p.bySpan) > 0 && ctx.Err() == nil
 	})
+	if err == nil && len(p.bySpan) > 0 && ctx.Err() == nil {
+		err = p.moved(ctx)
+	}
 	switch {
-	case err != nil && left > 0:
+	case err != nil && len(p.bySpan) > 0:
 		return scan.Replacement{}, err
 	case ctx.Err() != nil:
 		return scan.Replacement{}, ctx.Err()
-	case left > 0:
-		return scan.Replacement{}, fmt.Errorf("sanitize: %d findings point at no field of %s", left, it.Path)
+	case len(p.bySpan) > 0 && !renewed:
+		return scan.Replacement{}, fmt.Errorf("sanitize: %d findings point at no field of %s", len(p.bySpan), it.Path)
 	}
-	return rep, nil
+	return p.rep, nil
 }
 
-func (r *Rewriter) edit(it *scan.Item, f *scan.Field, fs []*scan.Finding) (edit scan.Edit, action string) {
+// rewriting is one call of Rewrite.
+type rewriting struct {
+	r      *Rewriter
+	it     *scan.Item
+	bySpan map[scan.Span][]*scan.Finding // those whose fields were not met yet
+	rep    scan.Replacement
+}
+
+// inPlace edits the field if it stands where findings say.
+func (p *rewriting) inPlace(f *scan.Field) {
+	fs := p.bySpan[f.Span]
+	if len(fs) == 0 || fs[0].Field != "" && fs[0].Field != f.Path() { // the field that was there has moved
+		return
+	}
+	classes := make([]string, len(fs))
+	for i := range fs {
+		classes[i] = fs[i].Class
+	}
+	p.edit(f, fs, classes)
+	delete(p.bySpan, f.Span)
+}
+
+// moved looks for the fields of the findings that are left by their paths.
+func (p *rewriting) moved(ctx context.Context) error {
+	byPath := make(map[string][]*scan.Finding)
+	for _, fs := range p.bySpan {
+		byPath[fs[0].Field] = append(byPath[fs[0].Field], fs...)
+	}
+	done := make(map[scan.Span]bool)
+	for i := range p.rep.Edits {
+		done[p.rep.Edits[i].Span] = true
+	}
+	var hits []Hit
+	return p.it.Fields(ctx, func(f *scan.Field) bool {
+		fs := byPath[f.Path()]
+		if len(fs) == 0 {
+			return ctx.Err() == nil
+		}
+		maps.DeleteFunc(p.bySpan, func(_ scan.Span, left []*scan.Finding) bool { return left[0].Field == fs[0].Field })
+		hits = p.r.engine.Inspect(hits[:0], f.Value, FieldContext{Message: p.it.Message, Kind: f.Kind, Type: p.it.Type, field: f})
+		if len(hits) == 0 || done[f.Span] {
+			return ctx.Err() == nil
+		}
+		classes := make([]string, len(hits))
+		for i := range hits {
+			classes[i] = hits[i].Rule.Class
+		}
+		p.edit(f, fs, classes)
+		return ctx.Err() == nil
+	})
+}
+
+// edit notes the edit of a field, and what it is for.
+func (p *rewriting) edit(f *scan.Field, fs []*scan.Finding, classes []string) {
+	edit, action := p.r.edit(p.it, f, classes)
+	p.rep.Edits = append(p.rep.Edits, edit)
+	for _, x := range fs {
+		p.rep.Changes = append(p.rep.Changes, scan.Change{
+			Rewriter: p.r.Name(), Path: x.Path, Vector: x.Class, Action: action, Detail: x.Rule, Count: 1,
+		})
+	}
+}
+
+func (r *Rewriter) edit(it *scan.Item, f *scan.Field, classes []string) (edit scan.Edit, action string) {
 	edit.Span = f.Span
 	if f.Kind == scan.KindNumber && r.mode != ModeDrop { // text in a number's place would break who reads numbers
 		edit.Op = scan.EditNull
@@ -119,10 +176,6 @@ func (r *Rewriter) edit(it *scan.Item, f *scan.Field, fs []*scan.Finding) (edit 
 		edit.Op = scan.EditNull
 		return edit, "nulled"
 	case ModeDefang:
-		classes := make([]string, len(fs))
-		for i := range fs {
-			classes[i] = fs[i].Class
-		}
 		fc := FieldContext{Message: it.Message, Kind: f.Kind, Type: it.Type, field: f}
 		value, action := r.engine.Defang(f.Value, fc, classes)
 		if f.Kind == scan.KindKey && (action == "replaced" || slices.Contains(classes, "protopoll")) {
@@ -137,7 +190,7 @@ func (r *Rewriter) edit(it *scan.Item, f *scan.Field, fs []*scan.Finding) (edit 
 			return edit, "dropped"
 		}
 	}
-	edit.Value = placeholder(fs[0].Class)
+	edit.Value = placeholder(classes[0])
 	return edit, "replaced"
 }
 

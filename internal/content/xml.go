@@ -144,15 +144,20 @@ func xmlDecoder(data []byte) (*encoding.Decoder, error) {
 }
 
 // edits implements fielder. New characters above ASCII are written as references, so they are right in any
-// encoding.
+// encoding. With a document type go the entities that it declared, so references to them become text; what takes its
+// place is a comment, because nothing else may stand there.
 func (xmlFormat) edits(ctx context.Context, d doc, edits []scan.Edit) ([]patch, error) {
 	r := xmlReader{data: d.data, nesting: d.nesting}
 	var patches []patch
-	for n := 0; len(edits) > 0; n++ {
+	undeclared := false
+	for n := 0; len(edits) > 0 || undeclared; n++ {
 		if n%tokensPerCheck == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		tok, err := r.next()
+		if len(edits) == 0 && (err != nil || tok == xmlEnd) {
+			break
+		}
 		if err != nil {
 			if int64(r.start) == edits[0].Span.Start && len(edits) == 1 { // what was yielded as text
 				return append(patches, rawEdits(edits)...), nil
@@ -162,9 +167,13 @@ func (xmlFormat) edits(ctx context.Context, d doc, edits []scan.Edit) ([]patch, 
 		if tok == xmlEnd {
 			return nil, fmt.Errorf("%w: bytes %d to %d", errEdit, edits[0].Span.Start, edits[0].Span.End)
 		}
-		if tok == xmlOpen || tok == xmlClose || int64(r.start) != edits[0].Span.Start || int64(r.end) != edits[0].Span.End {
+		if tok == xmlOpen || tok == xmlClose || len(edits) == 0 || int64(r.start) != edits[0].Span.Start || int64(r.end) != edits[0].Span.End {
+			if undeclared && (tok == xmlText || tok == xmlAttr) {
+				patches = literalReferences(patches, &r)
+			}
 			continue
 		}
+		undeclared = undeclared || tok == xmlDecl
 		patches = append(patches, xmlPatch(&r, tok, &edits[0]))
 		edits = edits[1:]
 	}
@@ -196,17 +205,35 @@ func xmlPatch(r *xmlReader, tok xmlToken, e *scan.Edit) patch {
 		}
 	case xmlAttr:
 		out = append(appendXMLText([]byte{'"'}, value), '"')
-	case xmlNote:
+	case xmlNote, xmlDecl:
 		out = append(append([]byte("<!--"), noDashes(cleanXML(value))...), "-->"...)
 	case xmlPI:
 		out = append(append([]byte("<?"), bytes.ReplaceAll(cleanXML(value), []byte("?>"), []byte("? >"))...), "?>"...)
-	case xmlDecl:
-		out = bytes.Clone(value)
 	default:
 		out = appendXMLText(nil, value)
 	}
 	p.with = scan.Bytes(out)
 	return p
+}
+
+// literalReferences adds the patch that makes text of references to entities that are no longer declared.
+func literalReferences(patches []patch, r *xmlReader) []patch {
+	raw := r.data[r.in0:r.in1]
+	var out []byte
+	from := 0
+	for i, c := range raw {
+		if c != '&' {
+			continue
+		}
+		if _, n := xmlReference(raw[i:]); n == 0 {
+			out = append(append(out, raw[from:i]...), "&amp;"...)
+			from = i + 1
+		}
+	}
+	if from == 0 {
+		return patches
+	}
+	return append(patches, patch{start: int64(r.in0), end: int64(r.in1), with: scan.Bytes(append(out, raw[from:]...))})
 }
 
 // noDashes keeps a comment from ending early: "--" and a dash at the end are not allowed in one.
