@@ -82,7 +82,7 @@ type Limits struct {
 	Entries  int   // parts, records of directories, members; 10,000
 	Bytes    int64 // bytes unpacked in all; 1 GiB
 	PartSize int64 // bytes of one part; 256 MiB
-	Ratio    int64 // unpacked per packed byte, from 1 MiB on; 200
+	Ratio    int64 // unpacked per packed byte, from 2 MiB on; 200
 	Pixels   int64 // of one image; 100 million
 	Objects  int   // PDF objects; 2 million
 	XMLDepth int   // nested elements; 256
@@ -239,6 +239,10 @@ func (j *Job) Entry() error {
 	return nil
 }
 
+// ratioFloor is how much a part may unpack to before its ratio is looked at: blank bitmaps of a few MiB are common in
+// presentations, and deflate packs them 1000:1.
+const ratioFloor = 2 << 20
+
 // Unpacked counts n unpacked bytes that came out of packed bytes, one part at a time, against Bytes, PartSize and
 // Ratio. Call it with the running sums of a part while it is unpacked, so that a bomb is stopped early: done says
 // that the part ended.
@@ -246,7 +250,7 @@ func (j *Job) Unpacked(packed, n int64, done bool) error {
 	switch {
 	case n > j.Limits.PartSize:
 		return Limit("part_bytes", "a part of more than %d bytes", j.Limits.PartSize)
-	case n > 1<<20 && n > j.Limits.Ratio*max(packed, 1):
+	case n > ratioFloor && n > j.Limits.Ratio*max(packed, 1):
 		return Limit("ratio", "a part unpacks to more than %d times its size", j.Limits.Ratio)
 	case j.bytes+n > j.Limits.Bytes:
 		return Limit("decoded_bytes", "more than %d bytes unpacked", j.Limits.Bytes)

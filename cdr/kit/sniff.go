@@ -55,6 +55,10 @@ func sniffPackage(data []byte) string {
 				return f.name
 			}
 		}
+		return "application/zip"
+	}
+	if bytes.Contains(dir, []byte("meta-inf/manifest.xml")) && bytes.Contains(dir, []byte("content.xml")) {
+		return "application/vnd.oasis.opendocument.text" // all kinds are written alike
 	}
 	return "application/zip"
 }

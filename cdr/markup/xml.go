@@ -125,7 +125,7 @@ func (w *xmlWalk) tag(t *kit.XMLToken) error {
 		if err := w.entity(a.Raw); err != nil {
 			return err
 		}
-		if kindOf(a.Value()) == urlOther && strings.Contains(foldURL(a.Value()), "script:") {
+		if !isNamespace(a.Name) && kindOf(a.Value()) == urlOther && runsScript(foldURL(a.Value())) {
 			w.out = append(w.out, w.data[from:a.Start]...)
 			from = a.End
 			w.remove(vectorLink, "<"+t.Local()+"> "+string(a.Name))
@@ -133,6 +133,20 @@ func (w *xmlWalk) tag(t *kit.XMLToken) error {
 	}
 	w.out = append(w.out, w.data[from:t.End]...)
 	return nil
+}
+
+// isNamespace reports whether an attribute declares a namespace: an address that nobody follows.
+func isNamespace(name []byte) bool {
+	return string(name) == "xmlns" || bytes.HasPrefix(name, []byte("xmlns:"))
+}
+
+// runsScript reports whether a folded address begins with schemes of which one is a script's. A name (urn:) is none,
+// whatever stands in it, and neither is a sentence.
+func runsScript(url string) bool {
+	schemes, _, ok := strings.Cut(url, "script:")
+	return ok && !strings.HasPrefix(url, "urn:") && !strings.ContainsFunc(schemes, func(r rune) bool {
+		return r != '+' && r != '-' && r != '.' && r != ':' && (r < '0' || r > '9' && r < 'a' || r > 'z')
+	})
 }
 
 // entity refuses documents that use an entity of their document type: without that they cannot be read, and with it

@@ -16,8 +16,9 @@ const (
 	LimitRatio   = "ratio"
 )
 
-// ratioFloor is how much a layer may unpack to before its ratio is looked at: small texts compress well.
-const ratioFloor = 1 << 20
+// ratioFloor is how much a layer may unpack to before its ratio is looked at: small texts compress well, and so do
+// the bitmaps of a few MiB in office documents, at up to 1000:1.
+const ratioFloor = 2 << 20
 
 // Budget bounds what one message unpacks to, over all its layers. It may be used from many goroutines.
 type Budget struct {
@@ -26,7 +27,7 @@ type Budget struct {
 }
 
 // NewBudget returns a budget of that many decoded bytes, over all layers, and of that many bytes of output for
-// each byte of input of one layer, where a layer makes more than 1 MiB of output. A value of 0 is no limit.
+// each byte of input of one layer, where a layer makes more than 2 MiB of output. A value of 0 is no limit.
 func NewBudget(decoded, ratio int64) *Budget { return &Budget{decoded: decoded, ratio: ratio} }
 
 // Used returns how many bytes were decoded so far.

@@ -26,7 +26,7 @@ type Limits struct {
 	Depth        int   // layers below the body that are opened; 8
 	Entries      int   // items of one message; 10,000
 	DecodedBytes int64 // bytes that all layers together unpack to; 2 GiB
-	Ratio        int64 // output per input of one layer, from 1 MiB of output on; 200
+	Ratio        int64 // output per input of one layer, from 2 MiB of output on; 200
 	Nesting      int   // levels of arrays, objects or elements in one structured item; 1,000
 }
 

@@ -138,7 +138,13 @@ func zipUse(head []byte, b scan.Blob) string {
 	if i := bytes.Index(dir, []byte(strings.ToLower(zipCentralSig))); i >= 0 {
 		dir = dir[i:]
 	}
-	if !bytes.Contains(dir, []byte("[content_types].xml")) {
+	switch {
+	case bytes.Contains(dir, []byte("[content_types].xml")):
+	case bytes.Contains(dir, []byte("meta-inf/manifest.xml")) && bytes.Contains(dir, []byte("content.xml")):
+		return "application/vnd.oasis.opendocument.text"
+	case bytes.Contains(dir, []byte("meta-inf/container.xml")):
+		return "application/epub+zip"
+	default:
 		return ""
 	}
 	dir = bytes.ReplaceAll(dir, []byte{'\\'}, []byte{'/'})
