@@ -119,12 +119,7 @@ func (p *pack) embedded(ctx context.Context, at *part, data []byte) error {
 	case kit.ChoiceDefault, kit.ChoiceSanitise:
 	}
 	if !bytes.HasPrefix(data, []byte("PK\x03\x04")) {
-		vector := vectorOLE
-		if bytes.Contains(data, []byte("V\x00B\x00A\x00")) {
-			vector = vectorVBA
-		}
-		p.dropPart(at, vector)
-		return nil
+		return p.object(ctx, at, data)
 	}
 	kind := kit.Sniff(data)
 	if kind == "application/zip" || kind == "application/octet-stream" {

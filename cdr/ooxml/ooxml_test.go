@@ -369,7 +369,7 @@ func TestMetadata(t *testing.T) {
 func TestSlidePreview(t *testing.T) {
 	vml := `<xml` + spaces + `><v:shapetype id="t"/><v:shape id="_x0000_s1026"><v:imagedata o:relid="p"/></v:shape></xml>`
 	d := pptx(`<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="4" name="o"/></p:nvGraphicFramePr><p:xfrm><a:off x="7" y="8"/><a:ext cx="9" cy="10"/></p:xfrm><a:graphic><a:graphicData><p:oleObj spid="_x0000_s1026" r:id="o"/></a:graphicData></a:graphic></p:graphicFrame>`,
-		piece{name: "ppt/embeddings/o.bin", from: slide1, mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb},
+		piece{from: slide1, name: "file:///o.xls", mime: "external", rel: offRel + "oleObject", id: "o"},
 		piece{name: "ppt/drawings/vmlDrawing1.vml", from: slide1, mime: "application/vnd.openxmlformats-officedocument.vmlDrawing", rel: offRel + "vmlDrawing", id: "v", body: vml},
 		piece{name: "ppt/media/i.png", from: "ppt/drawings/vmlDrawing1.vml", mime: "image/png", rel: offRel + "image", id: "p", body: string(blankPNG)})
 	r, job, err := run(t, d.bytes(t))
@@ -385,6 +385,34 @@ func TestSlidePreview(t *testing.T) {
 	}
 	if again, job, err := run(t, r.Data); err != nil || again.Changed() {
 		t.Errorf("a second pass: %v %v", err, job.Removals())
+	}
+}
+
+// Of an object that is no document nothing stays but the frame that shows it; when all is written anew, and in workbooks,
+// not even that.
+func TestObjectBecomesStatic(t *testing.T) {
+	object := `<w:object><v:shape id="s"><v:imagedata r:id="i"/></v:shape><o:OLEObject Type="Embed" ProgID="OTKLOADR.WRAssembly.1" ShapeID="s" r:id="o"/></w:object>`
+	d := docx(object, piece{name: "word/embeddings/o.bin", mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb + canary},
+		piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: string(blankPNG)})
+	r, job, err := run(t, d.bytes(t))
+	if err != nil || !r.Changed() {
+		t.Fatalf("%v %v", err, job.Removals())
+	}
+	files := unzip(t, r.Data)
+	if s := files["word/document.xml"]; !strings.Contains(s, `ProgID="StaticMetafile"`) || strings.Contains(s, "OTKLOADR") || files["word/embeddings/o.bin"] != string(staticObject()) {
+		t.Errorf("%s\n%q", s, files["word/embeddings/o.bin"])
+	}
+	if again, job, err := run(t, r.Data); err != nil || again.Changed() {
+		t.Errorf("a second pass: %v %v", err, job.Removals())
+	}
+	rebuilt := newJob(kit.Switches{})
+	rebuilt.Mode = kit.ModeRebuild
+	if r, err = (Package{}).Disarm(t.Context(), rebuilt, kit.Document{Data: r.Data}); err != nil {
+		t.Fatal(err)
+	}
+	files = unzip(t, r.Data)
+	if s := files["word/document.xml"]; strings.Contains(s, "OLEObject") || !strings.Contains(s, "imagedata") || files["word/embeddings/o.bin"] != "" {
+		t.Errorf("rebuilt: %s", s)
 	}
 }
 

@@ -54,6 +54,7 @@ type part struct {
 	rels  relations // from this part
 
 	drop    bool
+	static  bool      // an object without content
 	data    []byte    // new bytes, nil if unchanged
 	newName string    // "" if unchanged
 	newMime string    // "" if unchanged

@@ -300,7 +300,11 @@ func startOLEObject(w *walk, t *kit.XMLToken, _ *element) bool {
 	typ, _ := t.Attr("Type")
 	for a := range t.Attrs {
 		if r := w.at.rels.byID[a.Value()]; r != nil && w.isRelationAttr(&a) && !r.dead && r.to != nil && !strings.EqualFold(strings.TrimSpace(typ), "link") {
-			w.plainProgram(t)
+			if r.isStatic() {
+				w.inert(t)
+			} else {
+				w.plainProgram(t)
+			}
 			return false
 		}
 	}

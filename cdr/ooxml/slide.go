@@ -152,7 +152,11 @@ func startSlideObject(w *walk, t *kit.XMLToken, _ *element) bool {
 			continue
 		}
 		if r := w.at.rels.byID[a.Value()]; r != nil && !r.dead && r.to != nil {
-			w.plainProgram(t)
+			if r.isStatic() {
+				w.inert(t)
+			} else {
+				w.plainProgram(t)
+			}
 			return false
 		}
 	}
