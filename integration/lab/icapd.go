@@ -151,6 +151,7 @@ type Audit struct {
 	Changes []struct {
 		Path, Vector, Action string
 	} `json:"changes"`
+	Error      string         `json:"error"`
 	ICAPStatus int            `json:"icap_status"`
 	Durations  map[string]any `json:"durations"`
 

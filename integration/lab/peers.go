@@ -96,6 +96,9 @@ virus_scan.DefaultEngine clamd
 type Redis struct {
 	*Proc
 	Address string // HOST:PORT
+
+	l    *Lab
+	port int
 }
 
 // Redis starts Redis.
@@ -104,11 +107,16 @@ func (l *Lab) Redis(ctx context.Context) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{Address: addr(port)}
-	r.Proc, err = l.Start(ctx, Command{
+	r := &Redis{Address: addr(port), l: l, port: port}
+	return r, r.Start(ctx)
+}
+
+// Start starts Redis again, empty and at the same address, after it was killed.
+func (r *Redis) Start(ctx context.Context) (err error) {
+	r.Proc, err = r.l.Start(ctx, Command{
 		Name:  "redis",
-		Args:  []string{"redis-server", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"},
+		Args:  []string{"redis-server", "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"},
 		Ready: Answers(ctx, r.Address),
 	})
-	return r, err
+	return err
 }

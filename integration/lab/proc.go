@@ -251,6 +251,18 @@ func (p *Proc) CPU() (time.Duration, error) {
 	return time.Duration(ticks) * tick, nil
 }
 
+// Children are the process ids of the program's descendants.
+func (p *Proc) Children() ([]int, error) {
+	tree, err := processTree(p.PID())
+	var pids []int
+	for _, s := range tree {
+		if s.pid != p.PID() {
+			pids = append(pids, s.pid)
+		}
+	}
+	return pids, err
+}
+
 type procStat struct {
 	pid, ppid                    int
 	utime, stime, cutime, cstime int64
