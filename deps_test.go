@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"av/guard":            {"scan"},
 	"av/hashes":           {"scan"},
 	"av/upstream":         {"scan", "icap"},
+	"av/waf":              {"scan"},
 	"av/yara":             {"scan"},
 	"cdr":                 {"scan", "cdr/kit", "cdr/image", "cdr/rtf", "cdr/text", "cdr/markup", "cdr/odf", "cdr/pdf", "cdr/ooxml", "cdr/ole"},
 	"cdr/markup":          {"cdr/kit"},

@@ -164,6 +164,7 @@ type Engines struct {
 	Clamd     Clamd      `yaml:"clamd"`
 	Hashes    Hashes     `yaml:"hashes"`
 	Injection Injection  `yaml:"injection"`
+	WAF       WAF        `yaml:"waf"`
 	Upstream  []Upstream `yaml:"upstream"`
 	Cache     Cache      `yaml:"cache"`
 }
@@ -253,6 +254,17 @@ func (c *Config) Messages(o *Off) (func(*scan.Message) bool, error) {
 	}, nil
 }
 
+// WAF looks at fields with the rules of a web application firewall. No rules: no engine.
+type WAF struct {
+	Rules         []Source      `yaml:"rules"` // CRS, files and folders
+	Paranoia      int           `yaml:"paranoia"`
+	Disabled      []string      `yaml:"disabled"`
+	Timeout       time.Duration `yaml:"timeout"`
+	MaxFieldBytes units.Size    `yaml:"max_field_bytes"`
+	MaxBytes      units.Size    `yaml:"max_bytes"`
+	Sample        Fraction      `yaml:"sample"`
+}
+
 // Upstream is another ICAP server that is asked.
 type Upstream struct {
 	Name    string        `yaml:"name"`
@@ -330,6 +342,7 @@ type Profile struct {
 	ActiveContent documentAction `yaml:"active_content"`
 	Hazard        policy.Action  `yaml:"hazard"`
 	Schema        policy.Action  `yaml:"schema"`
+	WAF           policy.Action  `yaml:"waf"`
 	Pages         policy.Action  `yaml:"pages"`
 	Documents     policy.Action  `yaml:"documents"`
 
@@ -397,7 +410,11 @@ func Default() *Config {
 			Clamd:     Clamd{Timeout: 30 * time.Second, Connections: 32, MaxFileBytes: 25 * units.MiB},
 			Hashes:    Hashes{Files: []Source{Builtin}},
 			Injection: Injection{Rules: []Source{Builtin}},
-			Cache:     Cache{Bytes: 64 * units.MiB, TTL: time.Hour},
+			WAF: WAF{
+				Paranoia: 1, Disabled: []string{"932235", "932140", "932250", "932230", "932370", "941180"},
+				Timeout: 5 * time.Second, MaxFieldBytes: 16 * units.KiB, MaxBytes: 256 * units.KiB, Sample: 1,
+			},
+			Cache: Cache{Bytes: 64 * units.MiB, TTL: time.Hour},
 		},
 		Services:   map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
 		Profiles:   Profiles{DefaultProfile: builtinProfile()},
@@ -414,7 +431,7 @@ func newService(method string) Service {
 func builtinProfile() *Profile {
 	return &Profile{
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
-		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
+		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, WAF: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
 		Trickle:   Trickle{Every: 5 * time.Second, Bytes: units.KiB},
 		BlockPage: BlockPage{Status: 403},
@@ -450,7 +467,7 @@ func (p *Profile) build(name string) *policy.Profile {
 	out := &policy.Profile{
 		Name: name, Mode: p.Mode,
 		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema,
-		Pages: p.Pages, Documents: p.Documents,
+		WAF: p.WAF, Pages: p.Pages, Documents: p.Documents,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge,

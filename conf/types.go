@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"icapd/policy"
@@ -40,10 +41,13 @@ type Source string
 // Builtin is what comes with icapd.
 const Builtin Source = "builtin"
 
+// CRS is the OWASP Core Rule Set that comes with icapd, for engines.waf alone.
+const CRS Source = "crs"
+
 func (s *Source) decode(d *decoder, key string, n *node) {
 	var text string
 	d.scalar(key, n, reflect.ValueOf(&text).Elem())
-	if *s = Source(text); *s != Builtin {
+	if *s = Source(text); *s != Builtin && (*s != CRS || !strings.HasPrefix(key, "engines.waf.")) {
 		*s = Source(resolve(text, n.at))
 	}
 }
@@ -55,6 +59,28 @@ func Strings(list []Source) []string {
 		out[i] = string(s)
 	}
 	return out
+}
+
+// Fraction is a share of something: 0.1, or 10%.
+type Fraction float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *Fraction) UnmarshalText(text []byte) error {
+	number, percent := strings.CutSuffix(string(text), "%")
+	v, err := strconv.ParseFloat(number, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || v != v || v < 0 || v > 1 {
+		return fmt.Errorf("%q is not a share from 0 to 1, such as 0.1 or 10%%", text)
+	}
+	*f = Fraction(v)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (f Fraction) MarshalText() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(f), 'g', -1, 64), nil
 }
 
 const redacted = "(redacted)"

@@ -287,6 +287,7 @@ func (v *validator) engines(e *Engines) {
 	between(v, "engines.clamd.connections", e.Clamd.Connections, 1, 10_000)
 	between(v, "engines.clamd.max_bytes", e.Clamd.MaxBytes, 0, units.TiB)
 	between(v, "engines.clamd.max_file_bytes", e.Clamd.MaxFileBytes, units.Byte, units.TiB)
+	v.waf(&e.WAF)
 	v.upstreams(e.Upstream)
 	v.cache(&e.Cache)
 }
@@ -313,6 +314,35 @@ func (v *validator) off(c *Config) {
 		if o.Path != "" && !strings.HasPrefix(o.Path, "/") && !strings.HasPrefix(o.Path, "*") {
 			v.bad(key+".path", "%q: the path of a field begins with / or *: /items/*/query", o.Path)
 		}
+	}
+}
+
+func (v *validator) waf(w *WAF) {
+	var good []Source
+	for i, s := range w.Rules {
+		k, before := fmt.Sprintf("engines.waf.rules[%d]", i), len(v.problems)
+		switch {
+		case s == "":
+			v.bad(k, "is empty: write crs, a file or a folder")
+		case s == Builtin:
+			v.bad(k, "the rules that come with icapd are named crs here")
+		case s != CRS:
+			v.file(k, string(s))
+		}
+		if slices.Contains(w.Rules[:i], s) {
+			v.bad(k, "%s is here twice", s)
+		}
+		if len(v.problems) == before {
+			good = append(good, s)
+		}
+	}
+	w.Rules = good
+	between(v, "engines.waf.paranoia", w.Paranoia, 1, 4)
+	between(v, "engines.waf.timeout", w.Timeout, time.Millisecond, time.Hour)
+	between(v, "engines.waf.max_field_bytes", w.MaxFieldBytes, 64*units.Byte, units.MiB)
+	between(v, "engines.waf.max_bytes", w.MaxBytes, units.KiB, 64*units.MiB)
+	if w.Sample == 0 {
+		v.bad("engines.waf.sample", "looks at nothing: leave engines.waf.rules empty to switch the engine off")
 	}
 }
 
@@ -362,7 +392,7 @@ func (v *validator) cache(c *Cache) {
 }
 
 func (v *validator) upstreams(us []Upstream) {
-	taken := []string{"yara", "clamd", "hashes", "injection", "content", "cdr"}
+	taken := []string{"yara", "clamd", "hashes", "injection", "waf", "content", "cdr"}
 	for i := range us {
 		u, key := &us[i], fmt.Sprintf("engines.upstream[%d]", i)
 		v.name(key+".name", u.Name)

@@ -82,7 +82,7 @@ func (d *Decision) findings(p *Profile) {
 func (d *Decision) gaps(p *Profile) {
 	for i := range d.Verdict.Gaps {
 		g := &d.Verdict.Gaps[i]
-		a, key := p.gapAction(g.Reason)
+		a, key := p.gapAction(g)
 		if d.raise(gapDisposition(a)) {
 			d.Finding, d.Gap = nil, g
 			d.Rule = fmt.Sprintf("%s (%s.%s = %s)", gapName(g), p.Name, key, blockOr(a))
@@ -121,7 +121,7 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 	if a, ok := p.Rules[f.Rule]; ok {
 		return forced(a), "rules." + f.Rule + " = " + blockOr(a).String()
 	}
-	if a, ok := p.Classes[f.Class]; ok {
+	if a, ok := p.Classes[f.Class]; ok && f.Category != scan.WAF {
 		return forced(a), "classes." + f.Class + " = " + blockOr(a).String()
 	}
 	if p.Pages == ActionReport && isPage(f) {
@@ -154,7 +154,12 @@ var pageTypes = []string{
 // URL, which says that it is a page and has the bytes of text or of one. Structure that is dangerous in any page
 // (hidden characters, entity bombs) proposes a block, and is not excused.
 func isPage(f *scan.Finding) bool {
-	if f.Category != scan.Injection && f.Category != scan.ActiveContent || f.Hint == HintBlock {
+	switch f.Category {
+	case scan.Injection, scan.ActiveContent, scan.WAF:
+	case scan.Malware, scan.Hazard, scan.Schema, scan.CategoryUnknown:
+		return false
+	}
+	if f.Hint == HintBlock {
 		return false
 	}
 	it := f.Item
@@ -203,7 +208,7 @@ const ClassAllowlisted = "allowlisted"
 // for a payload in force: one that is only weakly seen, or seen where it belongs (SQL in documentation), is lowered
 // to low by the engine, and rewriting it would hurt honest data more often than it would help.
 func proposed(f *scan.Finding) (Disposition, string) {
-	if f.Category == scan.Injection && f.Severity == scan.Low {
+	if (f.Category == scan.Injection || f.Category == scan.WAF) && f.Severity == scan.Low {
 		return Allow, "severity low"
 	}
 	switch f.Hint {
@@ -215,7 +220,7 @@ func proposed(f *scan.Finding) (Disposition, string) {
 		return Block, "the rule asks for block"
 	}
 	switch f.Category {
-	case scan.Injection, scan.ActiveContent:
+	case scan.Injection, scan.ActiveContent, scan.WAF:
 		return Rewrite, "the rule has no wish"
 	case scan.Hazard, scan.Schema:
 		if !severe(f) {
@@ -260,7 +265,7 @@ func severe(f *scan.Finding) bool {
 
 func isMalware(f *scan.Finding) bool {
 	switch f.Category {
-	case scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema:
+	case scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema, scan.WAF:
 		return false
 	case scan.Malware, scan.CategoryUnknown:
 	}

@@ -21,6 +21,11 @@ type Profile struct {
 	Hazard        Action
 	Schema        Action
 
+	// WAF is for matches of a web application firewall's rules. Under ActionReport nothing that the firewall could
+	// not look at blocks either: who does not go by its word does not need it. Classes do not count for it, because
+	// they are an answer to findings of the injection engine, which is right more often.
+	WAF Action
+
 	// Pages, if it is ActionReport, lets web pages, style sheets and scripts be what they are: findings of
 	// injection and active content in the body itself of such a response are only reported. A page that an
 	// application asks for runs in that application by intent; the same page in a field, an archive or a mail
@@ -136,13 +141,22 @@ func (p *Profile) action(c scan.Category) (Action, string) {
 		return p.Hazard, "hazard"
 	case scan.Schema:
 		return p.Schema, "schema"
+	case scan.WAF:
+		return p.WAF, "waf"
 	case scan.Malware, scan.CategoryUnknown:
 	}
 	return p.Malware, "malware"
 }
 
-// gapAction returns what the profile does about something that was not looked at for this reason.
-func (p *Profile) gapAction(r scan.Reason) (Action, string) {
+// wafEngine is the name of the engine whose gaps matter only as much as its findings do.
+const wafEngine = "waf"
+
+// gapAction returns what the profile does about something that was not looked at.
+func (p *Profile) gapAction(g *scan.Gap) (Action, string) {
+	r := g.Reason
+	if g.Engine == wafEngine && p.WAF == ActionReport {
+		return ActionReport, "waf"
+	}
 	if a := p.Gaps[r]; a != ActionUnset {
 		return a, "gaps." + r.String()
 	}

@@ -31,6 +31,8 @@ func reason(f *scan.Finding) string {
 		what = "The content is built to deceive or break whoever reads it"
 	case scan.Schema:
 		what = "The message is not what the API promises"
+	case scan.WAF:
+		what = "A rule of the web application firewall matches a value in the message"
 	case scan.Malware, scan.CategoryUnknown:
 	}
 	if f.Rule == "" {

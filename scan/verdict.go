@@ -70,9 +70,10 @@ const (
 	ActiveContent            // something in a document that acts: macro, script, embedded object
 	Hazard                   // structure that deceives or breaks consumers: type mismatch, duplicate entries
 	Schema                   // not what the API's schema promises
+	WAF                      // a match of a web application firewall's rules, which are about requests
 )
 
-var categoryNames = []string{"unknown", "malware", "injection", "active_content", "hazard", "schema"}
+var categoryNames = []string{"unknown", "malware", "injection", "active_content", "hazard", "schema", "waf"}
 
 // String returns the category's name.
 func (c Category) String() string { return nameOf(categoryNames, c) }

@@ -17,6 +17,7 @@ import (
 	"icapd/av/guard"
 	"icapd/av/hashes"
 	"icapd/av/upstream"
+	"icapd/av/waf"
 	"icapd/av/yara"
 	"icapd/cdr"
 	"icapd/cdr/kit"
@@ -45,6 +46,7 @@ type parts struct {
 	yara      *yara.Engine     // nil if off
 	hashes    *hashes.Engine   // nil if off
 	injection *sanitize.Engine // nil if off
+	waf       *waf.Engine      // nil if off
 
 	version string
 	changed func() // called when the answer of an engine's Version may have changed
@@ -99,6 +101,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 		p.addClamd(&c.Engines.Clamd),
 		p.addHashes(&c.Engines.Hashes),
 		p.addInjection(c),
+		p.addWAF(&c.Engines.WAF),
 		p.addUpstream(c.Engines.Upstream),
 	)
 	p.addCDR()
@@ -320,6 +323,28 @@ func locateSwitches(c *conf.Config, err error) error {
 	return errors.Join(errs...)
 }
 
+// addWAF adds the engine with the rules of a web application firewall. It is slow, and nobody's verdict waits for
+// its word: it has places of its own, half as many as there are cores, so that it cannot take those of the others.
+func (p *parts) addWAF(c *conf.WAF) error {
+	if len(c.Rules) == 0 {
+		return nil
+	}
+	e, err := waf.New(waf.Options{
+		Rules: conf.Strings(c.Rules), Paranoia: c.Paranoia, Disabled: c.Disabled, Timeout: c.Timeout,
+		MaxFieldBytes: int64(c.MaxFieldBytes), MaxBytes: int64(c.MaxBytes), Sample: float64(c.Sample),
+	})
+	if err != nil {
+		if rule := (*waf.RuleError)(nil); !errors.As(err, &rule) { // which say themselves where they are
+			err = fmt.Errorf("%s: %w", p.config.At("engines.waf"), err)
+		}
+		return err
+	}
+	p.waf = e
+	p.closers = append(p.closers, e.Close)
+	p.add(p.remember(guard.NewPool((runtime.GOMAXPROCS(0) + 1) / 2).Limit(e)))
+	return nil
+}
+
 // addCDR adds the engine that reports what a disarm would remove.
 func (p *parts) addCDR() {
 	p.compute(p.disarmer(policy.Disarm))
@@ -352,6 +377,9 @@ func (p *parts) rewriters() func(*policy.Profile) []scan.Rewriter {
 			list := []scan.Rewriter{document}
 			if p.injection != nil {
 				list = append(list, sanitize.NewRewriter(p.injection, sanitize.Mode(n.String())))
+			}
+			if p.waf != nil { // after those who know better what to take out
+				list = append(list, waf.NewRewriter(waf.Mode(n.String())))
 			}
 			list = append(list, p.adapters...)
 			made[wish{c, n}] = list
@@ -411,6 +439,8 @@ func (p *parts) detail(e scan.Engine) string {
 		return fmt.Sprintf(" (%d rules)", len(p.yara.Rules()))
 	case p.injection != nil && e.Name() == p.injection.Name():
 		return fmt.Sprintf(" (%d rules)", len(p.injection.Rules()))
+	case p.waf != nil && e.Name() == p.waf.Name():
+		return fmt.Sprintf(" (%d rules)", p.waf.Rules())
 	case p.hashes != nil && e.Name() == p.hashes.Name():
 		deny, allow := p.hashes.Count()
 		return fmt.Sprintf(" (%d bad, %d good)", deny, allow)

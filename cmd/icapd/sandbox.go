@@ -50,6 +50,9 @@ func needed(c *conf.Config, file string) access {
 	if spool == "" {
 		spool = os.TempDir()
 	}
+	if len(c.Engines.WAF.Rules) > 0 { // Coraza wants to write there when it is made, at a reload too
+		a.write = append(a.write, os.TempDir())
+	}
 	a.write = append(a.write, spool, string(c.Quarantine.Directory), string(c.Engines.Yara.Cache))
 	for i := range c.Events {
 		if name := string(c.Events[i].File); name != "" {
@@ -81,7 +84,7 @@ func named(v reflect.Value, out []string) []string {
 		}
 	case reflect.String:
 		name := v.String()
-		if t := v.Type(); name != "" && (t == reflect.TypeFor[conf.Path]() || t == reflect.TypeFor[conf.Source]() && name != string(conf.Builtin)) {
+		if t := v.Type(); name != "" && (t == reflect.TypeFor[conf.Path]() || t == reflect.TypeFor[conf.Source]() && name != string(conf.Builtin) && name != string(conf.CRS)) {
 			out = append(out, name)
 		}
 	default: // maps hold profiles and services, which name no files

@@ -18,6 +18,7 @@ import (
 	"icapd/internal/event"
 	"icapd/internal/service"
 	"icapd/policy"
+	"icapd/sanitize"
 	"icapd/scan"
 
 	"github.com/spf13/cobra"
@@ -172,6 +173,7 @@ type scanner struct {
 	json   bool
 	eval   string
 	misses string
+	judged []string // engines that --eval is about
 
 	parts *parts
 	msg   scan.Message
@@ -189,7 +191,8 @@ walked to the bottom, shown to the engines, and judged by the profile that --url
 Exit codes: 0 all allowed; 1 something blocked or rewritten; 2 usage, configuration or I/O error.`,
 		Example: `  icapd scan --url https://api.example/v1/orders response.json
   icapd scan --json downloads/ | jq 'select(.action != "allow")'
-  icapd scan --eval labelled.jsonl --misses wrong.jsonl`,
+  icapd scan --eval labelled.jsonl --misses wrong.jsonl
+  icapd scan --eval labelled.jsonl --engines waf --set engines.waf.rules=crs`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible()
 			defer stop()
@@ -205,13 +208,17 @@ Exit codes: 0 all allowed; 1 something blocked or rewritten; 2 usage, configurat
 			if s.misses != "" {
 				return fail("scan: --misses goes with --eval")
 			}
+			if cmd.Flags().Changed("engines") {
+				return fail("scan: --engines goes with --eval")
+			}
 			return s.run(ctx, args)
 		},
 	}
 	c.configFlags(cmd)
 	s.flags(cmd)
 	cmd.Flags().BoolVar(&s.json, "json", false, "print one JSON object a file")
-	cmd.Flags().StringVar(&s.eval, "eval", "", "judge the injection rules on labelled traffic in `FILE.jsonl`")
+	cmd.Flags().StringVar(&s.eval, "eval", "", "judge engines on labelled traffic in `FILE.jsonl`")
+	cmd.Flags().StringSliceVar(&s.judged, "engines", []string{sanitize.Name}, "with --eval: judge these `ENGINES` of the configuration, or all")
 	cmd.Flags().StringVar(&s.misses, "misses", "", "with --eval: write the lines that were judged wrong to `FILE`")
 	return cmd
 }
