@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden tables")
 
 var (
-	categories = []scan.Category{scan.CategoryUnknown, scan.Malware, scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema, 99}
+	categories = []scan.Category{scan.CategoryUnknown, scan.Malware, scan.Injection, scan.ActiveContent, scan.Hazard, scan.Schema, scan.WAF, 99}
 	actions    = []Action{ActionUnset, ActionReport, ActionRewrite, ActionBlock, 99}
 	severities = []scan.Severity{scan.SeverityUnknown, scan.Info, scan.Low, scan.Medium, scan.High, scan.Critical, 99}
 	hints      = []string{"", HintReport, HintRewrite, HintBlock, HintAllow, "nonsense"}
@@ -29,7 +29,7 @@ var (
 // all is a profile that wants the same for every category and gap.
 func all(a Action) *Profile {
 	return &Profile{
-		Name: "p", Malware: a, Injection: a, ActiveContent: a, Hazard: a, Schema: a, Unscannable: a, Encrypted: a,
+		Name: "p", Malware: a, Injection: a, ActiveContent: a, Hazard: a, Schema: a, WAF: a, Unscannable: a, Encrypted: a,
 	}
 }
 
@@ -54,7 +54,7 @@ func TestFindingTable(t *testing.T) {
 			}
 		}
 	}
-	if n != 7*5*7*6 {
+	if n != 8*5*7*6 {
 		t.Fatalf("looked at %d combinations", n)
 	}
 	golden(t, "testdata/findings.golden", b.String())
@@ -146,6 +146,9 @@ func invariants(t *testing.T, p *Profile, f scan.Finding, override Action) {
 		bad("the verdict was changed: %s", diff)
 	}
 	asked := p.Malware
+	if f.Category == scan.WAF {
+		override = ActionUnset // classes do not count for it
+	}
 	if override != ActionUnset {
 		asked = override
 	}
@@ -543,5 +546,47 @@ func TestPages(t *testing.T) {
 		if d.Action != tt.want {
 			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
 		}
+	}
+}
+
+// TestWAF holds that a firewall that is only to report decides nothing: neither by what it finds, nor by its gaps, nor
+// by a class that is named for the injection engine; and that it decides if it is asked to.
+func TestWAF(t *testing.T) {
+	finding := scan.Finding{Engine: "waf", Rule: "waf-942100", Category: scan.WAF, Class: "sqli", Severity: scan.Medium}
+	late := scan.Gap{Engine: "waf", Reason: scan.ReasonTimeout}
+	page := &scan.Item{Path: "body", Type: "text/html", Message: &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html"}}
+	inPage := finding
+	inPage.Item = page
+	low := finding
+	low.Severity = scan.Low
+	for name, tt := range map[string]struct {
+		waf  Action
+		fs   []scan.Finding
+		gaps []scan.Gap
+		want Disposition
+	}{
+		"report":                  {ActionReport, []scan.Finding{finding}, nil, Allow},
+		"report, a gap":           {ActionReport, nil, []scan.Gap{late}, Allow},
+		"report, another's gap":   {ActionReport, nil, []scan.Gap{late, {Engine: "clamd"}}, Block},
+		"block":                   {ActionBlock, []scan.Finding{finding}, nil, Block},
+		"block, a gap":            {ActionBlock, nil, []scan.Gap{late}, Block},
+		"block, in a page":        {ActionBlock, []scan.Finding{inPage}, nil, Allow},
+		"neutralise":              {ActionRewrite, []scan.Finding{finding}, nil, Rewrite},
+		"neutralise, low":         {ActionRewrite, []scan.Finding{low}, nil, Allow},
+		"neutralise, a gap":       {ActionRewrite, nil, []scan.Gap{late}, Block},
+		"a profile without a key": {ActionUnset, []scan.Finding{finding}, nil, Block},
+	} {
+		p := standard()
+		p.WAF, p.Pages, p.Classes = tt.waf, ActionReport, map[string]Action{"sqli": ActionBlock}
+		v := verdict(tt.fs...)
+		v.Gaps = tt.gaps
+		if d := Decide(p, v); d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+	p := standard()
+	p.WAF, p.Rules = ActionReport, map[string]Action{"waf-942100": ActionBlock}
+	if d := Decide(p, verdict(finding)); d.Action != Block {
+		t.Errorf("a rule that is named: %v", d.Action)
 	}
 }

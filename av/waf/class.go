@@ -82,6 +82,7 @@ func severityOf(s types.RuleSeverity) scan.Severity {
 		return scan.Low
 	case types.RuleSeverityInfo, types.RuleSeverityDebug:
 		return scan.Info
+	case types.RuleSeverityUnset:
 	}
-	return scan.Medium // of a rule that names none
+	return scan.Medium
 }

@@ -70,7 +70,7 @@ func check(text string) error {
 	words := tokens(strings.ReplaceAll(text, "\\\n", ""))
 	name := strings.ToLower(words[0])
 	if name == "include" {
-		return errors.New("Include: name the file in engines.waf.rules instead")
+		return errors.New("include: name the file in engines.waf.rules instead")
 	}
 	if !slices.Contains(allowed, name) {
 		return fmt.Errorf("%s: not a directive that rule files may have (rules, markers, data sets, changes of rules)", words[0])

@@ -114,8 +114,7 @@ func expand(name string) ([]string, error) {
 
 // plain takes the operation and the path off an error, which is told with its file.
 func plain(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

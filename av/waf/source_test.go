@@ -122,7 +122,7 @@ SecRule ARGS "@rx a" \
 	}
 	text := err.Error()
 	for _, want := range []string{
-		one + ":1: ", one + ":4: ", one + ":6: SecRuleEngine: ", one + ":7: Include: ",
+		one + ":1: ", one + ":4: ", one + ":6: SecRuleEngine: ", one + ":7: include: ",
 		two + ":1: the operator @inspectfile", two + ":2: the operator @rbl", two + ":3: the action exec", two + ":4: ctl:ruleengine",
 		two + ":5: SecRemoteRules: ", two + ":6: ", two + ":7: ", two + ":8: SecRule needs", two + ":9: SecAuditLog: ", two + ":10: the directive does not end",
 		"nowhere.conf: no such file", "no *.conf",

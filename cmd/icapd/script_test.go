@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"port":     port,
 			"ready":    ready,
 			"jsonkeys": jsonkeys,
+			"blocked":  blocked,
 		},
 	})
 }
@@ -89,6 +90,20 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not answer", args[0])
+}
+
+// blocked URL FILE waits until the document is blocked.
+func blocked(ts *testscript.TestScript, _ bool, args []string) {
+	client := &icap.Client{}
+	defer client.Close()
+	document := ts.ReadFile(args[1])
+	for range 200 {
+		if status, err := ask(context.Background(), client, args[0], document); err == nil && status == 403 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s is not blocked", args[1])
 }
 
 // jsonkeys FILE KEY ... checks that each line of the file is a JSON object with these keys.
