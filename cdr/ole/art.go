@@ -96,6 +96,29 @@ func plainShapes(data []byte) []byte {
 			out = bytes.Clone(data)
 		}
 		out[at+4] &^= shapeIsOLE
+		unframe(out[at+8:])
+	}
+}
+
+// The line of a shape ([MS-ODRAW] 2.3.8.38).
+const (
+	artLine     = 0x01FF
+	artLineFlag = 0x08 // a line is drawn around the shape
+)
+
+// unframe turns off the line around a shape, whose properties are given. All objects have one by default, and programs
+// draw it around a picture, not around an object.
+func unframe(properties []byte) {
+	le := binary.LittleEndian
+	if len(properties) < 8 || le.Uint16(properties[2:]) != artOptions {
+		return
+	}
+	list := properties[8:]
+	for n := int(le.Uint16(properties) >> 4); n > 0 && len(list) >= artProperty; n-- {
+		if le.Uint16(list) == artLine {
+			list[2] &^= artLineFlag
+		}
+		list = list[artProperty:]
 	}
 }
 
