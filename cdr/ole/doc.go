@@ -41,7 +41,8 @@ type wordDocument struct {
 	pairs int    // how many offsets the block has
 
 	pieces  []piece
-	written int // characters that were overwritten
+	placed  map[uint32]uint32 // where the pictures of objects are, by the objects' numbers
+	written int               // characters that were overwritten
 	changed bool
 }
 

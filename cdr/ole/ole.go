@@ -81,8 +81,9 @@ type document struct {
 	root    *entry
 	changed bool
 	family  string
-	objects bool // embedded objects were found: what shows them becomes a picture
-	vba     bool // macros were found: what belongs to them goes too
+	objects bool   // embedded objects were found: what shows them becomes a picture
+	pool    *entry // the objects of a Word document, which are not written
+	vba     bool   // macros were found: what belongs to them goes too
 }
 
 func (d *document) removed(vector, location, action, detail string) {
@@ -228,6 +229,9 @@ func (d *document) filter(f *family, path []string, e *entry) (err error) {
 			d.vba = true
 		case vector == vectorObject || vector == vectorControl:
 			d.objects = true
+			if len(path) == 0 && strings.EqualFold(k.name, "ObjectPool") {
+				d.pool = k
+			}
 		}
 		d.removed(vector, strings.Join(at, "/"), kit.ActionRemoved, "")
 		return true
