@@ -52,7 +52,7 @@ func OpenFolder(dir string) (*Folder, error) {
 func (f *Folder) path(id string) string { return filepath.Join(f.dir, id+blobSuffix) }
 
 // Create implements Store.
-func (f *Folder) Create(_ context.Context, id string) (Writer, error) {
+func (f *Folder) Create(_ context.Context, id string, _ int64) (Writer, error) {
 	tmp, err := os.CreateTemp(f.dir, partialPrefix+"*")
 	if err != nil {
 		return nil, err
@@ -74,6 +74,9 @@ func (w *folderWriter) Commit() error {
 	}
 	if err == nil {
 		err = os.Link(w.Name(), w.to) // unlike a rename, it does not replace
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = ErrExists
 	}
 	if rerr := os.Remove(w.Name()); err == nil {
 		err = rerr

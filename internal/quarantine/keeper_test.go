@@ -48,7 +48,7 @@ type hung struct{ Store }
 
 func (hung) List(ctx context.Context) ([]Blob, error) { return nil, nil }
 
-func (hung) Create(ctx context.Context, _ string) (Writer, error) {
+func (hung) Create(ctx context.Context, _ string, _ int64) (Writer, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

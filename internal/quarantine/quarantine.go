@@ -36,12 +36,17 @@ type Limits struct {
 	Bytes int64         // of all entries as stored
 	Count int           // of entries
 	Age   time.Duration // of an entry
+
+	// Recount is how old the picture of the store may be by which the limits are kept; what this process stores and
+	// removes is in it at once. Zero asks the store for each new entry, which costs a fleet's store a listing each.
+	Recount time.Duration
 }
 
 // Store holds named blobs. A blob is there when its writer was committed, and not before.
 type Store interface {
-	// Create returns a writer for a new blob. Creating one that exists is an error at commit, at the latest.
-	Create(ctx context.Context, id string) (Writer, error)
+	// Create returns a writer for a new blob of exactly size bytes, which works until ctx ends. Creating one that
+	// exists is ErrExists, here or at commit.
+	Create(ctx context.Context, id string, size int64) (Writer, error)
 	// Open returns a blob's bytes. The error of one that does not exist is ErrNotFound.
 	Open(ctx context.Context, id string) (io.ReadCloser, error)
 	// List returns all blobs, in no order.
@@ -67,20 +72,24 @@ type Blob struct {
 // The errors of a vault.
 var (
 	ErrNotFound = errors.New("quarantine: no such entry")
+	ErrExists   = errors.New("quarantine: an entry of this id is there already")
 	ErrTooLarge = errors.New("quarantine: larger than the whole vault may be")
 	ErrID       = errors.New("quarantine: not an id")
 	ErrDamaged  = errors.New("quarantine: the entry is damaged, or was encrypted with another key")
 )
 
-// Vault is an encrypted store with limits. It may be used from many goroutines; limits hold for all processes that
-// share the store, but two of them may each remove what the other would have kept.
+// Vault is an encrypted store with limits. It may be used from many goroutines. Limits hold for all processes that
+// share the store, as far as Limits.Recount lets each see the others, but two of them may each remove what the other
+// would have kept.
 type Vault struct {
 	store  Store
 	key    []byte
 	limits Limits
 	now    func() time.Time
 
-	mu sync.Mutex // one at a time makes room
+	mu      sync.Mutex // one at a time makes room
+	index   []Blob     // what is in the store, the oldest first; nil if that must be asked
+	counted time.Time  // when it was asked
 }
 
 // New returns a vault in the store. The key has KeySize bytes.
@@ -105,10 +114,11 @@ func (v *Vault) Put(ctx context.Context, e Entry, body io.Reader, size int64) er
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
-	if err := v.makeRoom(ctx, sealedSize(int64(len(head)), size)); err != nil {
+	sealed := sealedSize(int64(len(head)), size)
+	if err := v.makeRoom(ctx, sealed); err != nil {
 		return err
 	}
-	w, err := v.store.Create(ctx, e.ID)
+	w, err := v.store.Create(ctx, e.ID, sealed)
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
@@ -126,6 +136,11 @@ func (v *Vault) Put(ctx context.Context, e Entry, body io.Reader, size int64) er
 	if err := w.Commit(); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.index != nil {
+		v.index = append(v.index, Blob{ID: e.ID, Size: sealed, Time: v.now()})
+	}
 	return nil
 }
 
@@ -136,54 +151,94 @@ func (v *Vault) makeRoom(ctx context.Context, size int64) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.limits == (Limits{}) {
+	if v.limits.Bytes == 0 && v.limits.Count == 0 && v.limits.Age == 0 {
 		return nil
 	}
-	blobs, err := v.store.List(ctx)
-	if err != nil {
-		return fmt.Errorf("quarantine: %w", err)
+	if err := v.recount(ctx); err != nil {
+		return err
 	}
-	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
-	total := size
-	for _, b := range blobs {
+	total, count := size, len(v.index)+1
+	for _, b := range v.index {
 		total += b.Size
 	}
-	count := len(blobs) + 1
-	for _, b := range blobs {
+	for len(v.index) > 0 {
+		b := v.index[0]
 		old := v.limits.Age > 0 && v.now().Sub(b.Time) > v.limits.Age
 		if !old && (v.limits.Bytes == 0 || total <= v.limits.Bytes) && (v.limits.Count == 0 || count <= v.limits.Count) {
 			break
 		}
 		if err := v.store.Remove(ctx, b.ID); err != nil {
+			v.index = nil
 			return fmt.Errorf("quarantine: %w", err)
 		}
+		v.index = v.index[1:]
 		total -= b.Size
 		count--
 	}
 	return nil
 }
 
+// recount asks the store what it has, unless that is known well enough. It is called with the lock held.
+func (v *Vault) recount(ctx context.Context) error {
+	if v.index != nil && v.limits.Recount > 0 && v.now().Sub(v.counted) < v.limits.Recount {
+		return nil
+	}
+	v.index = nil
+	blobs, err := v.store.List(ctx)
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	v.index, v.counted = append([]Blob{}, blobs...), v.now() // never nil
+	return nil
+}
+
 // Expire removes entries that are older than the limit. It is for a timer; Put does the same when it makes room.
 func (v *Vault) Expire(ctx context.Context) error { return v.makeRoom(ctx, 0) }
 
-// List returns at most limit entries, the newest first. Entries that cannot be read are left out and counted.
+// listers is how many entries List reads at one time: a store may be a network away.
+const listers = 16
+
+// List returns at most limit entries, the newest first. Entries that are damaged are left out and counted; a store
+// that fails is an error.
 func (v *Vault) List(ctx context.Context, limit int) (entries []Entry, damaged int, err error) {
 	blobs, err := v.store.List(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("quarantine: %w", err)
 	}
 	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.ID, b.ID)) })
-	for _, b := range blobs[:min(len(blobs), limit)] {
-		e, err := v.Get(ctx, b.ID)
+	blobs = blobs[:min(len(blobs), limit)]
+	found, errs := make([]Entry, len(blobs)), make([]error, len(blobs))
+	places := make(chan struct{}, listers)
+	var wg sync.WaitGroup
+	for i, b := range blobs {
+		places <- struct{}{}
+		wg.Go(func() {
+			found[i], errs[i] = v.Get(ctx, b.ID)
+			<-places
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
 		switch {
 		case errors.Is(err, ErrNotFound): // removed meanwhile
-		case err != nil:
+		case errors.Is(err, ErrDamaged), errors.Is(err, ErrID):
 			damaged++
+		case err != nil:
+			return nil, 0, err
 		default:
-			entries = append(entries, e)
+			entries = append(entries, found[i])
 		}
 	}
 	return entries, damaged, nil
+}
+
+// Check asks the store whether it can be used.
+func (v *Vault) Check(ctx context.Context) error {
+	if _, err := v.store.List(ctx); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
 }
 
 // Get returns one entry without its bytes.
@@ -236,5 +291,11 @@ func (v *Vault) Remove(ctx context.Context, id string) error {
 	if err := r.Close(); err != nil {
 		return err
 	}
-	return v.store.Remove(ctx, id)
+	if err := v.store.Remove(ctx, id); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.index = slices.DeleteFunc(v.index, func(b Blob) bool { return b.ID == id })
+	return nil
 }

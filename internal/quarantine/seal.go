@@ -109,7 +109,10 @@ func (c *counter) Read(p []byte) (int, error) {
 // unseal returns the head of an entry and a reader of its body.
 func unseal(r io.Reader, key []byte) (head []byte, body io.Reader, err error) {
 	start := make([]byte, len(magic)+saltSize)
-	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(magic)]) != magic {
+	if _, err := io.ReadFull(r, start); err != nil {
+		return nil, nil, damage(err)
+	}
+	if string(start[:len(magic)]) != magic {
 		return nil, nil, ErrDamaged
 	}
 	aead, err := entryCipher(key, start[len(magic):])
@@ -119,7 +122,7 @@ func unseal(r io.Reader, key []byte) (head []byte, body io.Reader, err error) {
 	u := &opener{r: bufio.NewReaderSize(r, segmentSize+tagSize), aead: aead, buf: make([]byte, segmentSize+tagSize)}
 	var size [4]byte
 	if _, err := io.ReadFull(u, size[:]); err != nil {
-		return nil, nil, ErrDamaged
+		return nil, nil, damage(err)
 	}
 	n := binary.BigEndian.Uint32(size[:])
 	if n > maxHead {
@@ -127,9 +130,18 @@ func unseal(r io.Reader, key []byte) (head []byte, body io.Reader, err error) {
 	}
 	head = make([]byte, n)
 	if _, err := io.ReadFull(u, head); err != nil {
-		return nil, nil, ErrDamaged
+		return nil, nil, damage(err)
 	}
 	return head, u, nil
+}
+
+// damage is what an error of reading says about an entry: one that ends too early is damaged; a store that cannot be
+// read has said nothing about it.
+func damage(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrDamaged) {
+		return ErrDamaged
+	}
+	return fmt.Errorf("quarantine: %w", err)
 }
 
 // opener yields the plain text of segments.
@@ -159,9 +171,12 @@ func (o *opener) Read(p []byte) (int, error) {
 func (o *opener) segment() ([]byte, error) {
 	k, err := io.ReadFull(o.r, o.buf)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, ErrDamaged // io.EOF too: the last segment says that it is
+		return nil, damage(err) // io.EOF too: the last segment says that it is
 	}
 	_, more := o.r.Peek(1)
+	if more != nil && !errors.Is(more, io.EOF) {
+		return nil, damage(more)
+	}
 	last := more != nil
 	plain, err := o.aead.Open(o.buf[:0:0], nonce(o.n, last), o.buf[:k], nil)
 	if err != nil {

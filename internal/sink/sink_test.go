@@ -400,9 +400,12 @@ func TestBrokenSinksDoNotSlowTheCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	deadKafka := newKafka(t, KafkaOptions{Brokers: dead})
+	deafKafka := newKafka(t, KafkaOptions{Brokers: deaf.Addr().String()})
 	limits := Limits{Records: 1000}
 	f := NewFanout(
 		New("deaf pipe", NewPipe(full, Native.Append), limits),
+		New("dead kafka", deadKafka, limits), New("deaf kafka", deafKafka, limits),
 		New("dead nats", deadNATS, limits), New("deaf nats", deafNATS, limits), New("deaf syslog", syslog, limits),
 		New("full disk", newFile(t, FileOptions{Path: "/dev/full"}), limits), New("stuck", &stuck{}, limits),
 	)
