@@ -123,6 +123,11 @@ type Admin struct {
 
 	// ReadTokenSHA256 is the digest of a token that may look, and change nothing.
 	ReadTokenSHA256 Secret `yaml:"read_token_sha256,omitempty"`
+
+	// ManageNames and ReadNames are names in client certificates of tls.client_ca: those who may change things, and
+	// those who may look.
+	ManageNames []string `yaml:"manage_names,omitempty"`
+	ReadNames   []string `yaml:"read_names,omitempty"`
 }
 
 // Limits bound what one message, or all of them, may take.
@@ -175,6 +180,10 @@ type Cache struct {
 	TTL    time.Duration `yaml:"ttl"`
 	Redis  URL           `yaml:"redis"`
 	Secret Secret        `yaml:"secret"`
+
+	RedisPasswordFile Path      `yaml:"redis_password_file,omitempty"`
+	RedisTLS          ClientTLS `yaml:"redis_tls,omitempty"`
+	SecretFile        Path      `yaml:"secret_file,omitempty"`
 }
 
 // Yara looks at bytes with YARA rules. No rules: no engine.

@@ -51,11 +51,12 @@ func TestExampleWithoutComments(t *testing.T) {
 	for _, twice := range []string{"  upstream: []            ", "apis: []\n", "events: []\n"} {
 		open = bytes.Replace(open, []byte(twice), []byte("#\n"), 1)
 	}
+	open = bytes.Replace(open, []byte("  key_file: \"\" "), []byte("  key_file: quarantine.key "), 1)
 	c, err := parseConfig("icapd.yaml", open, nil, func(string) error { return nil })
 	if err != nil {
 		t.Fatalf("%v\n%s", err, open)
 	}
-	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 || len(c.Events) != 4 {
+	if len(c.APIs) != 2 || len(c.Profiles) != 3 || len(c.Listen) != 3 || len(c.Engines.Upstream) != 1 || len(c.Events) != 6 || c.Quarantine.S3.Bucket == "" {
 		t.Errorf("the examples were not all read: %+v", c)
 	}
 	if _, err := c.Policy(); err != nil {

@@ -104,19 +104,27 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// URL is an absolute URL; it may hold credentials, and String does not give them away.
+// URL is an absolute URL, or several separated by commas; they may hold credentials, and String does not give them
+// away.
 type URL string
 
-// String returns the URL without its password.
+// String returns the URL without its user and password.
 func (u URL) String() string {
-	parsed, err := url.Parse(string(u))
-	if err != nil {
-		return redacted
+	var out []string
+	for one := range strings.SplitSeq(string(u), ",") {
+		parsed, err := url.Parse(one)
+		if err != nil {
+			return redacted
+		}
+		switch {
+		case parsed.User != nil:
+			parsed.User = url.User("redacted")
+		case strings.Contains(one, "@"): // whatever it is, it may be a password
+			return redacted
+		}
+		out = append(out, parsed.String())
 	}
-	if parsed.User != nil {
-		parsed.User = url.User(redacted)
-	}
-	return parsed.String()
+	return strings.Join(out, ",")
 }
 
 // MarshalText implements encoding.TextMarshaler.

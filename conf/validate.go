@@ -181,6 +181,17 @@ func (v *validator) admin(a *Admin) {
 		v.bad("admin.read_token_sha256", "has no use without admin.token_sha256, the token that may change things")
 	}
 	v.tls("admin.tls", &a.TLS)
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"admin.manage_names", a.ManageNames}, {"admin.read_names", a.ReadNames}} {
+		if len(list.names) > 0 && a.TLS.ClientCA == "" {
+			v.bad(list.key, "has no use without admin.tls.client_ca, of which the certificates are")
+		}
+		if i := slices.Index(list.names, ""); i >= 0 {
+			v.bad(fmt.Sprintf("%s[%d]", list.key, i), "is empty")
+		}
+	}
 	if a.Address == "" {
 		return
 	}
@@ -378,8 +389,17 @@ func (v *validator) cache(c *Cache) {
 	if c.TTL <= 0 {
 		v.bad("engines.cache.ttl", "must be longer than nothing")
 	}
+	v.file("engines.cache.secret_file", string(c.SecretFile))
+	if c.Secret != "" && c.SecretFile != "" {
+		v.bad("engines.cache.secret_file", "and secret: one of them")
+	}
+	v.file("engines.cache.redis_password_file", string(c.RedisPasswordFile))
+	v.clientTLS("engines.cache.redis_tls", &c.RedisTLS)
 	if c.Redis == "" {
 		return
+	}
+	if u, err := url.Parse(string(c.Redis)); err == nil && u.Scheme != "rediss" && c.RedisTLS != (ClientTLS{}) {
+		v.bad("engines.cache.redis_tls", "has no use for %s:// (rediss:// is Redis with TLS)", u.Scheme)
 	}
 	switch u, err := url.Parse(string(c.Redis)); {
 	case err != nil:

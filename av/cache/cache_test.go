@@ -358,7 +358,7 @@ func TestOptions(t *testing.T) {
 		t.Error("no error")
 	}
 	for _, url := range []string{"", "http://x", "redis://h:port"} {
-		if _, err := NewRedis(url); err == nil {
+		if _, err := NewRedis(url, RedisOptions{}); err == nil {
 			t.Errorf("%q: no error", url)
 		}
 	}

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,9 +19,19 @@ var quiet = sync.OnceFunc(logging.Disable)
 // keyPrefix keeps icapd's keys apart from others in the same database.
 const keyPrefix = "icapd:verdict:"
 
+// RedisOptions are what a URL does not say. The zero value is nothing.
+type RedisOptions struct {
+	// Password is asked for each connection and wins over that of the URL; nil: the URL's. Its error is that of the
+	// connection.
+	Password func() (string, error)
+
+	// TLS is for rediss://; nil means the system's certificates.
+	TLS *tls.Config
+}
+
 // NewRedis returns a [Store] in Redis or Valkey. The URL is redis://user:password@host:port/db, rediss:// for
 // TLS, or unix://path. That the server cannot be reached is no error: it may start later.
-func NewRedis(url string) (Store, error) {
+func NewRedis(url string, opt RedisOptions) (Store, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
@@ -31,6 +42,18 @@ func NewRedis(url string) (Store, error) {
 	o.DialerRetries = 1
 	o.DialTimeout = time.Second
 	o.ContextTimeoutEnabled = true
+	if opt.Password != nil {
+		user := o.Username
+		o.CredentialsProviderContext = func(context.Context) (string, string, error) {
+			password, err := opt.Password()
+			return user, password, err
+		}
+	}
+	if opt.TLS != nil && o.TLSConfig != nil {
+		config := opt.TLS.Clone()
+		config.ServerName = o.TLSConfig.ServerName
+		o.TLSConfig = config
+	}
 	return &redisStore{redis.NewClient(o)}, nil
 }
 

@@ -90,7 +90,7 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 
 func (s *server) cache(o Options) *Cache {
 	s.t.Helper()
-	store, err := NewRedis(s.url())
+	store, err := NewRedis(s.url(), RedisOptions{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestRedisKilled(t *testing.T) {
 
 // TestRedisAbsent has no Redis from the beginning.
 func TestRedisAbsent(t *testing.T) {
-	store, err := NewRedis("unix://" + filepath.Join(t.TempDir(), "nobody"))
+	store, err := NewRedis("unix://"+filepath.Join(t.TempDir(), "nobody"), RedisOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"icapd/internal/event"
 	"icapd/internal/inventory"
 	"icapd/internal/quarantine"
+	"icapd/internal/secret"
 	"icapd/internal/service"
 	"icapd/internal/sink"
 )
@@ -28,6 +29,7 @@ type backstage struct {
 	vault     *quarantine.Vault  // nil if nothing is kept
 	keeper    *quarantine.Keeper // nil if nothing is kept
 	store     string             // quarantine.store
+	cancel    func()             // ends what the vault does on the side; nil if nothing is kept
 }
 
 // newBackstage opens what the configuration names. The error is all that cannot be opened.
@@ -46,7 +48,7 @@ func newBackstage(c *conf.Config, log *logs) (*backstage, error) {
 	}
 	b.stream = sink.NewFanout(sinks...)
 	b.stream.Join(log.sink)
-	if c.Quarantine.Directory != "" {
+	if c.Quarantine.Enabled() {
 		if err := b.openVault(&c.Quarantine, log); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.At("quarantine"), err))
 		}
@@ -63,6 +65,7 @@ func openSink(c *conf.EventSink) (w sink.Writer, name string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	files := tlsFiles(&conf.ClientTLS{CA: c.CA, Cert: c.Cert, Key: c.Key})
 	switch {
 	case c.File != "":
 		w, err = sink.NewFile(sink.FileOptions{Path: string(c.File), Format: format, Bytes: int64(c.MaxBytes), Age: c.MaxAge, Keep: c.Keep})
@@ -70,26 +73,84 @@ func openSink(c *conf.EventSink) (w sink.Writer, name string, err error) {
 	case c.Stdout:
 		return sink.NewPipe(os.Stdout, format.Append), "stdout", nil
 	case c.Syslog != "":
-		w, err = sink.NewSyslog(sink.SyslogOptions{Address: c.Syslog, Format: format})
+		opt := sink.SyslogOptions{Address: c.Syslog, Format: format}
+		if opt.TLS, err = files.Config(); err == nil {
+			w, err = sink.NewSyslog(opt)
+		}
 		return w, "syslog", err
+	case c.Kafka != "":
+		opt := sink.KafkaOptions{
+			Brokers: c.Kafka, Topic: c.Topic, PartitionBy: c.PartitionBy, SASL: c.SASL, User: c.User,
+			PasswordFile: string(c.PasswordFile), Format: format,
+		}
+		if c.TLS || files != (secret.TLSFiles{}) {
+			if opt.TLS, err = files.Config(); err != nil {
+				return nil, "", err
+			}
+		}
+		w, err = sink.NewKafka(opt)
+		return w, "kafka", err
 	}
-	w, err = sink.NewNATS(sink.NATSOptions{
-		URL: string(c.NATS), Subject: c.Subject, Stream: c.Stream, Credentials: string(c.Credentials), CA: string(c.CA), Format: format,
-	})
+	opt := sink.NATSOptions{
+		URL: string(c.NATS), Subject: c.Subject, Stream: c.Stream, Credentials: string(c.Credentials),
+		User: c.User, PasswordFile: string(c.PasswordFile), TokenFile: string(c.TokenFile), Format: format,
+	}
+	if files != (secret.TLSFiles{}) {
+		if opt.TLS, err = files.Config(); err != nil {
+			return nil, "", err
+		}
+	}
+	w, err = sink.NewNATS(opt)
 	return w, "nats", err
 }
 
-func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
+// recount is how old a vault's picture of its store may be: a fleet's store has other writers.
+const recount = time.Minute
+
+func openVault(ctx context.Context, c *conf.Quarantine) (*quarantine.Vault, error) {
 	key, err := quarantine.ReadKey(string(c.KeyFile))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	folder, err := quarantine.OpenFolder(string(c.Directory))
-	if err != nil {
-		return err
+	var store quarantine.Store
+	if c.Directory != "" {
+		store, err = quarantine.OpenFolder(string(c.Directory))
+	} else {
+		store, err = openS3(ctx, &c.S3)
 	}
-	b.vault, err = quarantine.New(folder, key, quarantine.Limits{Bytes: int64(c.MaxBytes), Count: c.MaxCount, Age: c.MaxAge})
 	if err != nil {
+		return nil, err
+	}
+	return quarantine.New(store, key, quarantine.Limits{Bytes: int64(c.MaxBytes), Count: c.MaxCount, Age: c.MaxAge, Recount: recount})
+}
+
+// openS3 asks nobody. What interrupted uploads have left is cleaned up beside all else, until ctx ends.
+func openS3(ctx context.Context, c *conf.S3) (*quarantine.S3, error) {
+	opt := quarantine.S3Options{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region,
+		AccessKeyFile: string(c.AccessKeyFile), SecretKeyFile: string(c.SecretKeyFile),
+	}
+	var err error
+	if opt.TLS, err = tlsFiles(&c.TLS).Config(); err != nil {
+		return nil, err
+	}
+	s, err := quarantine.OpenS3(opt)
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = s.Clean(ctx) }() // a store that is down says so when something is stored
+	return s, nil
+}
+
+func tlsFiles(c *conf.ClientTLS) secret.TLSFiles {
+	return secret.TLSFiles{CA: string(c.CA), Cert: string(c.Cert), Key: string(c.Key)}
+}
+
+func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	var err error
+	if b.vault, err = openVault(ctx, c); err != nil {
 		return err
 	}
 	b.keeper = quarantine.NewKeeper(b.vault, quarantine.KeeperLimits{}, func(id string, err error) {
@@ -151,9 +212,12 @@ func (b *backstage) parts() []admin.Part {
 	if b.keeper != nil {
 		st := b.keeper.Stats()
 		out = append(out, admin.Part{
-			Name: "quarantine", Ready: st.Failed == 0,
-			Detail: fmt.Sprintf("%d kept, %d dropped, %d failed since the start", st.Kept, st.Dropped, st.Failed),
+			Name: "quarantine", Ready: st.Error == "",
+			Detail: fmt.Sprintf("%d kept, %d wait, %d dropped, %d failed since the start", st.Kept, st.Waiting, st.Dropped, st.Failed),
 		})
+		if st.Error != "" {
+			out[len(out)-1].Detail += "; " + event.OneLine(st.Error, 300)
+		}
 	}
 	return out
 }
@@ -162,6 +226,9 @@ func (b *backstage) parts() []admin.Part {
 func (b *backstage) close(ctx context.Context) {
 	if b.keeper != nil {
 		b.keeper.Close(ctx)
+	}
+	if b.cancel != nil {
+		b.cancel()
 	}
 	_ = b.stream.Close(ctx) // what could not be written is counted
 }

@@ -24,6 +24,7 @@ import (
 	"icapd/conf"
 	"icapd/internal/body"
 	"icapd/internal/content"
+	"icapd/internal/secret"
 	"icapd/internal/service"
 	"icapd/policy"
 	"icapd/sanitize"
@@ -245,8 +246,15 @@ func (p *parts) openCache(c *conf.Cache) error {
 		return nil
 	}
 	opt := cache.Options{Bytes: int64(c.Bytes), TTL: c.TTL, Secret: []byte(c.Secret)}
+	if c.SecretFile != "" {
+		text, err := secret.Read(string(c.SecretFile))
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.config.At("engines.cache.secret_file"), err)
+		}
+		opt.Secret = []byte(text)
+	}
 	if c.Redis != "" {
-		store, err := cache.NewRedis(string(c.Redis))
+		store, err := openRedis(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.config.At("engines.cache.redis"), err)
 		}
@@ -259,6 +267,23 @@ func (p *parts) openCache(c *conf.Cache) error {
 	p.cache = made
 	p.closers = append(p.closers, made.Close)
 	return nil
+}
+
+func openRedis(c *conf.Cache) (cache.Store, error) {
+	var opt cache.RedisOptions
+	if file := string(c.RedisPasswordFile); file != "" {
+		if _, err := secret.Read(file); err != nil {
+			return nil, err
+		}
+		opt.Password = func() (string, error) { return secret.Read(file) }
+	}
+	if c.RedisTLS != (conf.ClientTLS{}) {
+		var err error
+		if opt.TLS, err = tlsFiles(&c.RedisTLS).Config(); err != nil {
+			return nil, err
+		}
+	}
+	return cache.NewRedis(string(c.Redis), opt)
 }
 
 // remember wraps an engine in the cache.

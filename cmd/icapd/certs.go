@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"icapd/conf"
+	"icapd/internal/listen"
 )
 
 // certs is the TLS configuration of the admin address. A reload puts another in its place; listeners of ICAP keep
@@ -61,9 +63,19 @@ func loadTLS(t *conf.TLS) (*tls.Config, error) {
 			return nil, err
 		}
 		config.ClientAuth = tls.RequireAndVerifyClientCert
+		if names := slices.Clone(t.AllowedNames); len(names) > 0 {
+			config.VerifyConnection = func(cs tls.ConnectionState) error {
+				if len(cs.PeerCertificates) == 0 || !listen.HasName(cs.PeerCertificates[0], names) {
+					return errNotAllowed
+				}
+				return nil
+			}
+		}
 	}
 	return config, nil
 }
+
+var errNotAllowed = errors.New("the client certificate has none of the allowed names")
 
 // loadPool reads the certificates of a PEM file.
 func loadPool(file string) (*x509.CertPool, error) {

@@ -8,6 +8,7 @@ import (
 
 	"icapd/conf"
 	"icapd/internal/quarantine"
+	"icapd/internal/secret"
 
 	"github.com/spf13/cobra"
 )
@@ -67,14 +68,10 @@ func (c *cli) check(ctx context.Context, offline bool) error {
 	if p.injection != nil {
 		errs = append(errs, p.injection.SelfTest())
 	}
-	if q := &p.config.Quarantine; q.Directory != "" {
-		if _, err := quarantine.ReadKey(string(q.KeyFile)); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", p.config.At("quarantine.key_file"), err))
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	errs = append(errs, checkStores(ctx, p.config, offline))
 	if !offline {
-		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-		defer cancel()
 		errs = append(errs, p.checkEngines(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -82,4 +79,37 @@ func (c *cli) check(ctx context.Context, offline bool) error {
 	}
 	_, err = fmt.Fprintf(c.out, "configuration: ok\nengines: %s: ok\n", p.describe())
 	return err
+}
+
+// checkStores tries keys and secrets, and asks an S3 store whether it can be used. A folder is not made here.
+func checkStores(ctx context.Context, c *conf.Config, offline bool) error {
+	var errs []error
+	for i := range c.Events {
+		if file := string(c.Events[i].PasswordFile); file != "" {
+			_, err := secret.Read(file)
+			errs = append(errs, keyed(c, fmt.Sprintf("events[%d].password_file", i), err))
+		}
+	}
+	q := &c.Quarantine
+	switch {
+	case !q.Enabled():
+	case q.Directory != "":
+		_, err := quarantine.ReadKey(string(q.KeyFile))
+		errs = append(errs, keyed(c, "quarantine.key_file", err))
+	default:
+		v, err := openVault(ctx, q)
+		if err == nil && !offline {
+			err = v.Check(ctx)
+		}
+		errs = append(errs, keyed(c, "quarantine", err))
+	}
+	return errors.Join(errs...)
+}
+
+// keyed puts the place of a key before an error, if there is one.
+func keyed(c *conf.Config, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", c.At(key), err)
 }

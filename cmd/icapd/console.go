@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"icapd/conf"
 	"icapd/internal/admin"
 	"icapd/internal/event"
+	"icapd/internal/listen"
 	"icapd/internal/metrics"
 	"icapd/internal/quarantine"
 	"icapd/internal/service"
@@ -39,10 +41,27 @@ func (s *server) adminOptions() admin.Options {
 		Reload: func(ctx context.Context) admin.Reloaded { return s.askReload(ctx, nil) },
 		Audit:  s.audit,
 	}
+	if a.TLS.ClientCA != "" && (a.TokenSHA256 == "" || len(a.ManageNames)+len(a.ReadNames) > 0) {
+		o.CertificateRole = certificateRole(a)
+	}
 	if s.back.vault != nil {
 		o.Quarantine = vaultView{s.back.vault}
 	}
 	return o
+}
+
+// certificateRole says what a client certificate is good for: its names do, and without a list of who may look every
+// certificate of the CA may.
+func certificateRole(a *conf.Admin) func(*x509.Certificate) admin.Role {
+	return func(leaf *x509.Certificate) admin.Role {
+		switch {
+		case listen.HasName(leaf, a.ManageNames):
+			return admin.Manager
+		case len(a.ReadNames) == 0 && a.TokenSHA256 == "" || listen.HasName(leaf, a.ReadNames):
+			return admin.Reader
+		}
+		return admin.Nobody
+	}
 }
 
 // audit puts what an operator did into the audit stream and the log.

@@ -4,11 +4,13 @@ package admin
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,10 +36,13 @@ type Options struct {
 	Version string
 
 	// TokenSHA256 is the hex SHA-256 of the token that who may change things carries, as a bearer token or through the
-	// login page. "" asks for none: then clients with a verified certificate may do everything, and so may this machine
-	// by a loopback address; all others are refused. /healthz never asks: a load balancer's probe has no token, and the
-	// answer tells nothing.
+	// login page. "" asks for none: then this machine may do everything by a loopback address, and all others but those
+	// of CertificateRole are refused. /healthz never asks: a load balancer's probe has no token, and the answer tells
+	// nothing.
 	TokenSHA256 string
+
+	// CertificateRole says what the owner of a verified client certificate may do without a token. nil: nothing.
+	CertificateRole func(*x509.Certificate) Role
 
 	// ReadTokenSHA256 is that of the token of who may look only.
 	ReadTokenSHA256 string
@@ -77,13 +82,20 @@ type server struct {
 }
 
 // New returns the handler of the admin address.
-func New(o Options) http.Handler {
+func New(o Options) http.Handler { return newServer(o).handler() }
+
+func newServer(o Options) *server {
 	if o.Feed == nil {
 		o.Feed = NewFeed()
 	}
 	s := &server{
 		Options: o, gate: newGate(o.TokenSHA256, o.ReadTokenSHA256), tries: newShelf(), cross: http.NewCrossOriginProtection(),
 	}
+	s.gate.certificate = o.CertificateRole
+	return s
+}
+
+func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -123,8 +135,8 @@ type guarded func(w http.ResponseWriter, r *http.Request, id identity)
 func (s *server) look(next guarded) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := s.gate.identify(r)
-		if id.role < reader {
-			s.refuse(w, r)
+		if id.role < Reader {
+			s.refuse(w, r, id)
 			return
 		}
 		next(w, r, id)
@@ -137,7 +149,7 @@ func (s *server) change(action string, next guarded) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, maxTry+1<<20)
 		why := ""
 		switch {
-		case id.role < manager:
+		case id.role < Manager:
 			why = "this takes the role manage"
 		case s.cross.Check(r) != nil:
 			why = "the request comes from another site"
@@ -152,8 +164,21 @@ func (s *server) change(action string, next guarded) http.HandlerFunc {
 	})
 }
 
-// refuse answers who may not come in: browsers are shown where to log in.
-func (s *server) refuse(w http.ResponseWriter, r *http.Request) {
+// refuse answers who may not come in: browsers are shown where to log in. A token that was tried is on record.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, id identity) {
+	switch {
+	case id.limited:
+		w.Header().Set("Retry-After", strconv.Itoa(int(failureWindow.Seconds())))
+		http.Error(w, tooManyTokens, http.StatusTooManyRequests)
+		return
+	case id.bearer && s.gate.manage != nil:
+		s.gate.failed(r)
+		s.audit(r, identity{actor: "unknown"}, "login", "bearer token", errWrongToken)
+	case id.actor != "": // a certificate
+		s.audit(r, id, "login", "certificate", errors.New("its name is on no list"))
+		http.Error(w, "this certificate may not come in: admin.manage_names, admin.read_names", http.StatusForbidden)
+		return
+	}
 	if s.gate.manage == nil {
 		http.Error(w, "only this machine may ask, by a loopback address: others need admin.token_sha256 or a client certificate", http.StatusForbidden)
 		return
@@ -165,6 +190,10 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="icapd"`)
 	http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 }
+
+const tooManyTokens = "too many wrong tokens: wait a minute"
+
+var errWrongToken = errors.New("this token is not known")
 
 // audit puts what somebody did, or was kept from doing, on record.
 func (s *server) audit(r *http.Request, id identity, action, target string, err error) {

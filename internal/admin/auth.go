@@ -5,35 +5,40 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"encoding/hex"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
 )
 
-// role is what somebody may do. The zero role may do nothing.
-type role uint8
+// Role is what somebody may do. The zero Role may do nothing.
+type Role uint8
 
+// The roles.
 const (
-	nobody  role = iota
-	reader       // may look
-	manager      // may change things
+	Nobody  Role = iota
+	Reader       // may look
+	Manager      // may change things
 )
 
 // identity is who asks.
 type identity struct {
 	actor   string
-	role    role
+	role    Role
 	session string // what the CSRF token is bound to
 	bearer  bool   // no browser sends a bearer token by itself: there is nothing to forge
+	limited bool   // too many wrong tokens came from the address: this one was not looked at
 	cookie  bool
 }
 
 // CanManage is for pages: what cannot be done is not offered.
-func (id identity) CanManage() bool { return id.role >= manager }
+func (id identity) CanManage() bool { return id.role >= Manager }
 
 // Actor is for pages, too.
 func (id identity) Actor() string { return id.actor }
@@ -43,30 +48,39 @@ const (
 	sessionAge  = 8 * time.Hour
 	maxSessions = 1000
 
-	// A token has too many bits to be guessed; this is for people who use a word instead.
+	// A token has too many bits to be guessed; this is for people who use a word instead. It counts by address, so that
+	// who guesses locks out nobody else.
 	maxFailures   = 20
 	failureWindow = time.Minute
+	maxGuessers   = 10_000 // addresses remembered; beyond it all others share one count
 )
 
 type session struct {
 	actor   string
-	role    role
+	role    Role
 	expires time.Time
 }
 
 // gate knows who may come in.
 type gate struct {
-	manage, read []byte // digests of tokens, nil for none
-	key          []byte // of CSRF tokens
+	manage, read []byte                       // digests of tokens, nil for none
+	certificate  func(*x509.Certificate) Role // nil: by a token or from this machine only
+	key          []byte                       // of CSRF tokens
 	now          func() time.Time
 
 	mu       sync.Mutex
 	sessions map[string]session
-	failures []time.Time
+	guesses  map[string]guesses // by address
+}
+
+// guesses are wrong tokens in a window of time.
+type guesses struct {
+	n     int
+	since time.Time
 }
 
 func newGate(manage, read string) *gate {
-	g := &gate{key: make([]byte, 32), sessions: map[string]session{}, now: time.Now}
+	g := &gate{key: make([]byte, 32), sessions: map[string]session{}, guesses: map[string]guesses{}, now: time.Now}
 	_, _ = rand.Read(g.key) // never fails, by its contract
 	g.manage, g.read = digest(manage), digest(read)
 	return g
@@ -85,22 +99,25 @@ func digest(text string) []byte {
 }
 
 // token says what a token is good for. Digests are compared, in constant time.
-func (g *gate) token(token string) (string, role) {
+func (g *gate) token(token string) (string, Role) {
 	sum := sha256.Sum256([]byte(token))
 	switch {
 	case token == "":
-		return "", nobody
+		return "", Nobody
 	case subtle.ConstantTimeCompare(sum[:], g.manage) == 1:
-		return "token (manage)", manager
+		return "token (manage)", Manager
 	case subtle.ConstantTimeCompare(sum[:], g.read) == 1:
-		return "token (read)", reader
+		return "token (read)", Reader
 	}
-	return "", nobody
+	return "", Nobody
 }
 
 // identify finds out who asks.
 func (g *gate) identify(r *http.Request) identity {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		if !g.patient(r) {
+			return identity{bearer: true, limited: true}
+		}
 		actor, role := g.token(token)
 		return identity{actor: actor, role: role, bearer: true}
 	}
@@ -109,15 +126,16 @@ func (g *gate) identify(r *http.Request) identity {
 			return identity{actor: s.actor, role: s.role, session: c.Value, cookie: true}
 		}
 	}
+	if g.certificate != nil && r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		leaf := r.TLS.PeerCertificates[0]
+		actor := "certificate " + oneLine(leaf.Subject.CommonName, 200)
+		return identity{actor: actor, role: g.certificate(leaf), session: actor}
+	}
 	if g.manage != nil {
 		return identity{}
 	}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		name := r.TLS.PeerCertificates[0].Subject.CommonName
-		return identity{actor: "certificate " + name, role: manager, session: "certificate " + name}
-	}
 	if isLoopback(r.RemoteAddr) && isLoopback(r.Host) { // another name in Host is another site's page, with DNS turned around
-		return identity{actor: "local", role: manager, session: "local"}
+		return identity{actor: "local", role: Manager, session: "local"}
 	}
 	return identity{}
 }
@@ -144,7 +162,7 @@ func (g *gate) session(id string) (session, bool) {
 }
 
 // begin makes a session and returns its id.
-func (g *gate) begin(actor string, r role) string {
+func (g *gate) begin(actor string, r Role) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, s := range g.sessions { // what has expired goes, and in need any
@@ -163,20 +181,53 @@ func (g *gate) end(id string) {
 	delete(g.sessions, id)
 }
 
-// patient reports whether another login may be tried; failed says that one was wrong.
-func (g *gate) patient() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for len(g.failures) > 0 && g.now().Sub(g.failures[0]) > failureWindow {
-		g.failures = g.failures[1:]
+// guesser is what wrong tokens are counted by: the address, and of IPv6 the network that one machine usually has.
+func guesser(r *http.Request) string {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
 	}
-	return len(g.failures) < maxFailures
+	bits := 32
+	if a.Addr().Unmap().Is6() {
+		bits = 64
+	}
+	p, err := a.Addr().Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
 }
 
-func (g *gate) failed() {
+// patient reports whether a token of this address is looked at; failed says that one was wrong.
+func (g *gate) patient(r *http.Request) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failures = append(g.failures, g.now())
+	w := g.guesses[g.counted(guesser(r))]
+	return w.n < maxFailures || g.now().Sub(w.since) > failureWindow
+}
+
+// counted is the key under which an address is counted. It is called with the lock held.
+func (g *gate) counted(who string) string {
+	if _, ok := g.guesses[who]; ok || len(g.guesses) < maxGuessers {
+		return who
+	}
+	return ""
+}
+
+func (g *gate) failed(r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if len(g.guesses) >= maxGuessers {
+		maps.DeleteFunc(g.guesses, func(_ string, w guesses) bool { return now.Sub(w.since) > failureWindow })
+	}
+	who := g.counted(guesser(r))
+	w := g.guesses[who]
+	if now.Sub(w.since) > failureWindow {
+		w = guesses{since: now}
+	}
+	w.n++
+	g.guesses[who] = w
 }
 
 // csrf is the token that a change from this identity's browser must carry.

@@ -28,6 +28,7 @@ import (
 type bench struct {
 	t       *testing.T
 	h       http.Handler
+	gate    *gate
 	feed    *Feed
 	mu      sync.Mutex
 	audits  []Audit
@@ -44,6 +45,11 @@ func sum(token string) string {
 }
 
 func newBench(t *testing.T, manage, read string) *bench {
+	t.Helper()
+	return newBenchWith(t, manage, read, nil)
+}
+
+func newBenchWith(t *testing.T, manage, read string, certificate func(*x509.Certificate) Role) *bench {
 	t.Helper()
 	b := &bench{t: t, feed: NewFeed(), off: map[string]bool{}, kept: map[string]Kept{}}
 	o := Options{
@@ -91,7 +97,9 @@ func newBench(t *testing.T, manage, read string) *bench {
 	if read != "" {
 		o.ReadTokenSHA256 = sum(read)
 	}
-	b.h = New(o)
+	o.CertificateRole = certificate
+	s := newServer(o)
+	b.gate, b.h = s.gate, s.handler()
 	b.kept["Q1"] = Kept{ID: "Q1", URL: "https://api.test/" + hostile, Name: "ä" + hostile + "\r\n.doc", Size: 8, Action: "block", Report: sample("Q1")}
 	b.feed.Add(sample("M1"))
 	return b
@@ -262,29 +270,43 @@ func TestTree(t *testing.T) {
 // Who asks and from where decides; nobody from elsewhere gets in without a token or certificate.
 func TestWhoMayComeIn(t *testing.T) {
 	open, closed := newBench(t, "", ""), newBench(t, "boss", "guest")
-	cert := &tls.ConnectionState{
-		VerifiedChains:   [][]*x509.Certificate{{}},
-		PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: "ops"}}},
+	named := newBenchWith(t, "boss", "guest", func(c *x509.Certificate) Role {
+		return map[string]Role{"ops": Manager, "grafana": Reader}[c.Subject.CommonName]
+	})
+	of := func(name string) *tls.ConnectionState {
+		return &tls.ConnectionState{
+			VerifiedChains:   [][]*x509.Certificate{{}},
+			PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: name}}},
+		}
 	}
+	cert := of("ops")
+	unverified := of("ops")
+	unverified.VerifiedChains = nil
 	for name, tt := range map[string]struct {
 		c            client
 		look, change int
 	}{
-		"this machine":               {client{bench: open, remote: "127.0.0.1:5", host: "127.0.0.1:8344"}, 200, 200},
-		"this machine, v6":           {client{bench: open, remote: "[::1]:5", host: "[::1]:8344"}, 200, 200},
-		"a name turned to loopback":  {client{bench: open, remote: "127.0.0.1:5", host: "evil.test:8344"}, 403, 403},
-		"another machine":            {client{bench: open, remote: "192.0.2.1:5", host: "127.0.0.1:8344"}, 403, 403},
-		"another with a certificate": {client{bench: open, remote: "192.0.2.1:5", host: "x", tls: cert}, 200, 200},
-		"a token nobody asked for":   {client{bench: open, remote: "127.0.0.1:5", host: "localhost", token: "x"}, 403, 403},
-		"no token":                   {client{bench: closed, remote: "192.0.2.1:5", host: "x"}, 401, 401},
-		"no token, this machine":     {client{bench: closed, remote: "127.0.0.1:5", host: "localhost"}, 401, 401},
-		"wrong token":                {client{bench: closed, remote: "127.0.0.1:5", host: "x", token: "wrong"}, 401, 401},
-		"wrong cookie":               {client{bench: closed, remote: "127.0.0.1:5", host: "x", cookie: "wrong"}, 401, 401},
-		"certificate, no token":      {client{bench: closed, remote: "192.0.2.1:5", host: "x", tls: cert}, 401, 401},
-		"token to look":              {client{bench: closed, remote: "192.0.2.1:5", host: "x", token: "guest"}, 200, 403},
-		"token to change":            {client{bench: closed, remote: "192.0.2.1:5", host: "x", token: "boss"}, 200, 200},
+		"this machine":              {client{bench: open, remote: "127.0.0.1:5", host: "127.0.0.1:8344"}, 200, 200},
+		"this machine, v6":          {client{bench: open, remote: "[::1]:5", host: "[::1]:8344"}, 200, 200},
+		"a name turned to loopback": {client{bench: open, remote: "127.0.0.1:5", host: "evil.test:8344"}, 403, 403},
+		"another machine":           {client{bench: open, remote: "192.0.2.1:5", host: "127.0.0.1:8344"}, 403, 403},
+		"a certificate, no list":    {client{bench: open, remote: "192.0.2.1:5", host: "x", tls: cert}, 403, 403},
+		"a manager's certificate":   {client{bench: named, remote: "192.0.2.1:5", host: "x", tls: cert}, 200, 200},
+		"a reader's certificate":    {client{bench: named, remote: "127.0.0.1:5", host: "localhost", tls: of("grafana")}, 200, 403},
+		"another's certificate":     {client{bench: named, remote: "127.0.0.1:5", host: "localhost", tls: of("mallory")}, 403, 403},
+		"not verified":              {client{bench: named, remote: "192.0.2.1:5", host: "x", tls: unverified}, 401, 401},
+		"certificate and token":     {client{bench: named, remote: "192.0.2.1:5", host: "x", tls: of("grafana"), token: "boss"}, 200, 200},
+		"a token nobody asked for":  {client{bench: open, remote: "127.0.0.1:5", host: "localhost", token: "x"}, 403, 403},
+		"no token":                  {client{bench: closed, remote: "192.0.2.1:5", host: "x"}, 401, 401},
+		"no token, this machine":    {client{bench: closed, remote: "127.0.0.1:5", host: "localhost"}, 401, 401},
+		"wrong token":               {client{bench: closed, remote: "127.0.0.1:5", host: "x", token: "wrong"}, 401, 401},
+		"wrong cookie":              {client{bench: closed, remote: "127.0.0.1:5", host: "x", cookie: "wrong"}, 401, 401},
+		"certificate, no token":     {client{bench: closed, remote: "192.0.2.1:5", host: "x", tls: cert}, 401, 401},
+		"token to look":             {client{bench: closed, remote: "192.0.2.1:5", host: "x", token: "guest"}, 200, 403},
+		"token to change":           {client{bench: closed, remote: "192.0.2.1:5", host: "x", token: "boss"}, 200, 200},
 	} {
 		tt.c.header = map[string]string{apiHeader: "1"}
+		tt.c.gate.guesses = map[string]guesses{}
 		for _, p := range append([]string{"/api/v1/messages", "/api/v1/quarantine", "/metrics"}, pagePaths...) {
 			if w := tt.c.get(p); w.Code != tt.look && (p != "/metrics" || tt.look != 200) {
 				t.Errorf("%s: GET %s is %d, want %d", name, p, w.Code, tt.look)
@@ -352,7 +374,7 @@ func TestCSRF(t *testing.T) {
 	if w := boss.post("/logout", nil); w.Code != 403 {
 		t.Errorf("logged out by another site: %d", w.Code)
 	}
-	if w := boss.post("/logout", url.Values{"csrf": {mine}}); w.Code != 303 || boss.get("/api/v1/status").Code != 401 {
+	if w := boss.post("/logout", url.Values{"csrf": {mine}}); w.Code != 303 || b.last().Action != "logout" || boss.get("/api/v1/status").Code != 401 {
 		t.Errorf("logout: %d", w.Code)
 	}
 }
@@ -368,10 +390,40 @@ func TestLogin(t *testing.T) {
 	if w := c.post("/login", url.Values{"token": {"boss"}}); w.Code != 429 {
 		t.Errorf("after %d wrong tokens: %d", maxFailures, w.Code)
 	}
+	if w := c.do("GET", "/api/v1/status", "", ""); w.Code != 401 {
+		t.Errorf("without a token: %d", w.Code)
+	}
+	c.token = "boss"
+	if w := c.get("/api/v1/status"); w.Code != 429 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("a bearer token after %d wrong ones: %d", maxFailures, w.Code)
+	}
+	elsewhere := *c
+	elsewhere.remote = "192.0.2.9:1"
+	if w := elsewhere.get("/api/v1/status"); w.Code != 200 {
+		t.Errorf("from another address: %d", w.Code)
+	}
+	if len(b.audits) != maxFailures {
+		t.Errorf("%d records of %d wrong tokens", len(b.audits), maxFailures)
+	}
 	for _, a := range b.audits {
 		if strings.Contains(fmt.Sprint(a), "wrong\"") || a.Action != "login" || a.Outcome != "failure" {
 			t.Errorf("%+v", a)
 		}
+	}
+	guess := *c
+	guess.remote, guess.token = "[2001:db8::1]:1", "guessed"
+	for i := range maxFailures + 5 {
+		guess.remote = fmt.Sprintf("[2001:db8::%x]:1", i+1) // one machine has many addresses
+		want := 401
+		if i >= maxFailures {
+			want = 429
+		}
+		if w := guess.get("/api/v1/status"); w.Code != want {
+			t.Fatalf("guess %d: %d, want %d", i, w.Code, want)
+		}
+	}
+	if a := b.last(); a.Action != "login" || a.Outcome != "failure" || a.Target != "bearer token" || len(b.audits) != 2*maxFailures {
+		t.Errorf("%+v, %d records", a, len(b.audits))
 	}
 	for raw, want := range map[string]string{"": "/", "/rules": "/rules", "//evil.test": "/", "https://evil.test/": "/", "/\\evil.test": "/", "javascript:x": "/", "/a?b=c": "/a?b=c"} {
 		if got := next(raw); got != want {
@@ -381,17 +433,17 @@ func TestLogin(t *testing.T) {
 	g := newGate(sum("x"), "")
 	now := time.Now()
 	g.now = func() time.Time { return now }
-	id := g.begin("a", reader)
+	id := g.begin("a", Reader)
 	if _, ok := g.session(id); !ok {
 		t.Error("no session")
 	}
 	for range 2 * maxSessions {
-		g.begin("a", reader)
+		g.begin("a", Reader)
 	}
 	if len(g.sessions) > maxSessions {
 		t.Errorf("%d sessions", len(g.sessions))
 	}
-	id = g.begin("a", reader)
+	id = g.begin("a", Reader)
 	now = now.Add(sessionAge + time.Second)
 	if _, ok := g.session(id); ok {
 		t.Error("a session does not end")

@@ -429,14 +429,14 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		refused(http.StatusForbidden, "the request comes from another site")
 		return
 	}
-	if !s.gate.patient() {
-		refused(http.StatusTooManyRequests, "too many wrong tokens: wait a minute")
+	if !s.gate.patient(r) { // not on record each time: the failures before it are, and a flood helps nobody
+		s.show(w, http.StatusTooManyRequests, "login", identity{}, page{Title: "Log in", Problem: tooManyTokens, Data: to})
 		return
 	}
 	actor, role := s.gate.token(strings.TrimSpace(r.PostFormValue("token")))
-	if role == nobody {
-		s.gate.failed()
-		refused(http.StatusUnauthorized, "this token is not known")
+	if role == Nobody {
+		s.gate.failed(r)
+		refused(http.StatusUnauthorized, errWrongToken.Error())
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
@@ -453,6 +453,7 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request, id identity) {
 		return
 	}
 	s.gate.end(id.session)
+	s.audit(r, id, "logout", "", nil)
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }

@@ -63,20 +63,31 @@ func checkName(allowed []string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return fmt.Errorf("%w: no client certificate", ErrRefused)
 	}
-	leaf := chain[0]
+	if !HasName(chain[0], allowed) {
+		return fmt.Errorf("%w: client certificate of %q is not on the list", ErrRefused, names(chain[0]))
+	}
+	return nil
+}
+
+// names lists what a certificate calls its owner: common name, DNS names, mail addresses, URIs.
+func names(leaf *x509.Certificate) []string {
 	names := append([]string{leaf.Subject.CommonName}, leaf.DNSNames...)
 	names = append(names, leaf.EmailAddresses...)
 	for _, u := range leaf.URIs {
 		names = append(names, u.String())
 	}
-	for _, name := range names {
-		for _, pattern := range allowed {
-			if nameMatches(pattern, name) {
-				return nil
-			}
+	return names
+}
+
+// HasName reports whether a certificate, which somebody else has verified, has one of the names: its common name, a DNS
+// name, a mail address or a URI. "*.example.com" stands for every name one label below.
+func HasName(leaf *x509.Certificate, allowed []string) bool {
+	for _, name := range names(leaf) {
+		if slices.ContainsFunc(allowed, func(pattern string) bool { return nameMatches(pattern, name) }) {
+			return true
 		}
 	}
-	return fmt.Errorf("%w: client certificate of %q is not on the list", ErrRefused, names)
+	return false
 }
 
 func nameMatches(pattern, name string) bool {

@@ -2,9 +2,12 @@ package sink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
+
+	"icapd/internal/secret"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,9 +18,13 @@ type NATSOptions struct {
 	URL         string // nats:// or tls://, several separated by commas; may hold credentials
 	Subject     string // prefix: ".message" and ".change" are appended; "" means icapd.events
 	Stream      string // is made, with the subject, if it is not there; "" leaves that to the operator
-	Credentials string // file with a user's JWT and seed
-	CA          string // PEM file
 	Format      Format
+	Credentials string // file with a user's JWT and seed
+
+	// User has its password in PasswordFile; TokenFile holds a token. They are read again for each connection.
+	User, PasswordFile, TokenFile string
+
+	TLS *tls.Config // nil: as the URL and the server say, with the system's certificates
 }
 
 // DefaultSubject is the prefix of subjects where none is given.
@@ -41,12 +48,11 @@ func NewNATS(opt NATSOptions) (*NATS, error) {
 		nats.Name("icapd"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
 		nats.Timeout(3 * time.Second), nats.ReconnectBufSize(-1), // what waits, waits in the queue, where it is counted
 	}
-	if opt.Credentials != "" {
-		options = append(options, nats.UserCredentials(opt.Credentials))
+	signIn, err := opt.signIn()
+	if err != nil {
+		return nil, err
 	}
-	if opt.CA != "" {
-		options = append(options, nats.RootCAs(opt.CA))
-	}
+	options = append(options, signIn...)
 	conn, err := nats.Connect(opt.URL, options...)
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
@@ -57,6 +63,35 @@ func NewNATS(opt NATSOptions) (*NATS, error) {
 		return nil, fmt.Errorf("sink: %w", err)
 	}
 	return &NATS{opt: opt, conn: conn, js: js}, nil
+}
+
+// signIn is how the client says who it is. A file that cannot be read is an error now, and later a refusal by the server.
+func (o *NATSOptions) signIn() ([]nats.Option, error) {
+	var options []nats.Option
+	for _, file := range []string{o.PasswordFile, o.TokenFile} {
+		if file != "" {
+			if _, err := secret.Read(file); err != nil {
+				return nil, fmt.Errorf("sink: %w", err)
+			}
+		}
+	}
+	read := func(file string) string {
+		text, _ := secret.Read(file) // the server refuses an empty one, and that is what is reported
+		return text
+	}
+	if o.Credentials != "" {
+		options = append(options, nats.UserCredentials(o.Credentials))
+	}
+	if o.User != "" {
+		options = append(options, nats.UserInfoHandler(func() (string, string) { return o.User, read(o.PasswordFile) }))
+	}
+	if o.TokenFile != "" {
+		options = append(options, nats.TokenHandler(func() string { return read(o.TokenFile) }))
+	}
+	if o.TLS != nil {
+		options = append(options, nats.Secure(o.TLS))
+	}
+	return options, nil
 }
 
 var errNotConnected = errors.New("not connected to NATS")

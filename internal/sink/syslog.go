@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,8 +16,9 @@ import (
 
 // SyslogOptions say where a syslog sink sends.
 type SyslogOptions struct {
-	// Address is unix:/dev/log, udp:HOST:PORT or tcp:HOST:PORT.
+	// Address is unix:/dev/log, udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT (RFC 5425).
 	Address string
+	TLS     *tls.Config // of tls; nil: the system's certificates
 	Format  Format
 	Host    string // HOSTNAME of the messages; "" means the machine's
 }
@@ -30,8 +32,8 @@ const (
 	syslogTimeout = 3 * time.Second
 )
 
-// Syslog sends records as messages of RFC 5424: over TCP with the octet counting of RFC 6587, over UDP and unix
-// datagrams one each. The message is the JSON object; one that is too large for a datagram is sent without its lists.
+// Syslog sends records as messages of RFC 5424: over TCP with the octet counting of RFC 6587, over TLS as RFC 5425 has
+// it (which counts octets too), over UDP and unix datagrams one each. The message is the JSON object; one that is too large for a datagram is sent without its lists.
 // TCP has no acknowledgement in this protocol: what was on the way when a connection broke may be lost. It implements
 // Writer.
 type Syslog struct {
@@ -64,12 +66,12 @@ func SplitSyslog(s string) (network, addr string, err error) {
 		if strings.HasPrefix(addr, "/") {
 			return network, addr, nil
 		}
-	case "udp", "tcp":
+	case "udp", "tcp", "tls":
 		if host, port, err := net.SplitHostPort(addr); err == nil && host != "" && port != "" {
 			return network, addr, nil
 		}
 	}
-	return "", "", fmt.Errorf("%q is none of unix:/PATH, udp:HOST:PORT, tcp:HOST:PORT", s)
+	return "", "", fmt.Errorf("%q is none of unix:/PATH, udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT", s)
 }
 
 // headerField is text as RFC 5424 section 6 wants it in a header: printable US-ASCII without spaces.
@@ -109,6 +111,15 @@ func (w *Syslog) connect(ctx context.Context) error {
 		return nil
 	}
 	d := net.Dialer{Timeout: syslogTimeout}
+	if w.network == "tls" {
+		ctx, cancel := context.WithTimeout(ctx, syslogTimeout) // the handshake counts
+		defer cancel()
+		conn, err := (&tls.Dialer{NetDialer: &d, Config: w.opt.TLS}).DialContext(ctx, "tcp", w.addr)
+		if err == nil {
+			w.conn = conn
+		}
+		return err
+	}
 	networks := []string{w.network}
 	if w.network == "unix" {
 		networks = []string{"unixgram", "unix"}
