@@ -359,6 +359,8 @@ type Profile struct {
 	Encrypted   policy.Action            `yaml:"encrypted"`
 	Gaps        map[reason]policy.Action `yaml:"gaps,omitempty"`
 
+	Unkept policy.Action `yaml:"unkept"`
+
 	Classes map[string]policy.Action `yaml:"classes,omitempty"`
 	Rules   map[string]policy.Action `yaml:"rules,omitempty"`
 	Disable []Exemption              `yaml:"disable,omitempty"`
@@ -441,7 +443,7 @@ func builtinProfile() *Profile {
 	return &Profile{
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
 		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, WAF: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
-		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock,
+		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock, Unkept: policy.ActionReport,
 		Trickle:   Trickle{Every: 5 * time.Second, Bytes: units.KiB},
 		BlockPage: BlockPage{Status: 403},
 	}
@@ -478,7 +480,7 @@ func (p *Profile) build(name string) *policy.Profile {
 		Malware: p.Malware, Injection: p.Injection, ActiveContent: policy.Action(p.ActiveContent), Hazard: p.Hazard, Schema: p.Schema,
 		WAF: p.WAF, Pages: p.Pages, Documents: p.Documents,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
-		Classes: p.Classes, Rules: p.Rules,
+		Classes: p.Classes, Rules: p.Rules, Unkept: p.Unkept,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge,
 		Trickle: policy.Trickle{After: p.Trickle.After, Every: p.Trickle.Every, Bytes: int64(p.Trickle.Bytes)}, BlockPage: policy.BlockPage(p.BlockPage),
 	}

@@ -71,6 +71,7 @@ func (v *validator) config(c *Config) {
 	v.services(c)
 	for _, name := range sortedKeys(c.Profiles) {
 		v.profileKeys(join("profiles", name), c.Profiles[name])
+		v.unkept(join("profiles", name), c.Profiles[name], &c.Quarantine)
 	}
 	v.apis(c)
 	v.events(c.Events)
@@ -491,6 +492,17 @@ func (v *validator) profileKeys(key string, p *Profile) {
 	})
 }
 
+func (v *validator) unkept(key string, p *Profile, q *Quarantine) {
+	key += ".unkept"
+	switch {
+	case !v.given(key):
+	case p.Unkept == policy.ActionRewrite:
+		v.bad(key, "a message whose original cannot be kept can only be reported or blocked")
+	case p.Unkept == policy.ActionBlock && (!q.Enabled() || q.Store == "blocked"):
+		v.bad(key, "would block every rewrite: no quarantine keeps originals of rewritten messages (quarantine.directory or s3, and store)")
+	}
+}
+
 func (v *validator) skip(key string, s SkipRule) {
 	if len(s.Types) == 0 && s.LargerThan == 0 {
 		v.bad(key, "matches nothing: name types, larger_than or both")
@@ -525,6 +537,7 @@ func (v *validator) apis(c *Config) {
 		switch {
 		case api.Profile.Inline != nil:
 			v.profileKeys(key+".profile", api.Profile.Inline)
+			v.unkept(key+".profile", api.Profile.Inline, &c.Quarantine)
 		case api.Profile.Name == "":
 			v.bad(key+".profile", "is missing: name a profile, or change one: {injection: block}")
 		default:

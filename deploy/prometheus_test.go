@@ -117,9 +117,15 @@ func TestPrometheusParses(t *testing.T) {
 func TestMetricsExist(t *testing.T) {
 	icapd := program(t)
 	address, admin := freePort(t), freePort(t)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	// An engine that cannot be reached makes gaps, which are not counted before there are any.
 	begin(t, nil, icapd, "serve", "--set", "listen[0].address="+address, "--set", "admin.address="+admin,
-		"--set", "engines.clamd.addresses=[tcp:"+freePort(t)+"]", "--set", "profiles.default.unscannable=report")
+		"--set", "engines.clamd.addresses=[tcp:"+freePort(t)+"]", "--set", "profiles.default.unscannable=report",
+		"--set", "quarantine.directory="+t.TempDir(), "--set", "quarantine.key_file="+key,
+		"--set", "events[0].file="+filepath.Join(t.TempDir(), "events.jsonl"))
 	sample := filepath.Join(t.TempDir(), "sample.json")
 	if err := os.WriteFile(sample, []byte(`{"comment": "1' UNION SELECT password FROM users--"}`), 0o600); err != nil {
 		t.Fatal(err)

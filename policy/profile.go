@@ -47,6 +47,10 @@ type Profile struct {
 	Classes map[string]Action // by class of finding, before the category: "sqli", "macro"
 	Rules   map[string]Action // by rule, before the class: "Eicar_Test", "xss-handler"
 
+	// Unkept, if it is ActionBlock, does not let a message go on rewritten whose original the quarantine would not
+	// keep: it has no room, or its store is down. Any other value lets it.
+	Unkept Action
+
 	Disabled []Exemption // findings that do not count
 	Skip     []SkipRule  // messages that need no look
 

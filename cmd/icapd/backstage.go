@@ -196,6 +196,11 @@ func (b *backstage) keep(e *event.Event, original service.Original, let func()) 
 	}, original.Blob, let)
 }
 
+// room reports whether the original of a rewritten message would be kept.
+func (b *backstage) room(size int64) bool {
+	return b.keeper != nil && b.store != "blocked" && b.keeper.Room(size)
+}
+
 // parts reports on sinks and quarantine. Traffic needs neither: they do not make icapd less ready.
 func (b *backstage) parts() []admin.Part {
 	var out []admin.Part

@@ -353,5 +353,15 @@ func (s *server) measureBackstage() {
 				return map[string]float64{"kept": float64(st.Kept), "dropped": float64(st.Dropped), "failed": float64(st.Failed)}
 			},
 		})
+		s.metrics.Counter("quarantine_retries_total", "Attempts to store an original that failed and were tried again.", func() float64 {
+			return float64(k.Stats().Retries)
+		})
+		s.metrics.Gauge("quarantine_waiting", "Originals that wait to be stored.", func() float64 { return float64(k.Stats().Waiting) })
+		s.metrics.Gauge("quarantine_store_up", "1 if the last use of the quarantine's store was good.", func() float64 {
+			if k.Stats().Error != "" {
+				return 0
+			}
+			return 1
+		})
 	}
 }

@@ -67,6 +67,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 			s.back.observe(e)
 		},
 		Keep:   s.back.keep,
+		Room:   s.back.room,
 		Trusts: func(a netip.Addr) bool { return (*s.trusts.Load())(a) },
 	})
 	s.use(p)

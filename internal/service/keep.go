@@ -26,6 +26,16 @@ func (x *exchange) keep() {
 	x.let(spool)
 }
 
+// mindOriginal turns a rewrite into a block where the profile would rather lose the message than its original.
+func (x *exchange) mindOriginal(res *Result, size int64) {
+	if res.Decision.Action != policy.Rewrite || x.sel.Profile.Unkept != policy.ActionBlock {
+		return
+	}
+	if x.s.opt.Room == nil || !x.s.opt.Room(size) {
+		res.refuse("it would go on rewritten, but its original cannot be kept (unkept: block)")
+	}
+}
+
 // maxItems bounds what is kept of the walk for people to look at.
 const maxItems = 100
 

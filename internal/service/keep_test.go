@@ -6,6 +6,8 @@ import (
 
 	"icapd/internal/body"
 	"icapd/internal/event"
+	"icapd/policy"
+	"icapd/scan"
 )
 
 // The originals of blocked messages are offered whole, with the event; who takes one on has its bytes until let.
@@ -56,6 +58,39 @@ func TestKeep(t *testing.T) {
 		}
 		if len(e.Items) == 0 || e.Items[0].Path != "body" || e.Items[0].Type != "application/json" {
 			t.Errorf("%+v", e.Items)
+		}
+	}
+}
+
+// A profile that says so blocks what would go on rewritten without its original, and nothing else.
+func TestUnkept(t *testing.T) {
+	for _, tt := range []struct {
+		unkept   policy.Action
+		room     func(int64) bool
+		doc      string
+		action   string
+		mentions bool
+	}{
+		{policy.ActionBlock, func(int64) bool { return true }, `{"a": "inj"}`, "rewrite", false},
+		{policy.ActionBlock, func(int64) bool { return false }, `{"a": "inj"}`, "block", true},
+		{policy.ActionBlock, nil, `{"a": "inj"}`, "block", true},
+		{policy.ActionBlock, nil, `{"a": "fine"}`, "allow", false},
+		{policy.ActionBlock, nil, `{"a": "BAD"}`, "block", false},
+		{policy.ActionReport, nil, `{"a": "inj"}`, "rewrite", false},
+		{policy.ActionUnset, nil, `{"a": "inj"}`, "rewrite", false},
+	} {
+		p := pipeline(t, wordRewriter{handles: scan.Injection, with: "ok"})
+		strict := *profile
+		strict.Unkept = tt.unkept
+		var err error
+		if p.Policy, err = policy.New(policy.Config{Default: &strict}); err != nil {
+			t.Fatal(err)
+		}
+		r := newRigWithRoom(t, p, nil, tt.room)
+		got := r.ask(respmod("Allow: 204\r\n", getHead, okHead("application/json", len(tt.doc)), tt.doc))
+		e := r.event()
+		if e.Action != tt.action || strings.Contains(e.Reason, "unkept: block") != tt.mentions || tt.action == "rewrite" && strings.Contains(got.body, "inj") {
+			t.Errorf("%s, unkept %v: %s, %s", tt.doc, tt.unkept, e.Action, e.Reason)
 		}
 	}
 }

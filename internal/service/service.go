@@ -31,6 +31,10 @@ type Options struct {
 	// when it is done with it, from any goroutine. It must not keep the event. Nil keeps nothing.
 	Keep func(e *event.Event, original Original, let func()) bool
 
+	// Room reports whether Keep would take on an original of that many bytes, and expects that it will be stored. It
+	// must not block. Nil means no.
+	Room func(size int64) bool
+
 	// Trusts reports whether the ICAP client at this address is believed about whom it speaks for
 	// (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups). Nil believes clients on loopback.
 	Trusts func(netip.Addr) bool
@@ -277,6 +281,7 @@ func (x *exchange) inspect(size int64) {
 	}
 	defer res.Close()
 	x.decided, x.whole = time.Now(), gap == nil
+	x.mindOriginal(res, spool.Size())
 	x.report(res)
 	held := io.NewSectionReader(spool, 0, spool.Size())
 	var original io.Reader = io.NewSectionReader(spool, x.sent, spool.Size()-x.sent)

@@ -42,8 +42,13 @@ func newRig(t *testing.T, p *Pipeline) *rig {
 
 func newRigKeeping(t *testing.T, p *Pipeline, keep func(*event.Event, Original, func()) bool) *rig {
 	t.Helper()
+	return newRigWithRoom(t, p, keep, nil)
+}
+
+func newRigWithRoom(t *testing.T, p *Pipeline, keep func(*event.Event, Original, func()) bool, room func(int64) bool) *rig {
+	t.Helper()
 	r := &rig{t: t, got: make(chan struct{}, 100)}
-	s := New(p, Options{Keep: keep, Record: func(e *event.Event) {
+	s := New(p, Options{Keep: keep, Room: room, Record: func(e *event.Event) {
 		r.mu.Lock()
 		r.events = append(r.events, e)
 		r.mu.Unlock()
