@@ -27,8 +27,7 @@ var gateway = sync.OnceValues(func() (string, error) {
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	out, err := cmd.Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
 		return "", err
@@ -267,7 +266,7 @@ func TestS3Vault(t *testing.T) {
 	if _, err := v.Get(t.Context(), "half"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
 	}
-	for u := range v.store.(*S3).core.Client.ListIncompleteUploads(t.Context(), s3Bucket, "", true) {
+	for u := range v.store.(*S3).core.ListIncompleteUploads(t.Context(), s3Bucket, "", true) {
 		t.Errorf("left: %+v", u)
 	}
 }
@@ -388,7 +387,7 @@ func TestS3Clean(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := func() (n int) {
-		for range store.core.Client.ListIncompleteUploads(t.Context(), s3Bucket, store.prefix, true) {
+		for range store.core.ListIncompleteUploads(t.Context(), s3Bucket, store.prefix, true) {
 			n++
 		}
 		return n
