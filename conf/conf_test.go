@@ -48,7 +48,7 @@ func TestExampleWithoutComments(t *testing.T) {
 	}
 	open := commented.ReplaceAll(text, []byte("$1$2"))
 	// What is there twice now is there as a default and as an example.
-	for _, twice := range []string{"  upstream: []            ", "apis: []\n", "events: []\n"} {
+	for _, twice := range []string{"  upstream: []            ", "    off: []               ", "apis: []\n", "events: []\n"} {
 		open = bytes.Replace(open, []byte(twice), []byte("#\n"), 1)
 	}
 	open = bytes.Replace(open, []byte("  key_file: \"\" "), []byte("  key_file: quarantine.key "), 1)
