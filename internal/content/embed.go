@@ -84,7 +84,7 @@ func (t *Tree) hazard(n *node, h hazard, field string) {
 // embedded takes in what one field has inside.
 func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	v := fl.Value
-	if _, ok := f.(lengthed); ok && !utf8.Valid(v) {
+	if _, ok := f.(lengthed); ok && (!utf8.Valid(v) || hasControls(v) || knownMagic(v)) { // many archives are ASCII
 		return w.embed(n, f, d, fl, embedding{to: len(v), coding: coding{bytes: true}})
 	}
 	if c, ok := findCoding(v); ok {

@@ -94,7 +94,7 @@ func (p *pdfWalk) keyword(at int) (int, error) {
 	if kind == "file" && len(p.titles) > 0 {
 		c.name, p.titles = p.titles[0], p.titles[1:]
 	}
-	return end, p.w.pdfStream(p.n, c, dict, p.data[start:end])
+	return end, p.w.pdfStream(p.n, c, kind == "file", dict, p.data[start:end])
 }
 
 // pdfDict returns the dictionary in front of the keyword "stream" and the number of its object.
@@ -162,7 +162,7 @@ func pdfStream(data []byte, pos int, dict []byte) (start, end int) {
 }
 
 // pdfStream decodes a stream and takes it in.
-func (w *walk) pdfStream(n *node, c child, dict, raw []byte) error {
+func (w *walk) pdfStream(n *node, c child, isFile bool, dict, raw []byte) error {
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
@@ -181,7 +181,7 @@ func (w *walk) pdfStream(n *node, c child, dict, raw []byte) error {
 	if stop := w.fail(n.item.Path+c.segment, err); stop != nil {
 		return stop
 	}
-	if looksMarkup(readAt(blob, 0, 64)) { // forms are pieces of XML, well-formed only together
+	if !isFile && looksMarkup(readAt(blob, 0, 64)) { // forms are pieces of XML, well-formed only together
 		c.typ, c.f = typeXML, htmlFormat{}
 	}
 	return w.child(n, c)
