@@ -9,6 +9,9 @@ type contextSet uint8
 // contextNames are the kinds of text in the order of their bits.
 var contextNames = []string{"code", "markdown", "prose", "html"}
 
+// contextProse is the bit of prose.
+const contextProse contextSet = 1 << 2
+
 // maxContext bounds how much of a text is read to tell its kind, in bytes.
 const maxContext = 8 << 10
 

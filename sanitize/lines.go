@@ -54,6 +54,8 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesHeader, before, end)
 	case bytes.HasPrefix(line, []byte("http/1.")) && (short && words(prefix) <= 3 || l.urlLayer() && len(s) < 512 && bytes.HasPrefix(line[min(len(line), 8):], []byte(" "))):
 		l.sign(signLinesMessage, before, end)
+	case l.urlLayer() && short && requestLine(line):
+		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && short && start-before >= 2 && bytes.IndexByte(prefix, ' ') < 0 && headerName(line):
@@ -61,6 +63,8 @@ func (l *look) line(before, start, breaks int) {
 	case protocolCommand(line) && short:
 		l.sign(signLinesProtocol, before, end)
 	case l.urlLayer() && short && logLine(line):
+		l.sign(signLinesLog, before, end)
+	case short && len(prefix) > 0 && bytes.IndexByte(prefix, ' ') < 0 && !logLine(prefix) && entry(line):
 		l.sign(signLinesLog, before, end)
 	}
 }
@@ -151,4 +155,27 @@ func logLine(line []byte) bool {
 		}
 	}
 	return len(line) > 10 && isDigit(line[0]) && isDigit(line[3]) && (line[4] == '-' || line[4] == '/') && isDigit(line[5])
+}
+
+// requestLine reports whether a line, in lower case, is the first of an HTTP request.
+func requestLine(line []byte) bool {
+	method, rest, found := bytes.Cut(line, []byte(" "))
+	return found && bytes.Contains(rest, []byte(" http/1.")) && len(method) >= 3 && len(method) <= 8 && !bytes.ContainsFunc(method, func(r rune) bool { return r < 'a' || r > 'z' })
+}
+
+// entry reports whether a line is a whole entry of a log: a time and a level, or one of a web server.
+func entry(line []byte) bool {
+	if bytes.Contains(line, []byte(" http/1.")) && bytes.Contains(line, []byte(" - ")) && bytes.Contains(line, []byte("] \"")) {
+		return true
+	}
+	s := bytes.TrimLeft(line, "[(")
+	if len(s) < 20 || !isDigit(s[0]) || !isDigit(s[3]) || (s[4] != '-' && s[4] != '/') || !isDigit(s[5]) || bytes.IndexByte(s, ':') < 0 {
+		return false
+	}
+	for _, level := range []string{"info", "error", "warn", "debug", "fatal", "notice", "critical"} {
+		if i := bytes.Index(s[:min(len(s), 60)], []byte(level)); i > 10 && !isLetter(s[i-1]) {
+			return true
+		}
+	}
+	return false
 }

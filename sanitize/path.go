@@ -91,7 +91,7 @@ func (l *look) climbs(n, first, last int) {
 
 // looksRelative reports whether one step leads to an ordinary file of a project.
 func looksRelative(rest []byte) bool {
-	return !bytes.HasPrefix(rest, []byte(".")) && !bytes.HasPrefix(rest, []byte("etc/")) && !bytes.HasPrefix(rest, []byte("windows/")) && !bytes.HasPrefix(rest, []byte("proc/"))
+	return !bytes.HasPrefix(rest, []byte(".")) && !bytes.HasPrefix(rest, []byte("etc/")) && !bytes.HasPrefix(rest, []byte("windows/")) && !bytes.HasPrefix(rest, []byte("proc/")) && !bytes.HasPrefix(rest, []byte("web-inf/"))
 }
 
 // slashed appends s with all separators as / and runs of them as one.
@@ -154,7 +154,7 @@ func (l *look) absolutePath() {
 
 // bare reports whether a path without a root is one of the files that are asked for by that name.
 func bare(path []byte) bool {
-	for _, f := range []string{"etc/passwd", "etc/shadow", "etc/hosts", "etc/issue", "boot.ini", "windows/win.ini", "windows/system32", "winnt/win.ini", "web-inf/web.xml", ".htpasswd", "proc/self/environ", "~/.ssh/", "etc/group"} {
+	for _, f := range []string{"etc/passwd", "etc/shadow", "etc/hosts", "etc/issue", "boot.ini", "windows/win.ini", "windows/system32", "winnt/win.ini", "web-inf/web.xml", ".htpasswd", "proc/self/environ", "~/.ssh/", "~/.aws/credentials", "~/.kube/config", "~/.netrc", "~/.bash_history", "etc/group"} {
 		if bytes.HasPrefix(path, []byte(f)) {
 			return true
 		}

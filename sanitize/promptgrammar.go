@@ -37,6 +37,8 @@ const (
 	saysAbout                             // "everything about"
 	saysPriorRules                        // "prior instructions"
 	saysPolite                            // more than one word before the order
+	saysEverything                        // "everything", "anything": what one drops without naming it
+	saysUnasked                           // "do not ask for confirmation", "without telling"
 )
 
 // promptSentence is what the words of a sentence come to.
@@ -51,6 +53,7 @@ type promptSentence struct {
 	score        int
 
 	mine, not            bool // the word before was "my", "not"
+	negated              bool // "not ask", "not wait"
 	fromAt, yourAt, ifAt int  // which words "from", "your" and the "you" of "if you are" were
 }
 
@@ -72,6 +75,7 @@ var promptFeatures = []promptFeature{
 	{weight: 3, flags: saysDrop},
 	{weight: 5, flags: saysInside},
 	{weight: 1, flags: saysInside, first: wTell},
+	{weight: 6, first: wTell, need: [3]promptWord{wInside, wRules, wYou}, not: wYour},
 	{weight: 4, need: [3]promptWord{wRules, wYou, wGiven}},
 	{weight: 4, first: wTell, need: [3]promptWord{wRules, wYour}},
 	{weight: 4, first: wTell, need: [3]promptWord{wRules, wYou, wGiven}, not: wYour},
@@ -116,6 +120,9 @@ var promptFeatures = []promptFeature{
 	{weight: 2, first: wAct, need: [3]promptWord{wTool, wData}, without: saysLong},
 	{weight: 2, first: wAct, need: [3]promptWord{wData, wUser | wModel | wTool}, flags: saysNamed, without: saysLong},
 	{weight: 2, need: [3]promptWord{wModel, wMust, wAct | wSpeak | wTell}, without: saysLong},
+	{weight: 3, need: [3]promptWord{wYou, wMust, wAct}, flags: saysNamed, without: saysLong},
+	{weight: 3, need: [3]promptWord{wYou | wModel, wAct, wTool}, flags: saysNamed, without: saysLong},
+	{weight: 3, flags: saysUnasked, without: saysLong},
 }
 
 // weighs reports whether the sentence has the feature.
@@ -293,7 +300,7 @@ func imperatives(window *[3]promptSentence) int {
 
 // hail reports whether the words so far call a model: "Hello LLM", "Dear AI", "Assistant".
 func (p *promptSentence) hail() bool {
-	return p.words <= 6 && p.last&wModel != 0 && (p.words == 1 || p.fillers >= p.words-1 || p.all&wHail != 0 && p.words <= 5)
+	return p.words <= 6 && p.last&wModel != 0 && p.flags&saysMine == 0 && (p.words == 1 || p.fillers >= p.words-1 || p.all&wHail != 0 && p.words <= 5)
 }
 
 // word takes the next word.
@@ -318,7 +325,7 @@ func (p *promptSentence) word(w []byte) {
 // open takes the verb that begins an order.
 func (p *promptSentence) open(k promptWord) {
 	switch {
-	case p.opened:
+	case p.opened, k&wYou != 0 && p.words == 2 && p.last&wFill != 0: // "could you"
 	case k&(wTell|wAct|wSpeak|wPut|wDrop|wPersona|wTask) != 0 && (k&wFill == 0 || k&wDrop != 0):
 		p.first, p.opened = k, true
 	case k&wFill != 0 || k&wModel != 0 && p.words <= 3:
@@ -342,8 +349,10 @@ var pairMeanings = map[string]struct {
 
 // pair notes what two words in a row mean.
 func (p *promptSentence) pair(w string, k promptWord) {
-	if m, ok := pairMeanings[w]; ok && (m.before == 0 || p.last&m.before != 0) {
-		p.flags |= m.flags
+	if k&wPair != 0 {
+		if m := pairMeanings[w]; m.before == 0 || p.last&m.before != 0 {
+			p.flags |= m.flags
+		}
 	}
 	switch w {
 	case "about":
@@ -354,10 +363,16 @@ func (p *promptSentence) pair(w string, k promptWord) {
 		if p.flags&saysWhen != 0 {
 			p.flags |= saysAlways
 		}
+	case "everything", "anything":
+		p.flags |= saysEverything
 	case "heed", "attention", "mind":
 		if p.last&wFree != 0 { // "pay no attention", "never mind"
 			p.first, p.opened = wDrop, true
 			p.all |= wDrop
+		}
+	case "confirmation", "approval", "permission":
+		if p.all&wFree != 0 || p.negated {
+			p.flags |= saysUnasked
 		}
 	case "asked", "asks", "ask":
 		if p.words <= 8 {
@@ -367,6 +382,7 @@ func (p *promptSentence) pair(w string, k promptWord) {
 	if k&wTask != 0 && (p.not || p.first&wDrop != 0) {
 		p.flags |= saysNotTask
 	}
+	p.negated = p.negated || p.not && (w == "ask" || w == "wait" || w == "request")
 	p.not = w == "not" || w == "don't" || w == "stop"
 }
 
@@ -426,7 +442,7 @@ func (p *promptSentence) dropsRules() bool {
 	case p.all&wRules != 0 && p.all&wInside != 0:
 		return true
 	case p.all&wEvery != 0 && p.all&(wPrior|wGiven)&^promptWords["everything"] != 0 && p.flags&saysMine == 0 && p.words <= 20:
-		return p.all&(wThing|wGiven) != 0 || p.all&promptWords["everything"] != 0
+		return p.all&(wThing|wGiven) != 0 || p.flags&saysEverything != 0
 	case p.all&wThing != 0 && p.all&wPrior != 0 && p.all&wEvery != 0:
 		return true
 	}

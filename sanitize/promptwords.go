@@ -36,6 +36,7 @@ const (
 	wPeople                         // nouns that turn "AI" into an adjective of people and companies
 	wWhole                          // only, nothing, exactly
 	wPut                            // verbs that put something into a text
+	wPair                           // means more behind another word: see pairMeanings
 	wKind                           // is what one is told to be: an evil AI, a terminal
 )
 
@@ -82,24 +83,27 @@ var promptWords = func() map[string]promptWord {
 			m[w] |= kind
 		}
 	}
+	for w := range pairMeanings {
+		m[w] |= wPair
+	}
 	return m
 }()
 
 // foreignDrops are stems of verbs and objects with which instructions are dropped in other languages. A verb and an
 // object near each other count.
 var foreignDrops = []struct{ verbs, objects []string }{
-	{[]string{"vergiss", "ignorier", "missachte", "vergessen sie", "verwirf"}, []string{"anweisung", "alles", "vorherig", "bisherig", "regeln", "prompt", "instruktio", "befehl"}},
-	{[]string{"olvida", "ignora", "ignore", "descarta", "haz caso omiso"}, []string{"instruccio", "anterior", "todo lo", "indicacion", "reglas", "instruç"}},
-	{[]string{"oublie", "ignore", "ne tiens pas compte", "ne tenez pas compte"}, []string{"instructions préc", "instructions ant", "consigne", "précédent", "directives", "tout ce qui"}},
-	{[]string{"dimentica", "ignora", "trascura"}, []string{"istruzion", "precedent", "regole"}},
-	{[]string{"esqueça", "esquece", "ignore", "desconsidere"}, []string{"instruç", "anterior", "regras"}},
-	{[]string{"negeer", "vergeet"}, []string{"instructies", "vorige", "eerdere", "opdracht"}},
-	{[]string{"zignoruj", "zapomnij"}, []string{"instrukcj", "poprzedni", "polece"}},
-	{[]string{"игнорир", "проигнорир", "забудь", "отмени"}, []string{"инструкци", "указани", "правила", "промпт", "предыдущ"}},
+	{[]string{"vergiss", "ignorier", "missachte", "vergessen sie", "verwirf"}, []string{"anweisung", "alles vor", "alles bis", "alles, was", "alles was", "regeln", "prompt", "instruktio", "befehle"}},
+	{[]string{"olvida", "ignora", "ignore", "descarta", "haz caso omiso"}, []string{"instruccio", "todo lo", "indicacion", "reglas", "instruç"}},
+	{[]string{"oublie", "ignore", "ne tiens pas compte", "ne tenez pas compte"}, []string{"instructions préc", "instructions ant", "consigne", "directives", "tout ce qui"}},
+	{[]string{"dimentica", "ignora", "trascura"}, []string{"istruzion", "tutto quello", "tutto ciò", "regole"}},
+	{[]string{"esqueça", "esquece", "ignore", "desconsidere"}, []string{"instruç", "tudo o que", "regras"}},
+	{[]string{"negeer", "vergeet"}, []string{"instructies", "opdrachten", "alles wat"}},
+	{[]string{"zignoruj", "zapomnij"}, []string{"instrukcj", "polece"}},
+	{[]string{"игнорир", "проигнорир", "забудь", "отмени"}, []string{"инструкци", "указани", "правила", "промпт", "все предыдущ", "всё предыдущ", "всё, что", "все, что"}},
 	{[]string{"忽略", "无视", "忘记", "忽視", "無視"}, []string{"指令", "指示", "提示", "规则", "命令", "規則"}},
 	{[]string{"無視", "忘れ"}, []string{"指示", "命令", "プロンプト", "ルール"}},
 	{[]string{"무시", "잊어", "잊고"}, []string{"지시", "명령", "프롬프트", "규칙"}},
-	{[]string{"unut", "yoksay", "görmezden gel"}, []string{"talimat", "önceki", "kural"}},
-	{[]string{"تجاهل", "انس"}, []string{"التعليمات", "السابقة", "الأوامر"}},
-	{[]string{"अनदेखा", "नज़रअंदाज़", "भूल जा"}, []string{"निर्देश", "पिछले"}},
+	{[]string{"unut", "yoksay", "görmezden gel"}, []string{"talimat", "kural"}},
+	{[]string{"تجاهل", "انس"}, []string{"التعليمات", "الأوامر"}},
+	{[]string{"अनदेखा", "नज़रअंदाज़", "भूल जा"}, []string{"निर्देश"}},
 }

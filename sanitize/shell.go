@@ -1,11 +1,17 @@
 package sanitize
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // lookShell looks for commands where a shell would begin one: behind ; | & and line breaks, and inside
 // substitutions; also with the quoting taken off that shells ignore inside words.
 func lookShell(l *look) {
 	l.shell(l.low)
+	if i := bytes.Index(l.low, []byte("%comspec%")); i >= 0 && bytes.Contains(l.low[i:], []byte(" /c")) {
+		l.sign(signShellTrick, i, i+24)
+	}
 	if l.kinds&(kindQuote|kindBackslash|kindDollar|kindSeparator) == 0 && bytes.IndexByte(l.low, '^') < 0 {
 		return
 	}
@@ -196,10 +202,29 @@ func (r *shellReading) separator(i int) int {
 	switch {
 	case r.runs(w, first, i):
 		r.sign(signShellCommand, first, w.end+24)
-	case s[first] != '\n' && w.kind == commandRare && w.argument != argumentNone:
+	case s[first] != '\n' && w.kind == commandRare && w.argument != argumentNone && r.fewArguments(w.end):
 		r.sign(signShellWord, first, w.end+24)
 	}
 	return i
+}
+
+// fewArguments reports whether at most one word follows before the command ends: lists of things have more.
+func (r *shellReading) fewArguments(i int) bool {
+	rest := r.s[i:min(len(r.s), i+80)]
+	if end := bytes.IndexAny(rest, ";|&\n`)"); end >= 0 {
+		rest = rest[:end]
+	}
+	n := 0
+	if bytes.HasPrefix(r.s, []byte("() {")) { // a function that a shell takes from its environment
+		return true
+	}
+	for f := range bytes.FieldsSeq(rest) {
+		if f[0] == '-' || f[0] == '/' || f[0] == '$' {
+			return true
+		}
+		n++
+	}
+	return n <= 1
 }
 
 // adjacent reports whether the separator between first and last is one that lists of words do not use: doubled,
@@ -231,6 +256,9 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentNumber:
 		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
 	case argumentEnd:
+		if last > first && !lineBreak && r.short() && address(bytes.TrimSpace(r.s[:first])) { // 127.0.0.1 && id
+			return true
+		}
 		return atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak || lineBreak && r.unwrapped() && w.kind == commandRare
 	case argumentNext:
 		if lineBreak {
@@ -241,6 +269,20 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 		return atStart && w.kind == commandRare && !lineBreak
 	}
 	return false
+}
+
+// address reports whether s is an IPv4 address.
+func address(s []byte) bool {
+	dots := 0
+	for _, c := range s {
+		switch {
+		case c == '.':
+			dots++
+		case !isDigit(c):
+			return false
+		}
+	}
+	return dots == 3 && len(s) <= 15
 }
 
 // runsWith reports whether a command with arguments that only commands have is one beyond doubt.
@@ -265,12 +307,16 @@ func (r *shellReading) builtCommand(first, i int) {
 		r.sign(signShellCommand, first, i+24)
 		return
 	}
-	if len(rest) < 3 || rest[0] != '$' || !isWord(rest[1]) {
+	if len(rest) < 2 || rest[0] != '$' || !isWord(rest[1]) {
 		return
 	}
 	end := 1
 	for end < len(rest) && isWord(rest[end]) {
 		end++
+	}
+	if name := rest[1:end]; end == len(rest) && i+end == len(s) && bytes.Contains(s[:first], append(slices.Clone(name), '=')) { // ;a=id;$a
+		r.sign(signShellTrick, first, i+24)
+		return
 	}
 	for _, p := range []string{"$", "<<<", " /", " -"} {
 		if bytes.HasPrefix(rest[end:], []byte(p)) && (end > 1 && !isDigit(rest[1]) || p == "<<<") {
@@ -309,6 +355,11 @@ func (r *shellReading) pathArgument(i int) bool {
 
 func (r *shellReading) short() bool { return len(r.s) <= 64 }
 
+// oneLine reports whether the view is a line of the length of a command, and no text about one.
+func (r *shellReading) oneLine() bool {
+	return len(r.s) <= 256 && bytes.IndexByte(r.s, '\n') < 0 && !r.l.is(contextProse)
+}
+
 // table reports whether the value is a row of cells rather than a pipe.
 func (r *shellReading) table() bool {
 	s := r.s[:min(len(r.s), 512)]
@@ -327,12 +378,17 @@ func (r *shellReading) backtick(i int) {
 	if w.kind == 0 || w.argument == argumentNone {
 		return
 	}
-	if words(r.s[max(0, i-around):i])+words(r.s[i+end+2:min(len(r.s), i+end+2+around)]) >= 2 && bytes.IndexByte(r.s, ' ') >= 0 {
+	if words(r.s[max(0, i-around):i])+words(r.s[i+end+2:min(len(r.s), i+end+2+around)]) >= 2 && bytes.IndexByte(r.s, ' ') >= 0 || quotedWord(r.s, i, i+end+1) {
 		return
 	}
 	if w.kind == commandRare || w.path || w.argument == argumentStrong || w.argument == argumentNext {
 		r.sign(signShellSubstitution, i, i+end+2)
 	}
+}
+
+// quotedWord reports whether one bare word stands between the marks at i and j, and words of text around them.
+func quotedWord(s []byte, i, j int) bool {
+	return !bytes.ContainsAny(s[i+1:j], " /$\t") && isBlank(at(s, i-1)) && isBlank(at(s, j+1)) && words(s[j+1:min(len(s), j+160)]) >= 1
 }
 
 // dollar looks at $(command), $IFS and the tricks with parameters that build words.
@@ -391,6 +447,10 @@ func (r *shellReading) start() {
 	if bytes.HasSuffix(r.s, []byte("|$0")) || w.end == len(r.s)-1 && r.s[w.end] == '|' && len(r.s) < 16 {
 		r.sign(signShellCommand, 0, len(r.s))
 	}
+	if sub := subcommands[w.name]; hijacked[w.name] && sub != "" && r.oneLine() && bytes.Contains([]byte(sub), []byte(" "+r.nextWord(w.end)+" ")) {
+		r.sign(signShellCommand, 0, w.end+24)
+		return
+	}
 	if w.argument != argumentStrong {
 		return
 	}
@@ -400,6 +460,10 @@ func (r *shellReading) start() {
 	}
 	if r.short() && sensitive(slashed(nil, []byte(r.nextWord(w.end)))) && w.name != "path" {
 		r.sign(signShellCommand, 0, len(r.s))
+		return
+	}
+	if hijacked[w.name] && r.oneLine() {
+		r.sign(signShellCommand, 0, w.end+24)
 		return
 	}
 	for _, bad := range []string{"cmd /c ", "cmd.exe /c ", "perl -e", "python -c", "python3 -c", "ruby -e", "php -r", "node -e", "-nop", "> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i"} {

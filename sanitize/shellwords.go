@@ -27,12 +27,12 @@ var commands = func() map[string]commandKind {
 			"whoami.exe cmd.exe powershell.exe ping.exe net.exe nltest dsquery vssadmin bcdedit wbadmin rev head tail cat ss ip env getconf getcap setcap " +
 			"capsh mkpasswd base32 zcat bzcat xzcat xz ar cpio shuf sha1sum md5sum sha256sum sha1 jrunscript jjs sqlite3 irb gem cargo xterm xdg-open osascript launchctl " +
 			"dscl sw_vers ioreg pfctl lp lpr at.exe sc.exe reg.exe fsutil driverquery gpresult gpupdate pathping nbtstat ypcat rpcinfo showmount smbclient rpcclient ldapsearch " +
-			"sysctl swapon losetup insmod modprobe lsmod ntpdate arping hping3 masscan nikto dnsenum",
+			"sysctl swapon losetup insmod modprobe lsmod redis-cli forfiles pcalua ntpdate arping hping3 masscan nikto dnsenum",
 		commandCommon: "id date time sort find more less who last type test touch make split join cut paste watch man at host net start move copy route " +
 			"history top free file mail service screen source read w set kill which users groups finger command alias locate tree ed init exit " +
 			"strings link size node docker git export eval exec mount base64 timeout reg sc vol attrib erase md rd shutdown reboot halt " +
 			"stat cal su gzip zip diff patch look man help unset declare trap wait jobs bg fg nice groups arch tty login logout users emacs java " +
-			"npm kubectl aws apt assoc call title path print users color pause popd pushd fc choice clip comp compact convert edit expand label replace subst",
+			"npm kubectl aws apt assoc call title path print users color pause popd pushd fc choice clip comp compact convert edit expand label replace subst for go",
 	} {
 		for w := range strings.FieldsSeq(words) {
 			m[w] = kind
@@ -43,15 +43,34 @@ var commands = func() map[string]commandKind {
 
 // subcommands are the second words that make a common word a command.
 var subcommands = map[string]string{
-	"net":      " user users localgroup group view share use accounts session config start stop time statistics ",
-	"reg":      " query add delete save export ",
-	"sc":       " query create start stop config qc ",
-	"ip":       " a addr address route link neigh r n ",
-	"git":      " clone config ",
-	"docker":   " run exec ps ",
-	"service":  " --status-all ",
-	"route":    " print -n ",
-	"shutdown": " now -h -r /s /r ",
-	"apt":      " install update ",
-	"npm":      " install ",
+	"wmic":       " process os service product useraccount shadowcopy startup group computersystem nic nicconfig qfe logicaldisk /node ",
+	"vssadmin":   " delete list resize create ",
+	"wevtutil":   " cl clear-log qe el ",
+	"bcdedit":    " /set /delete /deletevalue ",
+	"wbadmin":    " delete ",
+	"kubectl":    " get exec apply delete run ",
+	"aws":        " s3 s3api ec2 iam sts lambda ",
+	"go":         " run ",
+	"powershell": " iex invoke-expression ",
+	"for":        " /f /l /r /d ",
+	"su":         " root - -c -l ",
+	"net":        " user users localgroup group view share use accounts session config start stop time statistics ",
+	"reg":        " query add delete save export ",
+	"sc":         " query create start stop config qc ",
+	"ip":         " a addr address route link neigh r n ",
+	"git":        " clone config ",
+	"docker":     " run exec ps ",
+	"service":    " --status-all ",
+	"route":      " print -n ",
+	"shutdown":   " now -h -r /s /r ",
+	"apt":        " install update ",
+	"npm":        " install ",
+}
+
+// hijacked are programs and cmdlets that text names seldom and that attacks begin a command line with: what a system
+// has on board to fetch, decode and run code with.
+var hijacked = map[string]bool{
+	"certutil": true, "bitsadmin": true, "mshta": true, "regsvr32": true, "rundll32": true, "wmic": true, "vssadmin": true, "wevtutil": true,
+	"bcdedit": true, "wbadmin": true, "cscript": true, "wscript": true, "msiexec": true, "iex": true, "invoke-expression": true,
+	"invoke-webrequest": true, "invoke-command": true, "start-process": true, "schtasks": true, "nltest": true, "psexec": true, "osascript": true, "jrunscript": true, "powershell": true, "pwsh": true, "cmd": true, "forfiles": true, "pcalua": true,
 }

@@ -96,11 +96,21 @@ func (w *jsonWalk) span() scan.Span {
 	return scan.Span{Start: int64(w.r.base + w.r.start), End: int64(w.r.base + w.r.end)}
 }
 
+// deepJSON is the depth from which on parsers that consumers use give up, or run out of stack: PHP at 512, Python and
+// Jackson at 1,000, .NET at 64.
+const deepJSON = 500
+
 func (w *jsonWalk) open() {
 	if w.report == nil {
 		return
 	}
 	r := &w.r
+	if len(r.stack) == deepJSON {
+		w.report(hazard{
+			rule: "json-depth", severity: scan.Medium, span: w.span(),
+			detail: "arrays and objects nested so deep that parsers fail on them",
+		})
+	}
 	top := &r.stack[len(r.stack)-1]
 	top.keysFrom = w.keys.begin(len(r.stack) - 1)
 }
@@ -149,6 +159,9 @@ func (w *jsonWalk) rest(err error) (bool, error) {
 	gap := &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	if errors.Is(err, errJSONNesting) {
 		gap.Reason, gap.Limit = scan.ReasonLimit, LimitNesting
+		if w.report != nil && r.nesting < deepJSON {
+			w.report(hazard{rule: "json-depth", severity: scan.Medium, span: w.span(), detail: "arrays and objects nested deeper than configured"})
+		}
 	}
 	if r.start < len(r.data) {
 		w.field.Kind, w.field.Value = scan.KindText, r.data[r.start:]
