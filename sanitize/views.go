@@ -18,7 +18,7 @@ const (
 	// minPacked is the shortest base64 or hex worth the look, minUnpadded the shortest base64 without padding:
 	// below, too many words read as both.
 	minPacked   = 8
-	minUnpadded = 16
+	minUnpadded = 8
 )
 
 // layer takes one kind of wrapping off.
