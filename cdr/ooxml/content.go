@@ -98,7 +98,14 @@ func (p *pack) altChunk(ctx context.Context, at *part, data []byte) error {
 		}
 	}
 	switch kind {
-	case "text/html", "text/rtf", wordMain + "document", "text/plain":
+	case "text/html", "text/plain":
+		// A page becomes paragraphs: nothing that is read is lost, and nothing is left to be imported.
+		if kind == "text/html" || at.mime == kind { // what says of itself that it is a mail is none of these
+			at.page, at.source = kind, data
+		}
+		p.dropPart(at, vectorAltChunk)
+		return nil
+	case "text/rtf", wordMain + "document":
 	default:
 		p.dropPart(at, vectorAltChunk)
 		return nil

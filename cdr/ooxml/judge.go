@@ -26,6 +26,7 @@ const (
 	vectorOLELink    = "ole-link"
 	vectorPackage    = "embedded-document"
 	vectorActiveX    = "activex-control"
+	vectorControl    = "form-control"
 	vectorLink       = "link-scheme"
 	vectorLinkPolicy = "link"
 	vectorAction     = "slide-action"
@@ -156,6 +157,9 @@ func (p *pack) activePart(at *part) string {
 		if r.short == "control" && p.kind.family != familySheet {
 			return vectorActiveX
 		}
+		if r.short == "ctrlprop" && r.from.hasVML() {
+			return vectorControl
+		}
 	}
 	for _, t := range byType {
 		if strings.Contains(at.mime, t.word) {
@@ -163,6 +167,17 @@ func (p *pack) activePart(at *part) string {
 		}
 	}
 	return byName(at.fold)
+}
+
+// hasVML reports whether a sheet has a drawing in VML. Form controls are written twice, in that drawing for all programs
+// and with properties for Excel 2010: the drawing is what stays, without the macro that it may name.
+func (rels *relations) hasVML() bool {
+	for _, r := range rels.list {
+		if r.short == "vmldrawing" && r.to != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // disarm is the way of one package.

@@ -416,6 +416,31 @@ func TestObjectBecomesStatic(t *testing.T) {
 	}
 }
 
+// A page that a document imports becomes paragraphs of it.
+func TestPageBecomesParagraphs(t *testing.T) {
+	page := "<html><head><title>no</title><style>no</style></head><body><h1>Big &amp; new</h1>one <b>two</b>\n <i>three</i>.<br>four<ul><li>five</ul><script>no</script><table><tr><td>a<td>b</table></body></html>"
+	d := docx(`<w:altChunk r:id="c"><w:altChunkPr><w:matchSrc/></w:altChunkPr></w:altChunk>`, piece{name: "word/c.htm", mime: "text/html", rel: offRel + "aFChunk", id: "c", body: page})
+	r, job, err := run(t, d.bytes(t))
+	if err != nil || !r.Changed() {
+		t.Fatalf("%v %v", err, job.Removals())
+	}
+	files := unzip(t, r.Data)
+	const want = `<w:p><w:r><w:rPr><w:b/><w:sz w:val="48"/></w:rPr><w:t xml:space="preserve">Big &amp; new</w:t></w:r></w:p>` +
+		`<w:p><w:r><w:t xml:space="preserve">one</w:t></w:r><w:r><w:rPr><w:b/></w:rPr><w:t xml:space="preserve"> two</w:t></w:r><w:r><w:rPr><w:i/></w:rPr><w:t xml:space="preserve"> three</w:t></w:r>` +
+		`<w:r><w:t xml:space="preserve">.</w:t></w:r><w:r><w:br/></w:r><w:r><w:t xml:space="preserve">four</w:t></w:r></w:p>` +
+		`<w:p><w:r><w:t xml:space="preserve">• </w:t></w:r><w:r><w:t xml:space="preserve">five</w:t></w:r></w:p>` +
+		`<w:p><w:r><w:t xml:space="preserve">a</w:t></w:r><w:r><w:tab/></w:r><w:r><w:t xml:space="preserve">b</w:t></w:r></w:p>`
+	if s := files["word/document.xml"]; !strings.Contains(s, want) || strings.Contains(s, "altChunk") {
+		t.Error(s)
+	}
+	if where := dangling(t, files); where != "" || files["word/c.htm"] != "" {
+		t.Error(where)
+	}
+	if again, job, err := run(t, r.Data); err != nil || again.Changed() {
+		t.Errorf("a second pass: %v %v", err, job.Removals())
+	}
+}
+
 func emfRecord(kind uint32, data string) string {
 	for len(data)%4 != 0 {
 		data += "\x00"

@@ -55,6 +55,8 @@ type part struct {
 
 	drop    bool
 	static  bool      // an object without content
+	page    string    // type of an imported page that becomes paragraphs, "" if it is none
+	source  []byte    // of that page
 	data    []byte    // new bytes, nil if unchanged
 	newName string    // "" if unchanged
 	newMime string    // "" if unchanged

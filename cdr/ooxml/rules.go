@@ -48,6 +48,7 @@ func ruleTable() map[string]rule {
 		"t": {familyOther, startRunText}, "delText": {familyWord, startFieldText},
 		"drawing": {familyWord, startFieldPicture}, "pict": {familyWord, startFieldPicture}, "object": {familyWord, startObject},
 		"del": {familyWord, startDeleted}, "moveFrom": {familyWord, startDeleted},
+		"altChunk":         {familyWord, startAltChunk},
 		"attachedTemplate": always(familyWord, vectorTemplate),
 		"subDoc":           always(familyWord, vectorSubDoc),
 		"frameset":         always(familyWord, vectorFrame),

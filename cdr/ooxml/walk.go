@@ -52,6 +52,7 @@ type element struct {
 	kids     int // elements in it
 	gone     int // of those, left out
 	unwrap   bool
+	keep     bool // its rule has decided
 	fallback span // of an AlternateContent: what is inside of its Fallback
 	end      func(w *walk, e *element, t *kit.XMLToken)
 	deleted  bool // in a tracked deletion
@@ -286,7 +287,7 @@ func (w *walk) start(t *kit.XMLToken) {
 			w.cutAttr(t, "xml:base", vectorBase)
 		}
 		gone := ok && rule.applies(w) && rule.start(w, t, e)
-		if !gone && w.relIDs {
+		if !gone && w.relIDs && !e.keep {
 			gone = w.deadIDs(t, e)
 		}
 		if !gone {
