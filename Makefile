@@ -12,7 +12,7 @@ ARGS     ?=
 # What -race is for: our own code. The integration tests drive other processes.
 UNIT      = $$(go list ./... | grep -v '/integration')
 
-.PHONY: help build run test test-unit test-gateway test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan demo deb clean
+.PHONY: help build run test test-unit test-gateway test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan bench-injection demo deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ bench-icap: build ## icapd and c-icap under the same load, in turn (ARGS=-quick 
 bench-scan: build ## scanning: icapd against libyara alone, clamd alone, and c-icap's virus_scan (ARGS=-quick to try)
 	@scripts/setup.sh test
 	go run ./integration/benchscan -icapd bin/icapd $(ARGS)
+
+bench-injection: ## injection: icapd against Coraza with CRS, and libinjection alone (ARGS='-labelled FILE.jsonl', -quick to try)
+	@scripts/setup.sh build
+	go run ./integration/benchinjection $(ARGS)
 
 demo: build ## a fake API, Squid, clamd and icapd: five outcomes, shown with curl and checked
 	@scripts/setup.sh test
