@@ -182,12 +182,9 @@ func TestEncryptedIsNotClean(t *testing.T) {
 	i := bareIcapd(t, "")
 	client := &icap.Client{}
 	defer client.Close()
-	locked := zipOf(t, []string{"secret.bin"}, []byte("nobody can read this"))
-	locked[bytes.Index(locked, []byte("PK\x03\x04"))+6] |= 1 // the flag of encryption, in the entry
-	locked[bytes.Index(locked, []byte("PK\x01\x02"))+8] |= 1 // and in the directory
 	for _, b := range append(boxes(), box{func(_ *testing.T, b []byte) []byte { return b }, ""}) {
 		resp, err := client.Do(t.Context(), &icap.ClientRequest{
-			Method: icap.MethodRespmod, URL: i.URL("respmod"), Preview: icap.NoPreview, Body: bytes.NewReader(b.wrap(t, locked)),
+			Method: icap.MethodRespmod, URL: i.URL("respmod"), Preview: icap.NoPreview, Body: bytes.NewReader(b.wrap(t, locked(t))),
 			HTTPResponse: icap.NewResponseHead(200),
 		})
 		if err != nil {
@@ -200,4 +197,13 @@ func TestEncryptedIsNotClean(t *testing.T) {
 			t.Errorf("%s: HTTP %d, %s, %v", b.path, resp.HTTPResponse.Status(), resp.Header.Raw(), err)
 		}
 	}
+}
+
+// locked is a zip of which nobody has the key.
+func locked(t *testing.T) []byte {
+	t.Helper()
+	z := zipOf(t, []string{"secret.bin"}, []byte("nobody can read this"))
+	z[bytes.Index(z, []byte("PK\x03\x04"))+6] |= 1 // the flag of encryption, in the entry
+	z[bytes.Index(z, []byte("PK\x01\x02"))+8] |= 1 // and in the directory
+	return z
 }
