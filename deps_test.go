@@ -52,6 +52,7 @@ var rooms = map[string][]string{
 	"internal/sink":       {"internal/event", "internal/secret", "scan"},
 	"internal/inventory":  {},
 	"internal/service":    {"icap", "scan", "policy", "internal/body", "internal/content", "internal/event"},
+	"internal/trace":      {"internal/event", "internal/sink"},
 	"internal/units":      {},
 	"internal/listen":     {"icap"},
 	"cmd/icapd":           {"*"},

@@ -33,6 +33,7 @@ type Config struct {
 	Profiles     Profiles           `yaml:"profiles"`
 	APIs         []API              `yaml:"apis"`
 	Events       []EventSink        `yaml:"events"`
+	Tracing      Tracing            `yaml:"tracing"`
 	Quarantine   Quarantine         `yaml:"quarantine"`
 	Reload       Reload             `yaml:"reload"`
 	// Sandbox is auto (the process confines itself where the kernel can) or off.
@@ -429,6 +430,7 @@ func Default() *Config {
 		},
 		Services:   map[string]Service{"respmod": newService("RESPMOD"), "reqmod": newService("REQMOD")},
 		Profiles:   Profiles{DefaultProfile: builtinProfile()},
+		Tracing:    defaultTracing(),
 		Quarantine: defaultQuarantine(),
 		Sandbox:    "auto",
 		Log:        Log{Level: "info", Format: "json"},

@@ -75,6 +75,7 @@ func (v *validator) config(c *Config) {
 	}
 	v.apis(c)
 	v.events(c.Events)
+	v.tracing(&c.Tracing)
 	v.quarantine(&c.Quarantine)
 	v.oneOf("sandbox", c.Sandbox, "auto", "off")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")

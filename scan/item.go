@@ -45,6 +45,11 @@ type Message struct {
 	Type      string // Content-Type as claimed, parameters included
 	Client    string // address of the HTTP client, "" if unknown
 	User      string // authenticated user, "" if unknown
+
+	// The trace that the message belongs to, for servers that are asked about it: values of the fields that W3C Trace
+	// Context names so. "" if messages are not traced. Nothing is decided by it.
+	Traceparent, Tracestate string
+
 	Time      time.Time
 }
 

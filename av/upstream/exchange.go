@@ -48,6 +48,12 @@ func (e *Engine) ask(ctx context.Context, it *scan.Item) (*answer, error) {
 		Body:         a.lease.reader(),
 		GetBody:      func() (io.Reader, error) { return a.lease.reader(), nil },
 	}
+	if m := it.Message; m.Traceparent != "" {
+		req.Header.Set("traceparent", m.Traceparent)
+		if m.Tracestate != "" {
+			req.Header.Set("tracestate", m.Tracestate)
+		}
+	}
 	if e.o.Whole {
 		req.Preview = icap.NoPreview
 	}

@@ -18,12 +18,15 @@ import (
 	"icapd/internal/secret"
 	"icapd/internal/service"
 	"icapd/internal/sink"
+	"icapd/internal/trace"
 )
 
 // backstage is what happens after a message has its answer: the audit stream, the quarantine, the inventory, the
 // console's feed. None of it makes a message wait. It lives as long as the process: reloads do not change it.
 type backstage struct {
 	stream    *sink.Fanout
+	traces    *sink.Sink // nil if messages are not traced
+	sampler   trace.Sampler
 	feed      *admin.Feed
 	inventory *inventory.Inventory
 	vault     *quarantine.Vault  // nil if nothing is kept
@@ -33,7 +36,7 @@ type backstage struct {
 }
 
 // newBackstage opens what the configuration names. The error is all that cannot be opened.
-func newBackstage(c *conf.Config, log *logs) (*backstage, error) {
+func newBackstage(c *conf.Config, version string, log *logs) (*backstage, error) {
 	b := &backstage{feed: admin.NewFeed(), inventory: inventory.New(), store: c.Quarantine.Store}
 	var sinks []*sink.Sink
 	var errs []error
@@ -48,6 +51,11 @@ func newBackstage(c *conf.Config, log *logs) (*backstage, error) {
 	}
 	b.stream = sink.NewFanout(sinks...)
 	b.stream.Join(log.sink)
+	if c.Tracing.On() {
+		if err := b.openTraces(&c.Tracing, version); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.At("tracing"), err))
+		}
+	}
 	if c.Quarantine.Enabled() {
 		if err := b.openVault(&c.Quarantine, log); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.At("quarantine"), err))
@@ -162,6 +170,7 @@ func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
 // observe takes the event of a message on.
 func (b *backstage) observe(e *event.Event) {
 	b.stream.Message(e)
+	b.follow(e)
 	m := present(e)
 	b.feed.Add(&m)
 	path := ""
@@ -201,10 +210,19 @@ func (b *backstage) room(size int64) bool {
 	return b.keeper != nil && b.store != "blocked" && b.keeper.Room(size)
 }
 
+// sinks are the counters of all queues that events leave by.
+func (b *backstage) sinks() []sink.Stats {
+	all := b.stream.Stats()
+	if b.traces != nil {
+		all = append(all, b.traces.Stats())
+	}
+	return all
+}
+
 // parts reports on sinks and quarantine. Traffic needs neither: they do not make icapd less ready.
 func (b *backstage) parts() []admin.Part {
 	var out []admin.Part
-	for _, st := range b.stream.Stats() {
+	for _, st := range b.sinks() {
 		p := admin.Part{
 			Name: "events " + st.Name, Ready: st.Error == "",
 			Detail: fmt.Sprintf("%d written, %d wait, %d dropped", st.Written, st.Queued, st.Dropped),
@@ -235,6 +253,9 @@ func (b *backstage) close(ctx context.Context) {
 	if b.cancel != nil {
 		b.cancel()
 	}
+	if b.traces != nil {
+		_ = b.traces.Close(ctx)
+	}
 	_ = b.stream.Close(ctx) // what could not be written is counted
 }
 
@@ -255,6 +276,9 @@ func present(e *event.Event) admin.Message {
 			{Name: "reply", Millis: d.Reply},
 			{Name: "total", Millis: d.Total},
 		},
+	}
+	if e.Trace != nil {
+		m.TraceID = e.Trace.ID
 	}
 	for _, t := range d.Engines {
 		m.Engines = append(m.Engines, admin.EngineTime{Engine: t.Engine, Items: t.Items, Millis: t.Busy})

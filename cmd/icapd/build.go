@@ -428,6 +428,7 @@ func (p *parts) istag() string {
 	c := *p.config
 	c.Listen, c.Admin, c.TrustedPeers, c.Log = nil, conf.Admin{}, nil, conf.Log{}
 	c.Timeouts, c.Spool = conf.Timeouts{}, conf.Spool{}
+	c.Tracing = conf.Tracing{}
 	c.Events, c.Quarantine, c.Reload, c.Sandbox = nil, conf.Quarantine{}, conf.Reload{}, ""
 	c.Engines = conf.Engines{Upstream: c.Engines.Upstream} // the others say what they are by their versions
 	text, err := c.Marshal()

@@ -329,7 +329,7 @@ func (s *server) measureBackstage() {
 	family := func(name, help string, counter bool, pick func(sink.Stats) float64) {
 		s.metrics.Add(metrics.Labelled{Name: name, Help: help, Label: "sink", Counter: counter, Values: func() map[string]float64 {
 			out := map[string]float64{}
-			for _, st := range s.back.stream.Stats() {
+			for _, st := range s.back.sinks() {
 				out[st.Name] = pick(st)
 			}
 			return out

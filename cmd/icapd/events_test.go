@@ -205,7 +205,7 @@ func BenchmarkBackstage(b *testing.B) {
 	c.Events = []conf.EventSink{{File: conf.Path(filepath.Join(b.TempDir(), "e.jsonl")), MaxBytes: 64 << 20, Keep: 1, Queue: 10_000}}
 	log := newLogs(os.Stderr, &c.Log)
 	defer log.close()
-	back, err := newBackstage(c, log)
+	back, err := newBackstage(c, "test", log)
 	if err != nil {
 		b.Fatal(err)
 	}

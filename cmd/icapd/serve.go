@@ -62,7 +62,7 @@ func (c *cli) serve(parent context.Context) error {
 	}
 	log := newLogs(c.err, &p.config.Log)
 	defer log.close()
-	back, err := newBackstage(p.config, log)
+	back, err := newBackstage(p.config, c.version, log)
 	if err != nil {
 		p.close()
 		return failWith(err)
@@ -243,6 +243,7 @@ func needRestart(old, fresh *conf.Config) []string {
 		{"admin", reflect.DeepEqual(old.Admin, fresh.Admin)},
 		{"timeouts", old.Timeouts == fresh.Timeouts},
 		{"events", slices.Equal(old.Events, fresh.Events)},
+		{"tracing", old.Tracing == fresh.Tracing},
 		{"quarantine", old.Quarantine == fresh.Quarantine},
 		{"reload", old.Reload == fresh.Reload},
 		{"sandbox", old.Sandbox == fresh.Sandbox},

@@ -68,6 +68,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 		},
 		Keep:   s.back.keep,
 		Room:   s.back.room,
+		Trace:  back.trace(),
 		Trusts: func(a netip.Addr) bool { return (*s.trusts.Load())(a) },
 	})
 	s.use(p)

@@ -39,6 +39,7 @@ type Message struct {
 
 	ICAPStatus int     `json:"icap_status"`
 	Error      string  `json:"error,omitempty"`
+	TraceID    string  `json:"trace_id,omitempty"`
 	Durations  []Stage `json:"durations"`
 	Millis     float64 `json:"ms"`
 

@@ -42,9 +42,19 @@ type Event struct {
 	Omitted  int             `json:"omitted,omitempty"` // records left out above, see maxRecords
 	Items    []ItemRecord    `json:"-"`                 // what the body unpacked to, for the console
 
+	Trace      *Trace    `json:"trace,omitempty"` // nil if messages are not traced
 	ICAPStatus int       `json:"icap_status"`
 	Error      string    `json:"error,omitempty"` // the ICAP client went away, or the answer could not be written
 	Durations  Durations `json:"durations"`
+}
+
+// Trace is a message's place in a distributed trace, by the identifiers of W3C Trace Context in lower-case hexadecimal.
+type Trace struct {
+	ID      string `json:"id"`
+	SpanID  string `json:"span_id"` // of the message
+	Parent  string `json:"-"`       // span that it was sent in; "" if the trace begins here
+	State   string `json:"-"`       // tracestate
+	Sampled bool   `json:"-"`       // the trace is recorded
 }
 
 // Durations says where the time went, in milliseconds. Decode and Walk are parts of Scan; so are Engines, beside each

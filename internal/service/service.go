@@ -35,6 +35,10 @@ type Options struct {
 	// must not block. Nil means no.
 	Room func(size int64) bool
 
+	// Trace returns the place of a message in a distributed trace, and the traceparent for servers that are asked about
+	// it. Nil: messages are not traced.
+	Trace func(r *icap.Request) (t *event.Trace, parent string)
+
 	// Trusts reports whether the ICAP client at this address is believed about whom it speaks for
 	// (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups). Nil believes clients on loopback.
 	Trusts func(netip.Addr) bool
@@ -210,6 +214,10 @@ func (x *exchange) begin() {
 	}
 	if trusted {
 		x.ev.Groups = groups(x.r)
+	}
+	if trace := x.s.opt.Trace; trace != nil {
+		x.ev.Trace, m.Traceparent = trace(x.r)
+		m.Tracestate = x.ev.Trace.State
 	}
 	x.sel = x.p.Policy.Select(m, x.name)
 	x.ev.API, x.ev.Profile = x.sel.API, x.sel.Profile.Name

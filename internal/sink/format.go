@@ -118,6 +118,9 @@ func ecsMessage(e *event.Event) object {
 	if e.Rule != "" {
 		out["rule"] = object{"name": e.Rule}
 	}
+	if t := e.Trace; t != nil {
+		out["trace"], out["span"] = object{"id": t.ID}, object{"id": t.SpanID}
+	}
 	if e.Error != "" {
 		out["error"] = object{"message": e.Error}
 	}

@@ -41,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 type Stats struct {
 	Name     string
 	Written  uint64
-	Dropped  uint64 // for want of room, or because the sink was closed before they could be written
+	Dropped  uint64 // for want of room, because the other side refused them, or because the sink was closed before they could be written
 	Failures uint64 // of writes; each is tried again
 	Queued   int
 	Error    string // of the last write; "" when it was good
@@ -198,7 +198,11 @@ func (s *Sink) write(ctx context.Context, batch []Record) bool {
 		s.queue = nil // the array has moved on; begin a new one
 	}
 	s.mu.Unlock()
-	s.written.Add(uint64(n))
+	if errors.Is(err, ErrRefused) {
+		s.dropped.Add(uint64(n))
+	} else {
+		s.written.Add(uint64(n))
+	}
 	if err == nil && n < len(batch) {
 		err = errShort
 	}
@@ -210,6 +214,10 @@ func (s *Sink) write(ctx context.Context, batch []Record) bool {
 	s.last.Store(&text)
 	return err == nil
 }
+
+// ErrRefused is what a Writer's error is, or wraps, when the n records that are done were not taken and never will be.
+// They count as dropped.
+var ErrRefused = errors.New("refused")
 
 var errShort = errors.New("sink: not all records were written")
 
