@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"conf":                {"policy", "scan", "internal/units"},
 	"policy":              {"scan"},
 	"sanitize":            {"scan"},
+	"schema":              {"scan"},
 	"sanitize/eval":       {"scan", "sanitize"},
 	"signatures":          {},
 	"internal/admin":      {},

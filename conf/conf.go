@@ -325,7 +325,24 @@ type API struct {
 	Name    string     `yaml:"name"`
 	Match   Match      `yaml:"match"`
 	Profile ProfileRef `yaml:"profile"`
+
+	Schema Schema `yaml:"schema,omitempty"`
+	Learn  bool   `yaml:"learn,omitempty"` // keep the shapes of its messages, for `icapd learn`
 }
+
+// Schema names the documents that an API's messages are held against. The zero Schema holds them against nothing.
+type Schema struct {
+	OpenAPI    Path   `yaml:"openapi,omitempty"`             // of requests and responses
+	JSONSchema Path   `yaml:"json_schema,omitempty"`         // of the bodies of responses
+	Request    Path   `yaml:"request_json_schema,omitempty"` // of the bodies of requests
+	Mode       string `yaml:"mode,omitempty"`                // observe, the default, or enforce
+}
+
+// Set reports whether there is a document.
+func (s *Schema) Set() bool { return s.OpenAPI != "" || s.JSONSchema != "" || s.Request != "" }
+
+// Enforced reports whether profiles decide about violations; else they are only reported.
+func (s *Schema) Enforced() bool { return s.Mode == "enforce" }
 
 // Match says which messages belong to an API: see policy.Match.
 type Match struct {
@@ -444,7 +461,7 @@ func newService(method string) Service {
 func builtinProfile() *Profile {
 	return &Profile{
 		Malware: policy.ActionBlock, Injection: policy.ActionRewrite, ActiveContent: documentAction(policy.ActionRewrite),
-		Hazard: policy.ActionRewrite, Schema: policy.ActionReport, WAF: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
+		Hazard: policy.ActionRewrite, Schema: policy.ActionBlock, WAF: policy.ActionReport, Pages: policy.ActionReport, Documents: policy.ActionReport,
 		Unscannable: policy.ActionBlock, Encrypted: policy.ActionBlock, Unkept: policy.ActionReport,
 		Trickle:   Trickle{Every: 5 * time.Second, Bytes: units.KiB},
 		BlockPage: BlockPage{Status: 403},

@@ -414,7 +414,7 @@ func (v *validator) cache(c *Cache) {
 }
 
 func (v *validator) upstreams(us []Upstream) {
-	taken := []string{"yara", "clamd", "hashes", "injection", "waf", "content", "cdr"}
+	taken := []string{"yara", "clamd", "hashes", "injection", "waf", "content", "cdr", "schema", "learn"}
 	for i := range us {
 		u, key := &us[i], fmt.Sprintf("engines.upstream[%d]", i)
 		v.name(key+".name", u.Name)
@@ -535,6 +535,7 @@ func (v *validator) apis(c *Config) {
 		v.each(key+".match.methods", m.Methods, policy.CheckMethod)
 		v.each(key+".match.types", m.Types, policy.CheckType)
 		v.each(key+".match.clients", m.Clients, func(s string) error { _, err := parseNetwork(s); return err })
+		v.schema(key+".schema", &api.Schema)
 		switch {
 		case api.Profile.Inline != nil:
 			v.profileKeys(key+".profile", api.Profile.Inline)
@@ -543,6 +544,28 @@ func (v *validator) apis(c *Config) {
 			v.bad(key+".profile", "is missing: name a profile, or change one: {injection: block}")
 		default:
 			v.profileName(key+".profile", api.Profile.Name, c)
+		}
+	}
+}
+
+func (v *validator) schema(key string, s *Schema) {
+	if !v.given(key) && !s.Set() {
+		return
+	}
+	if s.Mode != "" {
+		v.oneOf(key+".mode", s.Mode, "observe", "enforce")
+	}
+	switch {
+	case !s.Set():
+		v.bad(key, "holds messages against nothing: name openapi, json_schema or request_json_schema")
+	case s.OpenAPI != "" && (s.JSONSchema != "" || s.Request != ""):
+		v.bad(key, "openapi describes requests and responses: leave json_schema and request_json_schema out")
+	}
+	// What is not there is not named any more, so that whoever goes on to read it does not complain a second time.
+	for sub, file := range map[string]*Path{"openapi": &s.OpenAPI, "json_schema": &s.JSONSchema, "request_json_schema": &s.Request} {
+		before := len(v.problems)
+		if v.file(key+"."+sub, string(*file)); len(v.problems) > before {
+			*file = ""
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ type node struct {
 	maxLength int // -1: none
 
 	minimum, maximum, above, below *decimal
-	multipleOf                     *big.Rat
+	multipleOf                     *divisor
 
 	ref         *node
 	all         []*node
@@ -136,8 +135,8 @@ func (c *compiled) node(s *jsonschema.Schema) *node {
 // place is a schema's location without what we have put before it.
 func place(location string) string {
 	if _, rest, ok := strings.Cut(location, "://"); ok {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			location = rest[i+1:]
+		if _, file, ok := strings.Cut(rest, "/"); ok {
+			location = file
 		}
 	}
 	return location
@@ -204,7 +203,7 @@ func (c *compiled) scalars(n *node, s *jsonschema.Schema) {
 	}
 	n.minimum, n.maximum = ratDecimal(s.Minimum), ratDecimal(s.Maximum)
 	n.above, n.below = ratDecimal(s.ExclusiveMinimum), ratDecimal(s.ExclusiveMaximum)
-	n.multipleOf = s.MultipleOf
+	n.multipleOf = newDivisor(s.MultipleOf)
 }
 
 func (c *compiled) objects(n *node, s *jsonschema.Schema) {

@@ -100,8 +100,7 @@ func decode(text []byte) (any, error) {
 	}
 	var d document
 	if err := d.parse(context.Background(), text); err != nil {
-		var at *syntaxError
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*syntaxError](err); ok {
 			line, column := lineOf(text, at.offset)
 			return nil, &lineError{line, column, errors.New("not JSON: " + at.text)}
 		}

@@ -3,7 +3,6 @@ package schema
 import (
 	"encoding/json"
 	"errors"
-	"math"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -12,30 +11,24 @@ var errFormat = errors.New("not of the format")
 
 // ownFormats are those of OpenAPI that JSON Schema does not have. The formats of JSON Schema are the library's.
 var ownFormats = []jsonschema.Format{
-	{Name: "int32", Validate: func(v any) error { return integerWithin(v, math.MinInt32, math.MaxInt32) }},
-	{Name: "int64", Validate: func(v any) error { return integerWithin(v, math.MinInt64, math.MaxInt64) }},
+	{Name: "int32", Validate: within("-2147483648", "2147483647")},
+	{Name: "int64", Validate: within("-9223372036854775808", "9223372036854775807")},
 	{Name: "byte", Validate: base64Text},
 }
 
-func integerWithin(v any, low, high int64) error {
-	n, ok := v.(json.Number)
-	if !ok {
-		return nil
-	}
-	d := parseDecimal([]byte(n), nil)
-	if !d.whole() {
-		return errFormat
-	}
-	for bound, side := range map[int64]int{low: -1, high: 1} {
-		text, err := json.Marshal(bound)
-		if err != nil {
-			return err
+// within takes whole numbers between two bounds, and everything that is no number.
+func within(low, high string) func(any) error {
+	l, h := parseDecimal([]byte(low), nil), parseDecimal([]byte(high), nil)
+	return func(v any) error {
+		n, ok := v.(json.Number)
+		if !ok {
+			return nil
 		}
-		if b := parseDecimal(text, nil); d.compare(&b) == side {
+		if d := parseDecimal([]byte(n), nil); !d.whole() || d.compare(&l) < 0 || d.compare(&h) > 0 {
 			return errFormat
 		}
+		return nil
 	}
-	return nil
 }
 
 // base64Text takes both alphabets, with and without padding.

@@ -209,8 +209,7 @@ func (l *loader) finish(s *spec) (*spec, error) {
 		c := l.compiled[variant]
 		if err := c.check(); err != nil {
 			for _, e := range parts(err) {
-				var at *placeError
-				if errors.As(e, &at) {
+				if at, ok := errors.AsType[*placeError](e); ok {
 					l.bad(at.place, at.err)
 				}
 			}
@@ -236,7 +235,7 @@ func (l *loader) finish(s *spec) (*spec, error) {
 }
 
 func parts(err error) []error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what errors.Join made, one level deep
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		return many.Unwrap()
 	}
 	return []error{err}
@@ -272,8 +271,7 @@ func loadOpenAPI(file string) (*spec, error) {
 
 // failed notes an error that ended the reading of a file.
 func (l *loader) failed(name string, err error) {
-	var at *placeError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*placeError](err); ok {
 		l.bad(at.place, at.err)
 		return
 	}

@@ -91,19 +91,54 @@ func (d *decimal) compare(o *decimal) int {
 // maxExact bounds the digits of numbers that are divided exactly.
 const maxExact = 400
 
-// multiple reports whether raw is a multiple of the divisor. ok is false for a number too long to tell.
-func (d *decimal) multiple(raw []byte, divisor *big.Rat) (yes, ok bool) {
+// multiple reports whether the number, which was written as raw, is a multiple of the divisor. ok is false for one too
+// long to tell.
+func (d *decimal) multiple(raw []byte, by *divisor) (yes, ok bool) {
 	if len(d.digits) == 0 {
 		return true, true
+	}
+	least := min(d.exp-len(d.digits), by.exp-len(by.digits))
+	if a, fits := d.scaled(least); fits {
+		if b, fits := by.scaled(least); fits && b > 0 {
+			return a%b == 0, true
+		}
 	}
 	if len(d.digits) > maxExact || d.exp > maxExact || d.exp < -maxExact {
 		return false, false
 	}
 	r, ok := new(big.Rat).SetString(string(raw))
-	if !ok || divisor.Sign() == 0 {
+	if !ok || by.rat.Sign() == 0 {
 		return false, false
 	}
-	return r.Quo(r, divisor).IsInt(), true
+	return r.Quo(r, by.rat).IsInt(), true
+}
+
+// scaled is the number's size in units of 10^exp, if it is whole and small enough.
+func (d *decimal) scaled(exp int) (n int64, ok bool) {
+	zeros := d.exp - len(d.digits) - exp
+	if zeros < 0 || len(d.digits)+zeros > 18 {
+		return 0, false
+	}
+	for _, c := range d.digits {
+		n = n*10 + int64(c-'0')
+	}
+	for range zeros {
+		n *= 10
+	}
+	return n, true
+}
+
+// divisor is a number that others are to be multiples of.
+type divisor struct {
+	decimal
+	rat *big.Rat
+}
+
+func newDivisor(r *big.Rat) *divisor {
+	if r == nil {
+		return nil
+	}
+	return &divisor{*ratDecimal(r), r}
 }
 
 // ratDecimal is a number of a schema. Those are written in decimal, so that this is exact.

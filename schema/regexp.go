@@ -28,8 +28,7 @@ func compileRegexp(pattern string) (jsonschema.Regexp, error) {
 	if re, err := regexp.Compile(translate(pattern)); err == nil {
 		return re, nil
 	}
-	var e *syntax.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
 		switch e.Code {
 		case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidRepeatSize, syntax.ErrInvalidCharRange,
 			syntax.ErrInvalidNamedCapture, syntax.ErrLarge, syntax.ErrNestingDepth:

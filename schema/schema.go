@@ -21,7 +21,8 @@ type API struct {
 	JSONSchema string // file: of the JSON bodies of responses with a status of 2xx
 	Request    string // file: of the JSON bodies of requests
 
-	// Observe only reports: findings have the hint "report", and what could not be judged is a finding, not a gap.
+	// Observe only reports: findings are of severity info, which decides nothing, and what could not be judged is a
+	// finding, not a gap.
 	Observe bool
 }
 
@@ -158,7 +159,7 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 			err = nil
 		}
 		for i := range fs {
-			fs[i].Hint = hintReport
+			fs[i].Severity, fs[i].Hint = scan.Info, hintReport
 		}
 	}
 	return fs, err
@@ -259,7 +260,7 @@ func (c *content) target(e *endpoint, typ, seen string) (target, *scan.Finding) 
 			n = t.schema
 		}
 		return target{n, true}, nil
-	case isJSONType(typ), t.rank() > 0 && (isJSONType(seen)):
+	case isJSONType(typ), t.rank() > 0 && isJSONType(seen):
 		return target{t.schema, false}, nil
 	}
 	return target{}, nil // what the type is was documented, and of its inside nothing is known here

@@ -45,8 +45,7 @@ func parseYAML(text []byte) (body ast.Node, err error) {
 	}()
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		var e yaml.Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[yaml.Error](err); ok {
 			return nil, atToken(e.GetToken(), errors.New("not YAML: "+excerpt(e.GetMessage())))
 		}
 		return nil, errors.New("not YAML: " + excerpt(err.Error()))

@@ -29,6 +29,7 @@ import (
 	"icapd/policy"
 	"icapd/sanitize"
 	"icapd/scan"
+	"icapd/schema"
 	"icapd/signatures"
 )
 
@@ -48,6 +49,8 @@ type parts struct {
 	hashes    *hashes.Engine   // nil if off
 	injection *sanitize.Engine // nil if off
 	waf       *waf.Engine      // nil if off
+	schema    *schema.Engine   // nil if no API has one
+	policy    *policy.Policy   // set before the first message
 
 	version string
 	changed func() // called when the answer of an engine's Version may have changed
@@ -65,6 +68,7 @@ func build(c *conf.Config, version string, changed func()) (*parts, error) {
 		p.close()
 		return nil, err
 	}
+	p.policy = pol
 	l := &c.Limits
 	spooler := body.NewSpooler(body.Options{
 		Dir: string(c.Spool.Directory), Memory: int64(l.MemoryBytes), MaxBody: int64(l.BodyBytes),
@@ -103,6 +107,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 		p.addHashes(&c.Engines.Hashes),
 		p.addInjection(c),
 		p.addWAF(&c.Engines.WAF),
+		p.addSchemas(c.APIs),
 		p.addUpstream(c.Engines.Upstream),
 	)
 	p.addCDR()
@@ -431,6 +436,10 @@ func (p *parts) istag() string {
 	c.Tracing = conf.Tracing{}
 	c.Events, c.Quarantine, c.Reload, c.Sandbox = nil, conf.Quarantine{}, conf.Reload{}, ""
 	c.Engines = conf.Engines{Upstream: c.Engines.Upstream} // the others say what they are by their versions
+	c.APIs = slices.Clone(c.APIs)
+	for i := range c.APIs {
+		c.APIs[i].Schema, c.APIs[i].Learn = conf.Schema{}, false // the engine's version knows the documents; learning changes no answer
+	}
 	text, err := c.Marshal()
 	if err != nil {
 		text = []byte(err.Error())
@@ -470,6 +479,8 @@ func (p *parts) detail(e scan.Engine) string {
 	case p.hashes != nil && e.Name() == p.hashes.Name():
 		deny, allow := p.hashes.Count()
 		return fmt.Sprintf(" (%d bad, %d good)", deny, allow)
+	case p.schema != nil && e.Name() == p.schema.Name():
+		return " (" + strings.Join(p.schema.Describe(), "; ") + ")"
 	}
 	return ""
 }

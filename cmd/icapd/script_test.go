@@ -55,6 +55,8 @@ func TestScripts(t *testing.T) {
 			"ready":    ready,
 			"jsonkeys": jsonkeys,
 			"blocked":  blocked,
+			"tagged":   tagged,
+			"retagged": retagged,
 		},
 	})
 }
@@ -104,6 +106,27 @@ func blocked(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s is not blocked", args[1])
+}
+
+// tagged URL keeps the ISTag of the ICAP service in $TAG.
+func tagged(ts *testscript.TestScript, _ bool, args []string) {
+	client := &icap.Client{}
+	defer client.Close()
+	options, err := client.Options(context.Background(), args[0])
+	ts.Check(err)
+	ts.Setenv("TAG", options.ISTag)
+}
+
+// retagged URL waits until the ICAP service has another ISTag than $TAG.
+func retagged(ts *testscript.TestScript, _ bool, args []string) {
+	old := ts.Getenv("TAG")
+	for range 200 {
+		if tagged(ts, false, args); ts.Getenv("TAG") != old {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("%s keeps its ISTag", args[0])
 }
 
 // jsonkeys FILE KEY ... checks that each line of the file is a JSON object with these keys.

@@ -81,11 +81,15 @@ func (c *cli) serve(parent context.Context) error {
 	s.announce(listeners, adminListener)
 	s.tellSystemd(daemon.SdNotifyReady)
 	go s.watchdog(ctx)
-	changed, unwatch, err := watch(p.config.Reload.Watch, c.conf.File)
+	watcher, err := watch(p.config.Reload.Watch, s.watched())
 	if err != nil {
 		return failWith(errors.Join(err, s.stop()))
 	}
-	defer unwatch()
+	defer watcher.stop()
+	reload := func(actor string) {
+		s.audited(actor, "reload", "configuration", s.reload())
+		s.rewatch(watcher)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -94,15 +98,23 @@ func (c *cli) serve(parent context.Context) error {
 		case err := <-failed:
 			return failWith(errors.Join(err, s.stop()))
 		case <-hup:
-			s.audited("signal", "reload", "configuration", s.reload())
-		case <-changed:
-			s.audited("file", "reload", "configuration", s.reload())
+			reload("signal")
+		case <-watcher.changed:
+			reload("file")
 		case req := <-s.reloads:
 			s.serveReload(req)
+			s.rewatch(watcher)
 		case <-retag:
 			tag := s.parts.Load().istag()
 			s.tag.Store(&tag)
 		}
+	}
+}
+
+// rewatch watches what the configuration names now.
+func (s *server) rewatch(w *watcher) {
+	if err := w.follow(s.watched()); err != nil {
+		s.log.WithError(err).Warn("not every file that the configuration names can be watched")
 	}
 }
 
