@@ -17,6 +17,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
@@ -30,6 +32,7 @@ type flags struct {
 	rounds int
 	each   time.Duration
 	check  bool
+	only   *regexp.Regexp
 }
 
 func main() {
@@ -39,7 +42,12 @@ func main() {
 	flag.IntVar(&f.rounds, "rounds", 5, "number of rounds")
 	flag.DurationVar(&f.each, "for", 2*time.Second, "how long each contender gets each kind of work in a round")
 	flag.BoolVar(&f.check, "check", false, "fail when a goal is missed")
+	only := flag.String("only", "", "play only the rows whose names match this `regexp`")
 	flag.Parse()
+	var err error
+	if f.only, err = regexp.Compile(*only); err != nil {
+		log.Fatal("benchscan: -only: ", err)
+	}
 	if *quick {
 		f.rounds, f.each = 2, 200*time.Millisecond
 	}
@@ -192,6 +200,10 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 	duels, err := arena(ctx, l, f)
 	if err != nil {
 		return err
+	}
+	duels = slices.DeleteFunc(duels, func(d duel) bool { return !f.only.MatchString(d.name) })
+	if len(duels) == 0 {
+		return errors.New("-only matches no row")
 	}
 	peers, ours := make([][]load.Sample, len(duels)), make([][]load.Sample, len(duels))
 	for round := range f.rounds {
