@@ -7,7 +7,8 @@ import (
 )
 
 // Decorator is what engines embed that stand around another one: caches, limits, circuit breakers. It has all
-// optional abilities and passes each on to the engine, or answers as Runner does for an engine without it.
+// optional abilities and passes each on to the engine, or answers as Runner does for an engine without it; but for
+// Starter, which would lead past the decorator's Scan.
 type Decorator struct{ Engine }
 
 // Unwrap returns the engine inside.
@@ -34,6 +35,9 @@ func (d Decorator) Key(it *Item) (string, bool) {
 	}
 	return everything(it), true
 }
+
+// Digests implements [Digester].
+func (d Decorator) Digests() bool { return digests(d.Engine) }
 
 // Check implements [Checker]. An engine that cannot say is ready.
 func (d Decorator) Check(ctx context.Context) error {

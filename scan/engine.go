@@ -48,11 +48,33 @@ type (
 		Key(it *Item) (key string, ok bool)
 	}
 
+	// Digester is an Engine that asks for the digest of what it is shown. It is then computed while a body
+	// arrives, instead of when it is there.
+	Digester interface {
+		// Digests reports whether the engine is likely to ask for Item.SHA256.
+		Digests() bool
+	}
+
+	// Starter is an Engine whose scans are somebody else's work: another process's, another machine's. The walk
+	// goes on while they work.
+	Starter interface {
+		// Start hands an item over and does not wait. nil says that the engine would rather be asked by Scan:
+		// because it would have to wait, or for any other reason, which Scan then finds out.
+		Start(ctx context.Context, it *Item) Pending
+	}
+
 	// Checker is an Engine that can say whether it is ready. The error is shown to operators.
 	Checker interface {
 		Check(ctx context.Context) error
 	}
 )
+
+// Pending is a scan that an engine has started.
+type Pending interface {
+	// Wait is the rest of Engine.Scan and promises the same. It is called once, by any goroutine, and at the
+	// latest before the item's bytes are let go.
+	Wait() ([]Finding, error)
+}
 
 // Rewriter makes items safe.
 type Rewriter interface {

@@ -17,7 +17,8 @@ import (
 type Runner struct {
 	Engines []Engine
 
-	// Parallel is how many scans of one message may run at the same time; 0 means 2.
+	// Parallel is how many scans of one message may run at the same time, beside one that each Starter has
+	// started; 0 means 2.
 	Parallel int
 }
 
@@ -37,6 +38,8 @@ type run struct {
 	done  []look
 	times []EngineTime  // by index of the engine
 	left  time.Duration // when the walk went on
+
+	pending []started // used by the goroutine of Run only
 }
 
 // since reads the clock.
@@ -57,6 +60,7 @@ func (r *Runner) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
 		v.Items++
 	}
 	v.Walk += state.since() - state.left
+	state.settle(-1)
 	state.wg.Wait()
 	v.Looked = all && v.Items > 0
 	v.Began, v.Times = state.began, state.times
@@ -83,6 +87,9 @@ func (r *Runner) show(ctx context.Context, state *run, it *Item, index int) bool
 		wanted := wants(e, it)
 		looked = assures(e, it, wanted) || looked
 		if !wanted {
+			continue
+		}
+		if st, ok := e.(Starter); ok && state.handOver(ctx, st, e, it, index, i) {
 			continue
 		}
 		if last >= 0 {
@@ -113,7 +120,11 @@ func (s *run) start(ctx context.Context, e Engine, it *Item, item, engine int) {
 // call shows an item to an engine and returns when it was done.
 func (s *run) call(ctx context.Context, e Engine, it *Item, item, engine int) time.Duration {
 	began := s.since()
-	l := scanOne(ctx, e, it)
+	return s.add(scanOne(ctx, e, it), item, engine, began)
+}
+
+// add keeps what came of a scan that began then, and returns when it was done.
+func (s *run) add(l look, item, engine int, began time.Duration) time.Duration {
 	end := s.since()
 	l.item, l.engine = item, engine
 	s.mu.Lock()
@@ -123,6 +134,52 @@ func (s *run) call(ctx context.Context, e Engine, it *Item, item, engine int) ti
 	}
 	s.mu.Unlock()
 	return end
+}
+
+// started is a scan that somebody else works on.
+type started struct {
+	Pending
+	engine       Engine
+	it           *Item
+	item, number int
+	began        time.Duration
+}
+
+// handOver starts a scan, after the one before of the same engine: an engine may have few places, and whoever holds
+// one must not wait for another. It is false when the engine wants to be asked by Scan, and may wait there.
+func (s *run) handOver(ctx context.Context, st Starter, e Engine, it *Item, item, number int) bool {
+	s.settle(number)
+	began := s.since()
+	if p := begun(ctx, st, it); p != nil {
+		s.pending = append(s.pending, started{p, e, it, item, number, began})
+		return true
+	}
+	s.settle(-1)
+	return false
+}
+
+// begun asks the engine to start. One that panics is asked by Scan.
+func begun(ctx context.Context, st Starter, it *Item) (p Pending) {
+	defer func() {
+		if recover() != nil {
+			p = nil
+		}
+	}()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return st.Start(ctx, it)
+}
+
+// settle waits for what the engine with this number has started, or for all if it is negative.
+func (s *run) settle(number int) {
+	s.pending = slices.DeleteFunc(s.pending, func(p started) bool {
+		if number >= 0 && p.number != number {
+			return false
+		}
+		s.add(lookOf(p.engine, p.it, p.Wait), p.item, p.number, p.began)
+		return true
+	})
 }
 
 // wants asks the engine. One that panics over the question is shown the item: refusing to look must be said,
@@ -159,7 +216,12 @@ func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
 		g := GapFrom(e.Name(), it.Path, err)
 		return look{gap: &g}
 	}
-	l.findings, l.gap = guarded(ctx, e, it)
+	return lookOf(e, it, func() ([]Finding, error) { return e.Scan(ctx, it) })
+}
+
+// lookOf completes what an engine says about an item.
+func lookOf(e Engine, it *Item, scan func() ([]Finding, error)) (l look) {
+	l.findings, l.gap = guarded(e, it, scan)
 	for i := range l.findings {
 		f := &l.findings[i]
 		f.Engine, f.Item = cmp.Or(f.Engine, e.Name()), it
@@ -171,13 +233,13 @@ func scanOne(ctx context.Context, e Engine, it *Item) (l look) {
 }
 
 // guarded calls the engine and turns whatever goes wrong into a gap.
-func guarded(ctx context.Context, e Engine, it *Item) (fs []Finding, gap *Gap) {
+func guarded(e Engine, it *Item, scan func() ([]Finding, error)) (fs []Finding, gap *Gap) {
 	defer func() {
 		if p := recover(); p != nil {
 			gap = &Gap{Engine: e.Name(), Path: it.Path, Reason: ReasonPanic, Err: &PanicError{Value: p, Stack: debug.Stack()}}
 		}
 	}()
-	fs, err := e.Scan(ctx, it)
+	fs, err := scan()
 	if err == nil {
 		return fs, nil
 	}

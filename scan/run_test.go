@@ -200,3 +200,87 @@ func BenchmarkRun(b *testing.B) {
 		r.Run(b.Context(), all)
 	}
 }
+
+// starting is an engine whose scans end when the next one begins, or when it is told to.
+type starting struct {
+	fake
+	bad string
+
+	live, most int // scans under way
+}
+
+type startedScan struct {
+	e  *starting
+	it *Item
+}
+
+func (s *starting) Start(_ context.Context, it *Item) Pending {
+	switch {
+	case s.bad == "start panics":
+		panic("start")
+	case s.bad == "unwilling" || it.Path == "later":
+		return nil
+	}
+	s.live++
+	s.most = max(s.most, s.live)
+	return startedScan{s, it}
+}
+
+func (p startedScan) Wait() ([]Finding, error) {
+	p.e.live--
+	switch p.e.bad {
+	case "wait panics":
+		panic("wait")
+	case "wait fails":
+		return nil, errors.New("broken")
+	}
+	return []Finding{{Rule: "started " + p.it.Path}}, nil
+}
+
+// TestRunStarts: what an engine starts is waited for, in any case, and before the engine has something else to do.
+func TestRunStarts(t *testing.T) {
+	tests := []struct {
+		bad   string
+		rules []string
+		gaps  int
+		most  int
+	}{
+		{"", []string{"started a", "scanned later", "started b"}, 0, 1},
+		{"unwilling", []string{"scanned a", "scanned later", "scanned b"}, 0, 0},
+		{"start panics", []string{"scanned a", "scanned later", "scanned b"}, 0, 0},
+		{"wait panics", []string{"scanned later"}, 2, 1},
+		{"wait fails", []string{"scanned later"}, 2, 1},
+	}
+	for _, tt := range tests {
+		e := &starting{bad: tt.bad}
+		e.name = "starting"
+		e.scan = func(_ context.Context, it *Item) ([]Finding, error) {
+			if e.live > 0 {
+				t.Errorf("%q: it waits for %s and holds a place", tt.bad, it.Path)
+			}
+			return []Finding{{Rule: "scanned " + it.Path}}, nil
+		}
+		walked := 0
+		v := (&Runner{Engines: []Engine{e}}).Run(t.Context(), func(yield func(*Item) bool) {
+			for it := range items("a", "later", "b") {
+				if !yield(it) {
+					return
+				}
+				walked++
+			}
+			if tt.most > 0 && e.live != 1 {
+				t.Errorf("%q: the walk waited for the last scan", tt.bad)
+			}
+		})
+		var rules []string
+		for i := range v.Findings {
+			rules = append(rules, v.Findings[i].Rule)
+			if v.Findings[i].Item == nil || v.Findings[i].Engine != "starting" {
+				t.Errorf("%q: %+v", tt.bad, v.Findings[i])
+			}
+		}
+		if !slices.Equal(rules, tt.rules) || len(v.Gaps) != tt.gaps || e.most != tt.most || e.live != 0 || walked != 3 || !v.Looked {
+			t.Errorf("%q: %q, gaps %v, at most %d at a time, %d left", tt.bad, rules, v.Gaps, e.most, e.live)
+		}
+	}
+}

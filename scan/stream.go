@@ -2,7 +2,9 @@ package scan
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"iter"
 	"slices"
 	"sync/atomic"
@@ -40,6 +42,8 @@ type Stream interface {
 type Inflow struct {
 	runner  Runner
 	streams []*streamed
+	sum     hash.Hash // of what was written; nil if no engine asks for it
+	size    int64
 }
 
 // Begin starts the streams of those engines that want one. The body that is written to the Inflow must be,
@@ -51,8 +55,16 @@ func (r *Runner) Begin(ctx context.Context, m *Message, size int64) *Inflow {
 			in.runner.Engines[i] = s
 			in.streams = append(in.streams, s)
 		}
+		if in.sum == nil && digests(e) {
+			in.sum = sha256.New()
+		}
 	}
 	return in
+}
+
+func digests(e Engine) bool {
+	d, ok := e.(Digester)
+	return ok && d.Digests()
 }
 
 func begin(ctx context.Context, e Engine, m *Message, size int64) (s *streamed) {
@@ -71,20 +83,39 @@ func begin(ctx context.Context, e Engine, m *Message, size int64) (s *streamed) 
 	return nil
 }
 
-// Streams is how many engines take the body as it arrives; 0 if writing to the Inflow is of no use.
+// Streams is how many engines take the body as it arrives.
 func (in *Inflow) Streams() int { return len(in.streams) }
+
+// Useful reports whether writing to the Inflow is of any use to the engines.
+func (in *Inflow) Useful() bool { return len(in.streams) > 0 || in.sum != nil }
 
 // Write implements io.Writer. It always takes all of p: engines that fail are no business of the writer's.
 func (in *Inflow) Write(p []byte) (int, error) {
 	for _, s := range in.streams {
 		s.write(p)
 	}
+	if in.sum != nil {
+		in.sum.Write(p)
+		in.size += int64(len(p))
+	}
 	return len(p), nil
 }
 
 // Run is Runner.Run for the message that was written. An engine without a stream scans the root as ever.
 func (in *Inflow) Run(ctx context.Context, items iter.Seq[*Item]) Verdict {
-	return in.runner.Run(ctx, items)
+	if in.sum == nil {
+		return in.runner.Run(ctx, items)
+	}
+	return in.runner.Run(ctx, func(yield func(*Item) bool) {
+		for it := range items {
+			if it.Parent == nil && it.Blob.Size() == in.size {
+				it.digest.once.Do(func() { in.sum.Sum(it.digest.sum[:0]) })
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	})
 }
 
 // Close lets the streams go. The error joins theirs and is for the log only.
@@ -135,6 +166,14 @@ func (s *streamed) Scan(ctx context.Context, it *Item) ([]Finding, error) {
 
 // Wants implements Selector.
 func (s *streamed) Wants(it *Item) bool { return wants(s.Engine, it) }
+
+// Start implements Starter, for other items than the one that is streamed.
+func (s *streamed) Start(ctx context.Context, it *Item) Pending {
+	if st, ok := s.Engine.(Starter); ok && it.Parent != nil {
+		return st.Start(ctx, it)
+	}
+	return nil
+}
 
 // Assures implements Assurer.
 func (s *streamed) Assures(it *Item) bool { return assures(s.Engine, it, wants(s.Engine, it)) }

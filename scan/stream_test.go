@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"testing"
@@ -127,5 +128,43 @@ func TestInflowKeepsAbilities(t *testing.T) {
 	v := in.Run(t.Context(), slices.Values([]*Item{root, child}))
 	if v.Looked {
 		t.Error("an item that the engine does not want counts as looked at")
+	}
+}
+
+// digesting asks for digests, and notes what it was told.
+type digesting struct {
+	fake
+	sums *[][32]byte
+}
+
+func (digesting) Digests() bool { return true }
+
+func (d digesting) Scan(_ context.Context, it *Item) ([]Finding, error) {
+	sum, err := it.SHA256()
+	*d.sums = append(*d.sums, sum)
+	return nil, err
+}
+
+// TestInflowDigest: the digest that was computed on the way is that of the root, and of a root of the same bytes only.
+func TestInflowDigest(t *testing.T) {
+	for _, written := range []string{"one, two", "one"} {
+		var sums [][32]byte
+		r := Runner{Engines: []Engine{Decorator{digesting{fake: fake{name: "digesting"}, sums: &sums}}}}
+		in := r.Begin(t.Context(), &Message{}, -1)
+		if !in.Useful() || in.Streams() != 0 {
+			t.Fatal("writing is of use to who asks for digests")
+		}
+		for _, p := range []string{written[:2], written[2:]} {
+			if _, err := in.Write([]byte(p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root := &Item{Path: "body", Blob: Bytes("one, two"), Message: &Message{}}
+		child := &Item{Path: "body/x", Blob: Bytes("one"), Parent: root, Message: root.Message}
+		in.Run(t.Context(), slices.Values([]*Item{root, child}))
+		want := [][32]byte{sha256.Sum256([]byte("one, two")), sha256.Sum256([]byte("one"))}
+		if !slices.Equal(sums, want) {
+			t.Errorf("%q: %x, want %x", written, sums, want)
+		}
 	}
 }

@@ -119,6 +119,9 @@ type cached struct {
 	c *Cache
 }
 
+// Digests implements [scan.Digester]: the digest is in the key.
+func (e *cached) Digests() bool { return true }
+
 // Scan implements [scan.Engine].
 func (e *cached) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error) {
 	return e.c.do(ctx, e, it, e.Engine.Scan)

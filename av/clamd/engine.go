@@ -15,7 +15,7 @@ import (
 )
 
 // Engine is a [scan.Engine] that asks clamd, with the abilities [scan.Selector], [scan.Assurer],
-// [scan.Versioner], [scan.Checker] and [scan.Streamer]. Make one with [New]; it is safe for use by many goroutines.
+// [scan.Versioner], [scan.Checker], [scan.Streamer] and [scan.Starter]. Make one with [New]; it is safe for use by many goroutines.
 type Engine struct {
 	opts    Options
 	nodes   []*node
@@ -151,7 +151,12 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	if gap := e.tooLarge(it.Blob.Size()); gap != nil {
 		return nil, gap
 	}
-	r, err := e.ask(ctx, it.Blob)
+	return e.answer(ctx, it.Blob, 0)
+}
+
+// answer asks about a blob that clamd has had before, without coming to an answer, for so many times.
+func (e *Engine) answer(ctx context.Context, blob scan.Blob, handed int) ([]scan.Finding, error) {
+	r, err := e.ask(ctx, blob, handed)
 	if err != nil {
 		return nil, err
 	}
@@ -222,10 +227,10 @@ func (e *Engine) hidesLimits() bool {
 	return !up
 }
 
-// ask sends the blob to one address after the other until one of them answers.
-func (e *Engine) ask(ctx context.Context, blob scan.Blob) (reply, error) {
+// ask sends the blob to one address after the other until one of them answers. handed is how often clamd had all of
+// it and did not come to an answer.
+func (e *Engine) ask(ctx context.Context, blob scan.Blob, handed int) (reply, error) {
 	tried := make([]*node, 0, 2)
-	handed := 0 // how often clamd had all of the item and did not come to an answer
 	var last error
 	for handed < 2 {
 		n := e.pick(tried)
@@ -280,6 +285,18 @@ func (n *node) scan(ctx context.Context, blob scan.Blob) (reply, error) {
 	}
 	defer n.release()
 	defer time.AfterFunc(slow, n.suspect).Stop()
+	if data, ok := n.handable(blob); ok {
+		r, err := n.byDescriptor(ctx, data)
+		var wire *wireError
+		switch {
+		case err == nil && (r.kind == replyOK || r.kind == replyFound):
+			n.alive()
+			return r, nil
+		case errors.As(err, &wire):
+			return r, err
+		}
+		n.suspect() // descriptors do not arrive any more, or clamd has trouble with this item: it may like the stream
+	}
 	r, err := exchange(ctx, n.address, n.opts.DialTimeout, blob)
 	if err != nil {
 		return r, err

@@ -11,12 +11,16 @@ import (
 
 // Status is what is known about one address.
 type Status struct {
-	Address string    // as in Options.Addresses
-	Up      bool      // the last check or scan found it working
-	Err     error     // why it does not work; nil if it does, or if it was not checked yet
-	Version string    // the last answer to VERSION, "" before the first
-	Canary  bool      // it found EICAR at the last check
-	Limits  bool      // it reports the limits that it reaches (AlertExceedsMax)
+	Address string // as in Options.Addresses
+	Up      bool   // the last check or scan found it working
+	Err     error  // why it does not work; nil if it does, or if it was not checked yet
+	Version string // the last answer to VERSION, "" before the first
+	Canary  bool   // it found EICAR at the last check
+	Limits  bool   // it reports the limits that it reaches (AlertExceedsMax)
+
+	// Descriptors says that it takes small items as descriptors of memory (FILDES), which is faster.
+	Descriptors bool
+
 	Checked time.Time // end of the last check, zero before the first
 	Scans   int       // scans under way or waiting for a connection
 }
@@ -136,7 +140,7 @@ func (n *node) check(ctx context.Context) {
 	n.update(func(s *Status) {
 		s.Checked, s.Up, s.Err = time.Now(), err == nil, err
 		if err == nil {
-			s.Version, s.Canary, s.Limits = next.Version, next.Canary, next.Limits
+			s.Version, s.Canary, s.Limits, s.Descriptors = next.Version, next.Canary, next.Limits, next.Descriptors
 		}
 	})
 }
@@ -159,6 +163,7 @@ func (n *node) examine(ctx context.Context) (s Status, err error) {
 	defer cancel()
 	if s.Canary, err = canary(scanCtx, n.address, n.opts.DialTimeout); err == nil {
 		s.Limits, err = showsLimits(scanCtx, n.address, n.opts.DialTimeout)
+		s.Descriptors = err == nil && s.Canary && takesDescriptors(scanCtx, n)
 	}
 	switch {
 	case err != nil && scanCtx.Err() != nil:
@@ -189,6 +194,17 @@ func (n *node) acquire(ctx context.Context) error {
 	case <-ctx.Done():
 		n.load.Add(-1)
 		return ctx.Err()
+	}
+}
+
+// tryAcquire takes a connection's place if that needs no wait.
+func (n *node) tryAcquire() bool {
+	select {
+	case n.slots <- struct{}{}:
+		n.load.Add(1)
+		return true
+	default:
+		return false
 	}
 }
 

@@ -36,26 +36,41 @@ type replyFailure struct{ text string }
 
 func (e *replyFailure) Error() string { return "clamd says: " + e.text }
 
-// parseReply reads the answer to zINSTREAM, without its terminator.
+// target is what clamd calls the item in its answer to zINSTREAM; streamOf turns what it calls a descriptor into it.
+const target = "stream: "
+
+func streamOf(s string) string {
+	rest, ok := strings.CutPrefix(s, "fd[")
+	if !ok {
+		return s
+	}
+	number, rest, ok := strings.Cut(rest, "]: ")
+	if !ok || number == "" || strings.Trim(number, "0123456789") != "" {
+		return s
+	}
+	return target + rest
+}
+
+// parseReply reads the answer to zINSTREAM or zFILDES, without its terminator.
 func parseReply(b []byte) (reply, error) {
 	if len(b) > maxReply || bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return reply{}, fmt.Errorf("%w: %.80q", errNotUnderstood, b)
 	}
-	s := string(b)
+	s := streamOf(string(b))
 	switch s {
-	case "stream: OK":
+	case target + "OK":
 		return reply{kind: replyOK}, nil
 	case "INSTREAM size limit exceeded. ERROR":
 		return reply{kind: replyTooLarge}, nil
 	case "COMMAND READ TIMED OUT":
 		return reply{kind: replyStalled}, nil
 	}
-	if name, ok := cutBoth(s, "stream: ", " FOUND"); ok {
+	if name, ok := cutBoth(s, target, " FOUND"); ok {
 		if name = signatureName(name); name != "" {
 			return reply{kind: replyFound, text: name}, nil
 		}
 	} else if text, ok := strings.CutSuffix(s, " ERROR"); ok && text != "" {
-		return reply{kind: replyError, text: strings.TrimPrefix(text, "stream: ")}, nil
+		return reply{kind: replyError, text: strings.TrimPrefix(text, target)}, nil
 	}
 	return reply{}, fmt.Errorf("%w: %.80q", errNotUnderstood, b)
 }

@@ -1,6 +1,7 @@
 package clamd
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,6 +23,10 @@ func TestParseReply(t *testing.T) {
 		{"INSTREAM size limit exceeded. ERROR", replyTooLarge, ""},
 		{"COMMAND READ TIMED OUT", replyStalled, ""},
 		{"stream: Can't allocate memory ERROR", replyError, "Can't allocate memory"},
+		{"fd[11]: OK", replyOK, ""},
+		{"fd[9]: Win.Test.EICAR_HDB-1 FOUND", replyFound, "Win.Test.EICAR_HDB-1"},
+		{"fd[9]: Can't read file ERROR", replyError, "Can't read file"},
+		{"No file descriptor received. ERROR", replyError, "No file descriptor received."},
 		{"Error processing command. ERROR", replyError, "Error processing command."},
 
 		{"", replyInvalid, ""},
@@ -31,6 +36,10 @@ func TestParseReply(t *testing.T) {
 		{" stream: OK", replyInvalid, ""},
 		{"1: stream: OK", replyInvalid, ""},
 		{"stream: OKbot", replyInvalid, ""},
+		{"fd[]: OK", replyInvalid, ""},
+		{"fd[-1]: OK", replyInvalid, ""},
+		{"fd[1] OK", replyInvalid, ""},
+		{"fd[1]: stream: OK", replyInvalid, ""},
 		{"stream: OK\n", replyInvalid, ""},
 		{"stream:  FOUND", replyInvalid, ""},
 		{"FOUND", replyInvalid, ""},
@@ -81,6 +90,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+var descriptorOK = regexp.MustCompile(`^fd\[[0-9]+\]: OK$`)
+
 func FuzzParseReply(f *testing.F) {
 	for _, s := range []string{
 		"stream: OK", "stream: A(b:1) FOUND", "INSTREAM size limit exceeded. ERROR", "COMMAND READ TIMED OUT",
@@ -93,7 +104,7 @@ func FuzzParseReply(f *testing.F) {
 		if (err == nil) == (r.kind == replyInvalid) {
 			t.Fatalf("%q: kind %v with error %v", b, r.kind, err)
 		}
-		if r.kind == replyOK && string(b) != "stream: OK" {
+		if r.kind == replyOK && string(b) != "stream: OK" && !descriptorOK.Match(b) {
 			t.Fatalf("%q is taken for OK", b)
 		}
 		fs, rerr := r.result()

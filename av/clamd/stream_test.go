@@ -45,14 +45,15 @@ func TestStream(t *testing.T) {
 				want    scan.Outcome
 				streams int
 			}{
-				"EICAR":               {68, x, nil, scan.Malicious, 1},
-				"EICAR, size unknown": {-1, x, nil, scan.Malicious, 1},
-				"EICAR after 3 MiB":   {-1, append(noise(3<<20), x...), nil, scan.Malicious, 1},
-				"clean":               {-1, noise(100 << 10), nil, scan.Clean, 1},
-				"nothing":             {-1, nil, nil, scan.Clean, 1},
-				"too large for clamd": {-1, append(noise(5<<20), x...), nil, scan.Unscannable, 1},
-				"stalled, EICAR":      {-1, x, func() { time.Sleep(2500 * time.Millisecond) }, scan.Malicious, 1},
-				"stalled, clean":      {-1, noise(1000), func() { time.Sleep(2500 * time.Millisecond) }, scan.Clean, 1},
+				"EICAR":                         {68, x, nil, scan.Malicious, 0},
+				"EICAR after 3 MiB, size known": {3<<20 + 68, append(noise(3<<20), x...), nil, scan.Malicious, 1},
+				"EICAR, size unknown":           {-1, x, nil, scan.Malicious, 1},
+				"EICAR after 3 MiB":             {-1, append(noise(3<<20), x...), nil, scan.Malicious, 1},
+				"clean":                         {-1, noise(100 << 10), nil, scan.Clean, 1},
+				"nothing":                       {-1, nil, nil, scan.Clean, 1},
+				"too large for clamd":           {-1, append(noise(5<<20), x...), nil, scan.Unscannable, 1},
+				"stalled, EICAR":                {-1, append(noise(200<<10), x...), func() { time.Sleep(2500 * time.Millisecond) }, scan.Malicious, 1},
+				"stalled, clean":                {-1, noise(200 << 10), func() { time.Sleep(2500 * time.Millisecond) }, scan.Clean, 1},
 				"clamd killed and back again": {-1, append(noise(1<<20), x...), func() {
 					s.Restart()
 					eventually(t, "clamd", func() bool { return e.Check(t.Context()) == nil })

@@ -45,9 +45,8 @@ const (
 func dial(ctx context.Context, a address, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var d net.Dialer
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		c, err := d.DialContext(ctx, a.network, a.addr)
+		c, err := connect(ctx, a)
 		if err == nil || !errors.Is(err, syscall.EAGAIN) {
 			return c, err
 		}
@@ -59,6 +58,22 @@ func dial(ctx context.Context, a address, timeout time.Duration) (net.Conn, erro
 		case <-t.C:
 		}
 	}
+}
+
+// connect to a unix socket never waits, so that one needs none of what it takes to give up.
+func connect(ctx context.Context, a address) (net.Conn, error) {
+	if a.network == "unix" {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		c, err := net.DialUnix(a.network, nil, &net.UnixAddr{Name: a.addr, Net: a.network})
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, a.network, a.addr)
 }
 
 // bind ends the connection's reads and writes when ctx ends.

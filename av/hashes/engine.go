@@ -255,6 +255,9 @@ func (ls *lists) freeze() {
 // needs reports whether any list has digests of this kind.
 func (ls *lists) needs(a algorithm) bool { return ls.deny[a].Len()+ls.allow[a].Len() > 0 }
 
+// Digests implements [scan.Digester].
+func (e *Engine) Digests() bool { return e.lists.Load().needs(sha256Sum) }
+
 // sums computes the digests that the lists have.
 func (ls *lists) sums(ctx context.Context, it *scan.Item) (d digests, err error) {
 	if ls.needs(sha256Sum) {

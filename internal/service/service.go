@@ -340,7 +340,7 @@ func (x *exchange) receive(spool *body.Spool, size int64, mayNudge bool) (*scan.
 		src = n
 	}
 	if x.subject == nil || !x.subject.Has("Content-Encoding") { // else engines see other bytes than these
-		if in := x.p.Runner.Begin(x.r.Context(), x.msg, size); in.Streams() > 0 {
+		if in := x.p.Runner.Begin(x.r.Context(), x.msg, size); in.Useful() {
 			x.inflow = in
 			src = io.TeeReader(src, in)
 		}

@@ -1,0 +1,61 @@
+package clamd
+
+import (
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// memory is a file in memory.
+type memory struct {
+	f    *os.File
+	size int
+}
+
+// spare are files to use again: making one, and its pages, takes longer than filling it.
+var spare sync.Pool //nolint:gochecknoglobals // holds no state that anybody could see
+
+// maxSpare is the size of the largest file, in bytes, that is kept for use.
+const maxSpare = 64 << 10
+
+// memoryOf returns a file that holds data.
+func memoryOf(data []byte) (*memory, error) {
+	m, ok := spare.Get().(*memory)
+	if !ok {
+		fd, err := unix.MemfdCreate("icapd-item", unix.MFD_CLOEXEC)
+		if err != nil {
+			return nil, os.NewSyscallError("memfd_create", err)
+		}
+		m = &memory{f: os.NewFile(uintptr(fd), "icapd-item")}
+	}
+	m.size = len(data)
+	_, err := m.f.WriteAt(data, 0)
+	if err == nil {
+		err = m.f.Truncate(int64(len(data)))
+	}
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// send sends the file's descriptor, with one byte that clamd ignores.
+func (m *memory) send(c *net.UnixConn) error {
+	_, _, err := c.WriteMsgUnix([]byte{0}, unix.UnixRights(int(m.f.Fd())), nil)
+	return err
+}
+
+// close lets the file go. clamd's own descriptor of it stays good.
+func (m *memory) close() { _ = m.f.Close() }
+
+// release is close for a file that clamd is done with.
+func (m *memory) release() {
+	if m.size > maxSpare {
+		m.close()
+		return
+	}
+	spare.Put(m)
+}
