@@ -73,6 +73,7 @@ func TestLateVerdict(t *testing.T) {
 			name: "made safe", how: "nudge", doc: `{"a": "inj` + pad + `"}`, head: unknown,
 			body: `{"a": "ok!"}`, verdict: "suspicious", infection: "Type=0; Resolution=1; Threat=inj;",
 		},
+		{name: "made safe, and the head says otherwise", how: "nudge", doc: `{"a": "inj` + pad + `"}`},
 		{name: "made safe, too late", how: "trickle", doc: `{"a": "inj` + pad + `"}`, head: unknown},
 		{name: "blocked", how: "nudge", doc: `{"a": "BAD` + pad + `"}`},
 		{name: "blocked", how: "trickle", doc: `{"a": "` + pad + `BAD"}`},
@@ -106,6 +107,9 @@ func TestLateVerdict(t *testing.T) {
 					t.Errorf("%v", a.icap)
 				} else if !a.torn {
 					checkTrailer(t, a.trailer, c.verdict, c.infection)
+				}
+				if a.torn && (!strings.HasPrefix(c.doc, a.body) || len(a.body) >= len(c.doc) || e.Action != "block" || !strings.Contains(e.Reason, "connection cut")) {
+					t.Errorf("offered %q: %d bytes, %+v", offer, len(a.body), e)
 				}
 				if !a.torn && br.Buffered() > 0 {
 					t.Errorf("offered %q: %d bytes too many", offer, br.Buffered())
