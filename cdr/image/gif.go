@@ -29,7 +29,7 @@ func disarmGIF(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if g.pos < len(data) {
+	if g.c.rest(job, g.pos) {
 		job.Removed(vectorTrailing, "after the trailer", kit.ActionRemoved, "")
 	}
 	return g.c.result(), nil

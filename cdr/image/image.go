@@ -111,6 +111,21 @@ func (c *copier) result() []byte {
 	return c.out
 }
 
+// rest decides about what stands behind the picture: writers and cameras fill up the last block of a file, and that stays
+// as long as nothing else has to change. It reports whether more than that is there.
+func (c *copier) rest(job *kit.Job, pos int) bool {
+	if pos >= len(c.src) {
+		return false
+	}
+	if job.Mode != kit.ModeRebuild && padding(c.src[pos:]) {
+		if c.out == nil {
+			c.keep(pos, len(c.src))
+		}
+		return false
+	}
+	return true
+}
+
 // padding reports whether bytes carry nothing: zeros, line ends, blanks, or fill bytes, as writers leave them.
 func padding(b []byte) bool {
 	for _, c := range b {

@@ -9,6 +9,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"slices"
 	"testing"
 
 	"icapd/cdr/kit"
@@ -204,6 +205,16 @@ func TestCleanStaysAsItIs(t *testing.T) {
 	}
 }
 
+// Blanks that fill the last block of a file stay, as long as nothing else has to change.
+func TestFillStays(t *testing.T) {
+	for _, kind := range []string{"png", "jpeg", "gif"} {
+		data := slices.Concat(encode(t, "image/"+kind), make([]byte, 100))
+		if out, job, err := run(t, "image/"+kind, data, kit.Switches{}); err != nil || out != nil {
+			t.Errorf("%s: %v %v", kind, err, job.Removals())
+		}
+	}
+}
+
 // A canary in what must go is in no byte of the output, the pixels are the same, and a second pass finds nothing.
 func TestCanaries(t *testing.T) {
 	p, j, g, b, f, w := encode(t, kinds[0]), encode(t, kinds[1]), encode(t, kinds[2]), encode(t, kinds[3]), encode(t, kinds[4]), encode(t, kinds[5])
@@ -224,6 +235,7 @@ func TestCanaries(t *testing.T) {
 		{"jpeg unknown segment", "image/jpeg", vectorUnknown, jpegWith(j, 0xe7, canary), kit.Switches{}},
 		{"jpeg unknown APP1", "image/jpeg", vectorUnknown, jpegWith(j, 0xe1, canary), kit.Switches{}},
 		{"jpeg reserved marker", "image/jpeg", vectorUnknown, jpegWith(j, 0xf3, canary), kit.Switches{}},
+		{"jpeg trailing after fill", "image/jpeg", vectorTrailing, append(append(bytes.Clone(j), 0, 0, 0), canary...), kit.Switches{}},
 		{"jpeg trailing", "image/jpeg", vectorTrailing, append(bytes.Clone(j), canary...), kit.Switches{}},
 		{"jpeg script in EXIF", "image/jpeg", vectorForeign, jpegWith(j, 0xe1, "Exif\x00\x00<script>"+canary), kit.Switches{}},
 		{"jpeg xmp", "image/jpeg", vectorMetadata, jpegWith(j, 0xe1, "http://ns.adobe.com/xap/1.0/\x00"+canary), strip},

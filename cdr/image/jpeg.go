@@ -35,7 +35,7 @@ func disarmJPEG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 	switch {
 	case !j.scans || !j.frame:
 		return nil, kit.Corrupt("no picture before the end marker")
-	case j.pos < len(data):
+	case j.c.rest(job, j.pos):
 		job.Removed(vectorTrailing, "after EOI", kit.ActionRemoved, "")
 	}
 	return j.c.result(), nil

@@ -52,7 +52,7 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 			break
 		}
 	}
-	if pos < len(data) {
+	if c.rest(job, pos) {
 		job.Removed(vectorTrailing, "after IEND", kit.ActionRemoved, "")
 	}
 	return c.result(), nil

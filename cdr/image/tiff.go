@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -98,7 +99,7 @@ func disarmTIFF(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 		}
 		at = next
 	}
-	if hidden := f.used.unused(data); !padding(hidden) && f.hiddenMatters() {
+	if hidden := f.withoutHeaders(f.used.unused(data)); !padding(hidden) && f.hiddenMatters() {
 		job.Removed(vectorHidden, "between the parts", kit.ActionRemoved, "")
 		f.drop = true
 	}
@@ -106,6 +107,16 @@ func disarmTIFF(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 		return nil, nil
 	}
 	return f.write()
+}
+
+// withoutHeaders takes the headers out of what nothing refers to: writers that append pages write each as a file of its
+// own, and leave its header behind.
+func (f *tiffFile) withoutHeaders(hidden []byte) []byte {
+	const size = 8
+	head := make([]byte, size)
+	copy(head, f.data[:4])
+	f.order.PutUint32(head[4:], size)
+	return bytes.ReplaceAll(hidden, head, nil)
 }
 
 // hiddenMatters tells real leftovers from the directories below tags of metadata, which are not walked.

@@ -32,7 +32,7 @@ func disarmWebP(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 	if !w.picture {
 		return nil, kit.Corrupt("no picture in the file")
 	}
-	if size < int64(len(data)) {
+	if size < int64(len(data)) && (job.Mode == kit.ModeRebuild || !padding(data[size:])) {
 		w.changed = true
 		job.Removed(vectorTrailing, "after the RIFF chunk", kit.ActionRemoved, "")
 	}
