@@ -284,7 +284,8 @@ func TestMarshal(t *testing.T) {
 	token := strings.Repeat("0123456789abcdef", 4)
 	c := parseText(t, `
 admin: {address: ":8344", token_sha256: `+token+`}
-engines: {upstream: [{name: u, url: "icap://user:hunter2@h/x"}], clamd: {addresses: ["unix:/x"], max_bytes: 3MiB}}
+events: [{nats: "nats://a:hunter2@h1,nats://b:hunter2@h2:4222"}]
+engines: {cache: {redis: "rediss://user:hunter2@h", secret: hunter2}, clamd: {addresses: ["unix:/x"], max_bytes: 3MiB}}
 profiles: {p: {mode: shadow, gaps: {limit: report}, classes: {"a.b": block}, rules: {"yes": report}, disable: [{class: x}, "007"], skip: [{types: [video/*], larger_than: 1KiB}]}}
 apis: [{name: n, match: {hosts: ["*.h"], clients: [10.0.0.1]}, profile: p}, {name: m, match: {paths: [/]}, profile: {cdr: rebuild}}]
 `)
@@ -298,7 +299,8 @@ apis: [{name: n, match: {hosts: ["*.h"], clients: [10.0.0.1]}, profile: p}, {nam
 		}
 	}
 	// But for the secrets, what was printed means the same.
-	c.Admin, c.Engines.Upstream[0].URL = Default().Admin, "icap://h/x"
+	c.Admin, c.Events[0].NATS = Default().Admin, "nats://h1"
+	c.Engines.Cache.Redis, c.Engines.Cache.Secret = "", ""
 	again := roundTrip(t, c)
 	if d := cmp.Diff(c, again, same); d != "" {
 		t.Error(d)

@@ -425,6 +425,8 @@ func (v *validator) upstreams(us []Upstream) {
 		parsed, err := url.Parse(string(u.URL))
 		if err != nil || parsed.Host == "" || (parsed.Scheme != "icap" && parsed.Scheme != "icaps") {
 			v.bad(key+".url", "%q is not a URL such as icap://scanner:1344/respmod", u.URL)
+		} else if parsed.User != nil {
+			v.bad(key+".url", "has a user or password, which are not sent: icaps:// with ca is what ICAP servers know a client by")
 		}
 		between(v, key+".timeout", u.Timeout, time.Millisecond, time.Hour)
 		v.file(key+".ca", string(u.CA))

@@ -89,7 +89,25 @@ func (b *tab) visit(path string) {
 
 func (b *tab) text(selector css) string {
 	b.t.Helper()
-	return result(b, "text of "+string(selector), chromedp.Text(selector))
+	return b.eval("text of "+string(selector), fmt.Sprintf(`document.querySelector(%q).innerText`, string(selector)))
+}
+
+// eval asks the page itself, and again while there is no answer: ids of nodes, which chromedp's own queries go by, die
+// with a page that gives way to the next one.
+func (b *tab) eval(what, expression string) string {
+	b.t.Helper()
+	var err error
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+		var text string
+		text, err = chromedp.Run(ctx, chromedp.Evaluate[string](expression))
+		cancel()
+		if err == nil {
+			return text
+		}
+	}
+	b.t.Fatalf("%s: %v", what, err)
+	return ""
 }
 
 // result runs an action that has one.
@@ -295,7 +313,7 @@ func ruleStory(t *testing.T, b *tab, p *process, client *icap.Client) {
 // row is the text of the first row that holds the text.
 func (b *tab) row(text string) string {
 	b.t.Helper()
-	return result(b, "row of "+text, chromedp.Text(`//tr[contains(., "`+text+`")]`))
+	return b.eval("row of "+text, fmt.Sprintf(`[...document.querySelectorAll("tr")].find((r) => r.textContent.includes(%q)).innerText`, text))
 }
 
 // tryStory pastes JSON, drops a file, and gets both back made safe or refused.

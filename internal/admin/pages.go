@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -232,25 +233,37 @@ func (s *server) enginesPage(w http.ResponseWriter, r *http.Request, id identity
 	}{parts, ready}})
 }
 
-func (s *server) rulesPage(w http.ResponseWriter, _ *http.Request, id identity) {
-	s.showRules(w, http.StatusOK, id, "", "")
+func (s *server) rulesPage(w http.ResponseWriter, r *http.Request, id identity) {
+	s.showRules(w, r, http.StatusOK, id, "", "")
 }
 
-func (s *server) showRules(w http.ResponseWriter, status int, id identity, note, problem string) {
-	s.show(w, status, "rules", id, page{Title: "Rules", Here: "/rules", Note: note, Problem: problem, Data: s.ruleList()})
+// showRules shows the rules, and the versions of the engines that have them.
+func (s *server) showRules(w http.ResponseWriter, r *http.Request, status int, id identity, note, problem string) {
+	var data struct {
+		Rules    []Rule
+		Versions []Part
+	}
+	data.Rules = s.ruleList()
+	parts, _ := s.parts(r)
+	for _, p := range parts {
+		if slices.ContainsFunc(data.Rules, func(r Rule) bool { return r.Engine == p.Name }) {
+			data.Versions = append(data.Versions, p)
+		}
+	}
+	s.show(w, status, "rules", id, page{Title: "Rules", Here: "/rules", Note: note, Problem: problem, Data: data})
 }
 
 func (s *server) rulesSwitch(w http.ResponseWriter, r *http.Request, id identity) {
 	engine, rule, off := r.PostFormValue("engine"), r.PostFormValue("id"), r.PostFormValue("off") == "true"
 	if err := s.switchRule(r, id, engine, rule, off); err != nil {
-		s.showRules(w, http.StatusUnprocessableEntity, id, "", err.Error())
+		s.showRules(w, r, http.StatusUnprocessableEntity, id, "", err.Error())
 		return
 	}
 	word := "on"
 	if off {
 		word = "off, until it is switched on again or the process ends"
 	}
-	s.showRules(w, http.StatusOK, id, rule+" is switched "+word+".", "")
+	s.showRules(w, r, http.StatusOK, id, rule+" is switched "+word+".", "")
 }
 
 func (s *server) quarantinePage(w http.ResponseWriter, r *http.Request, id identity) {
@@ -264,7 +277,7 @@ func (s *server) showKept(w http.ResponseWriter, r *http.Request, id identity, n
 		Damaged int
 	}
 	if s.Quarantine == nil {
-		p.Problem = "Nothing is kept: the configuration has no quarantine.directory."
+		p.Problem = "Nothing is kept: the configuration has neither quarantine.directory nor quarantine.s3."
 	} else {
 		var err error
 		if data.Entries, data.Damaged, err = s.Quarantine.List(r.Context(), maxKept); err != nil {

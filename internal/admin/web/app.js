@@ -114,6 +114,11 @@
 			const m = JSON.parse(e.data);
 			count("#total");
 			count("#total-" + m.action);
+			const bytes = $("#total-bytes");
+			if (bytes) {
+				bytes.dataset.bytes = Number(bytes.dataset.bytes) + m.size;
+				bytes.textContent = size(Number(bytes.dataset.bytes));
+			}
 			waiting.push(m);
 			if (waiting.length > keep) waiting.shift();
 			if (!planned) { planned = true; setTimeout(flush, 100); }
