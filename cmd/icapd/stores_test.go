@@ -31,7 +31,7 @@ func TestWatchedLists(t *testing.T) {
 	other := sha256.Sum256([]byte("something else"))
 	write(t, in("lists/bad.txt"), hex.EncodeToString(other[:])+"\n")
 	p := start(t, write(t, in("icapd.yaml"), `
-engines: {hashes: {files: [lists/bad.txt]}, injection: {rules: []}, yara: {rules: []}}
+engines: {hashes: {files: [lists/bad.txt]}, yara: {rules: []}}
 reload: {watch: true}
 events: [{file: lists/events.jsonl}]
 `))
