@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"icapd/av/cache"
 	"icapd/av/clamd"
@@ -52,6 +53,7 @@ type parts struct {
 	schema    *schema.Engine   // nil if no API has one
 	policy    *policy.Policy   // set before the first message
 
+	made    time.Time
 	version string
 	changed func() // called when the answer of an engine's Version may have changed
 }
@@ -99,7 +101,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 	if changed == nil {
 		changed = func() {}
 	}
-	p := &parts{config: c, version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0))}
+	p := &parts{config: c, made: time.Now(), version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0))}
 	err := errors.Join(
 		p.openCache(&c.Engines.Cache),
 		p.addYara(&c.Engines.Yara),

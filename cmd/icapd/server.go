@@ -129,6 +129,10 @@ func (s *server) measure() {
 	m.Gauge("connections_open", "ICAP connections open now.", stat(func(st icap.Stats) int64 { return st.Open }))
 	m.Gauge("connections_idle", "ICAP connections without a message in hand.", stat(func(st icap.Stats) int64 { return st.Idle }))
 	m.Gauge("messages_in_hand", "Messages being looked at now.", func() float64 { return float64(s.service.InFlight()) })
+	m.Gauge("messages_waiting", "Messages that wait for a place among those in hand.", stat(func(st icap.Stats) int64 { return st.Queued }))
+	m.Counter("messages_overload_total", "Messages that found no place in time, and count as not looked at.", stat(func(st icap.Stats) int64 { return st.Overloaded }))
+	m.Counter("wire_bytes_received_total", "Bytes read from ICAP clients.", stat(func(st icap.Stats) int64 { return st.BytesIn }))
+	m.Counter("wire_bytes_sent_total", "Bytes written to ICAP clients.", stat(func(st icap.Stats) int64 { return st.BytesOut }))
 	m.Counter("connections_accepted_total", "ICAP connections accepted.", stat(func(st icap.Stats) int64 { return st.Accepted }))
 	m.Counter("connections_refused_total", "ICAP connections refused at the limit.", stat(func(st icap.Stats) int64 { return st.Refused }))
 	m.Counter("panics_total", "Handlers that panicked.", stat(func(st icap.Stats) int64 { return st.Panics }))
@@ -137,6 +141,7 @@ func (s *server) measure() {
 	m.Add(metrics.Labelled{
 		Name: "access_refused_total", Help: "ICAP requests of clients that may not use the service.", Label: "service", Counter: true, Values: s.door.values,
 	})
+	s.measureParts()
 	m.Gauge("spool_memory_bytes", "Bytes of bodies in memory.", func() float64 {
 		return float64(s.parts.Load().pipeline.Spooler.Usage().Memory)
 	})
