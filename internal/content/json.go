@@ -107,7 +107,7 @@ func (w *jsonWalk) open() {
 	r := &w.r
 	if len(r.stack) == deepJSON {
 		w.report(hazard{
-			rule: "json-depth", severity: scan.Medium, span: w.span(),
+			rule: "json-depth", severity: scan.High, span: w.span(),
 			detail: "arrays and objects nested so deep that parsers fail on them",
 		})
 	}
@@ -160,7 +160,7 @@ func (w *jsonWalk) rest(err error) (bool, error) {
 	if errors.Is(err, errJSONNesting) {
 		gap.Reason, gap.Limit = scan.ReasonLimit, LimitNesting
 		if w.report != nil && r.nesting < deepJSON {
-			w.report(hazard{rule: "json-depth", severity: scan.Medium, span: w.span(), detail: "arrays and objects nested deeper than configured"})
+			w.report(hazard{rule: "json-depth", severity: scan.High, span: w.span(), detail: "arrays and objects nested deeper than configured"})
 		}
 	}
 	if r.start < len(r.data) {

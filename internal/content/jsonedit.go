@@ -177,12 +177,23 @@ func (e *jsonEditor) ended(depth int) {
 	e.patches = append(e.patches, patch{start: int64(r.base + from), end: int64(r.base + to)})
 }
 
-// rest handles edits of what could not be read as JSON and was yielded as text.
+// rest handles edits of what could not be read as JSON and was yielded as text. If a member goes and its value cannot
+// be read to its end, nobody can say where it ends: all that follows goes with it.
 func (e *jsonEditor) rest(err error) ([]patch, error) {
 	r := &e.r
 	r.end = len(r.data)
 	edit := e.take()
-	if edit == nil || len(e.edits) > 0 || e.dropping() {
+	if len(e.edits) > 0 {
+		return nil, err
+	}
+	if i := slices.IndexFunc(e.members[:min(len(e.members), len(r.stack)+1)], func(m jsonMember) bool { return m.drop }); i >= 0 {
+		from := int64(r.base + e.members[i].start)
+		for n := len(e.patches); n > 0 && e.patches[n-1].start >= from; n-- {
+			e.patches = e.patches[:n-1]
+		}
+		return append(e.patches, patch{start: from, end: int64(r.base + r.end)}), nil
+	}
+	if edit == nil {
 		return nil, err
 	}
 	p := patch{start: edit.Span.Start, end: edit.Span.End}
