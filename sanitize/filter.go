@@ -150,9 +150,11 @@ var commonness = func() (c [256]int) {
 }()
 
 // run passes over data once. It returns the detector groups that want a look and the kinds of bytes that occur, and
-// leaves in w where rule literals end.
+// leaves in w where rule literals end; w may be nil if nobody asks.
 func (f *filter) run(data []byte, w *literalHits) (groups group, kinds byteKind) {
-	w.reset(len(f.literals))
+	if w != nil {
+		w.reset(len(f.literals))
+	}
 	return f.part(data, 0, len(data), w)
 }
 
@@ -168,17 +170,18 @@ func (f *filter) part(data []byte, start, end int, w *literalHits) (groups group
 		recent = (recent<<8 | e.fold) & (1<<24 - 1)
 		h := threeHash(recent)
 		if f.threes[h>>6&(1<<(threeBits-6)-1)]>>(h&63)&1 != 0 { // the mask spares a check of bounds
-			groups |= f.verify(data, i+1, recent, w)
+			groups |= f.verify(data, i+1, recent, groups, w)
 		}
 		if two := recent & 0xFFFF; f.twos[two>>6&(1<<10-1)]>>(two&63)&1 != 0 {
-			groups |= f.verify(data, i+1, two|twoMark, w)
+			groups |= f.verify(data, i+1, two|twoMark, groups, w)
 		}
 	}
 	return groups, kinds
 }
 
-// verify compares the literals under a key whose bytes end at end.
-func (f *filter) verify(data []byte, end int, key uint32, w *literalHits) (groups group) {
+// verify compares the literals under a key whose bytes end at end, but for those that would add nothing to the groups
+// that are known and the hits in w.
+func (f *filter) verify(data []byte, end int, key uint32, known group, w *literalHits) (groups group) {
 	for at := f.heads[headHash(key)]; at != 0; {
 		p := &f.chain[at-1]
 		at = p.next
@@ -188,11 +191,14 @@ func (f *filter) verify(data []byte, end int, key uint32, w *literalHits) (group
 		l := &f.literals[p.literal]
 		last := end + int(p.beyond)
 		start := last - len(l.text)
+		if l.groups&^(known|groupLiteral) == 0 && (len(l.rules) == 0 || w == nil || w.near(p.literal, last)) {
+			continue
+		}
 		if start < 0 || last > len(data) || !f.same(data[start:last], l.text) {
 			continue
 		}
 		groups |= l.groups
-		if len(l.rules) > 0 {
+		if len(l.rules) > 0 && w != nil {
 			w.add(p.literal, last)
 		}
 	}
@@ -234,8 +240,14 @@ func (w *literalHits) reset(literals int) {
 	w.hits = w.hits[:0]
 }
 
+// near reports whether a hit of the literal that ends at end would count as the one before it.
+func (w *literalHits) near(id int32, end int) bool {
+	last := w.last[id]
+	return last > 0 && end-last < hitDistance
+}
+
 func (w *literalHits) add(id int32, end int) {
-	if last := w.last[id]; last > 0 && end-last < hitDistance {
+	if w.near(id, end) {
 		return
 	}
 	w.last[id] = end

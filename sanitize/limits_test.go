@@ -88,9 +88,11 @@ func BenchmarkHostile(b *testing.B) {
 	for name, value := range hostile() {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(value)))
+			start := cpuTime()
 			for b.Loop() {
 				e.Inspect(nil, []byte(value), sanitize.FieldContext{})
 			}
+			b.ReportMetric(float64((cpuTime()-start).Microseconds())/1000/float64(b.N), "cpu-ms/MiB")
 		})
 	}
 }
@@ -108,6 +110,22 @@ func TestHostile(t *testing.T) {
 		t.Logf("%-16s %6.1f ms, %d hits", name, float64(took.Microseconds())/1000, len(hits))
 		if took > limit {
 			t.Errorf("%s took %v of processor time", name, took)
+		}
+	}
+}
+
+// TestHostileWork holds that the work for hostile values grows as their size does, up to a bound for each byte. It
+// counts bytes and takes no time.
+func TestHostileWork(t *testing.T) {
+	const small, large, each = 16 << 10, 512 << 10, 120
+	e := builtin(t)
+	for name, value := range hostile() {
+		little, much := sanitize.Work(e, []byte(value[:small])), sanitize.Work(e, []byte(value[:large]))
+		if much > each*large {
+			t.Errorf("%s: %d bytes of work for %d", name, much, large)
+		}
+		if limit := little * (large / small) * 3 / 2; much > limit {
+			t.Errorf("%s: %d bytes of work for %d, and %d for %d", name, much, large, little, small)
 		}
 	}
 }

@@ -30,7 +30,6 @@ const (
 type look struct {
 	engine   *Engine
 	literals literalHits
-	partial  literalHits // of a part of a view; expressions have had the whole
 	buffers  [2][]byte
 	lowered  []byte
 	tokens   []sqlToken
@@ -47,6 +46,7 @@ type look struct {
 	hits   []Hit
 	budget int
 	spent  bool
+	work   int // bytes that were passed over, views and windows of expressions together: what a test holds to be linear
 
 	// of the view in hand
 	view     []byte
@@ -81,7 +81,7 @@ func (l *look) inspect(dst []Hit, value []byte, fc *FieldContext) ([]Hit, bool) 
 
 // all leaves every hit in l.hits.
 func (l *look) all(value []byte, fc *FieldContext) {
-	l.hits, l.spent, l.via, l.fc, l.size = l.hits[:0], false, nil, fc, len(value)
+	l.hits, l.spent, l.via, l.fc, l.size, l.work = l.hits[:0], false, nil, fc, len(value), 0
 	if len(value) > maxValue {
 		value, l.spent = value[:maxValue], true
 	}
@@ -144,6 +144,7 @@ const step = 256 << 10
 // filter passes over a view, and stops when the time for looking is over.
 func (l *look) filter(view []byte) (groups group, kinds byteKind) {
 	f := l.engine.filter
+	l.work += len(view)
 	if len(view) <= step {
 		return f.run(view, &l.literals)
 	}
@@ -186,7 +187,7 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 			return
 		}
 		part := view[start:min(len(view), start+chunk+chunkOverlap)]
-		groups, kinds := l.engine.filter.run(part, &l.partial)
+		groups, kinds := l.engine.filter.run(part, nil)
 		l.show(part, groups, kinds)
 		l.detect()
 	}
@@ -209,6 +210,7 @@ func (l *look) detect() {
 		d := &detectors[i]
 		if d.wants(groups, kinds) && !l.spared(i) {
 			l.lowercase()
+			l.work += len(l.view)
 			d.look(l)
 		}
 	}
@@ -276,6 +278,7 @@ func (l *look) try(r *Rule, h literalHit) {
 	}
 	at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
 	if r.pattern != nil {
+		l.work += len(window)
 		if l.budget -= len(window); l.budget < 0 {
 			l.spent = true
 			return

@@ -394,6 +394,15 @@ func quotedWord(s []byte, i, j int) bool {
 // dollar looks at $(command), $IFS and the tricks with parameters that build words.
 func (r *shellReading) dollar(i int) {
 	rest := r.s[i+1:]
+	switch at(rest, 0) {
+	case '(', '\'', 'i':
+	case '{':
+		if bytes.IndexByte([]byte("iphls"), at(rest, 1)) < 0 {
+			return
+		}
+	default:
+		return
+	}
 	switch {
 	case bytes.HasPrefix(rest, []byte("((")):
 	case bytes.HasPrefix(rest, []byte("(")):
