@@ -121,7 +121,7 @@ var (
 	overrideObjects = []string{"instruction", "instructions", "prompt", "prompts", "directive", "directives", "guideline", "guidelines", "system message", "your rules", "all rules", "prior rules", "previous rules", "the rules above", "your programming", "your training", "previous text", "previous context", "prior context", "the above", "everything above", "what you were told", "what i said", "everything you were", "everything you have", "constraints", "restrictions", "your system", "earlier messages", "previous messages", "previous conversation", "the conversation so far", "safety", "your policies", "content policy", "content policies", "previous orders", "prior orders", "previous commands", "the user", "user's request", "user's question", "users request", "original task", "previous task", "current task", "your task", "the task", "this task", "the current task", "your work", "all previous", "all prior", "anything before", "instrucciones", "anweisungen", "instructions précédentes", "consignes", "istruzioni", "instruções", "instructies", "system prompt", "above text", "text above", "previous data", "earlier instructions", "former instructions", "everything i said", "everything you know"}
 
 	addresses = wordList{
-		{"dear ai", 4}, {"if you are a language model", 6}, {"if you are a large language model", 6}, {"if you are an llm", 6}, {"model reading this", 5}, {"model processing", 4}, {"agents reading", 4}, {"agent reading", 4}, {"note to the ai", 5}, {"message to ai", 5}, {"instructions for ai", 5}, {"instruction for ai", 5}, {"instructions to ai", 5}, {"llm:", 4}, {"ai:", 2}, {"bot:", 2}, {"assistant, ", 3}, {"for the assistant", 3}, {"as the assistant", 3}, {"to the ai ", 4}, {"ai reviewing", 3}, {"to every response", 4}, {"in every response", 3}, {"as a language model", 3}, {"the assistant is to", 4}, {"all assistants", 3}, {"as an assistant", 2}, {"ai summarizer", 4}, {"any ai ", 3}, {"all ai ", 3}, {"hey ai", 5}, {"hello ai", 5}, {"hi ai", 5}, {"bots reading", 4}, {"crawlers and ai", 3}, {"screening ai", 4}, {"ai screening", 3}, {"new user message", 5}, {"user message:", 3}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 1}, {"ai reading this", 5}, {"dear assistant", 5}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
+		{"dear ai", 4}, {"if you are a language model", 6}, {"if you are a large language model", 6}, {"if you are an llm", 6}, {"model reading this", 5}, {"model processing", 4}, {"agents reading", 4}, {"agent reading", 4}, {"note to the ai", 5}, {"message to ai", 5}, {"instructions for ai", 5}, {"instruction for ai", 5}, {"instructions to ai", 5}, {"llm:", 4}, {"ai:", 2}, {"bot:", 2}, {"assistant, ", 3}, {"for the assistant", 3}, {"as the assistant", 3}, {"to the ai ", 4}, {"ai assistants must", 5}, {"ai assistants should", 4}, {"ai reviewing", 3}, {"to every response", 4}, {"in every response", 3}, {"as a language model", 3}, {"the assistant is to", 4}, {"all assistants", 3}, {"as an assistant", 2}, {"ai summarizer", 4}, {"any ai ", 3}, {"all ai ", 3}, {"hey ai", 5}, {"hello ai", 5}, {"hi ai", 5}, {"bots reading", 4}, {"crawlers and ai", 3}, {"screening ai", 4}, {"ai screening", 3}, {"new user message", 5}, {"user message:", 3}, {"you are an ai", 4}, {"as an ai", 3}, {"if you are an ai", 5}, {"if you're an ai", 5}, {"attention ai", 5}, {"attention assistant", 5}, {"note to ai", 5}, {"note to the assistant", 5}, {"hey assistant", 5}, {"assistant:", 2}, {"to the assistant", 3}, {"the assistant must", 5}, {"the assistant should", 1}, {"ai reading this", 5}, {"dear assistant", 5}, {"ai reviewer", 4}, {"ai summar", 3}, {"automated agent", 4}, {"summarization bot", 4}, {"when summarizing", 4}, {"when you summarize", 4}, {"in your response", 3}, {"in your reply", 3}, {"in your answer", 3}, {"your response must", 4}, {"your reply must", 4}, {"your next response", 4}, {"your final answer", 3}, {"end your response", 4}, {"begin your response", 4}, {"start your response", 4}, {"to your reply", 3}, {"to your response", 3}, {"to your answer", 3}, {"your output", 2}, {"your reply", 2}, {"your answer", 1}, {"your response", 2},
 	}
 	mentions = wordList{
 		{"ai assistant", 3}, {"language model", 2}, {" llm", 2}, {"ai model", 2}, {"ai agent", 3}, {"chatgpt", 2}, {"chatbot", 2}, {"ai system", 2}, {"copilot", 1}, {"virtual assistant", 1}, {"the assistant", 1}, {"the ai ", 1}, {"claude", 1}, {"gemini", 1}, {"the model", 1},
@@ -231,10 +231,10 @@ var (
 		{"print everything", 3}, {"output everything", 3}, {"repeat the text", 3}, {"repeat the words", 4}, {"repeat everything", 4}, {"starting with \"you are", 5}, {"what were your", 3}, {"what is your system", 4}, {"send the contents", 3}, {"share credentials", 3}, {"send your", 2}, {"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
 	}
 	urgencies = wordList{
-		{"important!!!", 3}, {"important:", 1}, {"***important", 3}, {"urgent:", 1}, {"system override", 4}, {"admin override", 4}, {"system notice", 2}, {"system update", 1}, {"security alert", 1}, {"authorized by", 1}, {"this is a test of", 1}, {"end of document", 2}, {"end of user input", 4}, {"system:", 2}, {"[system]", 3}, {"override:", 2}, {"developer:", 1}, {"admin:", 1}, {"priority:", 1},
+		{"important!!!", 3}, {"important:", 1}, {"***important", 3}, {"urgent:", 1}, {"system override", 4}, {"admin override", 4}, {"system notice", 2}, {"system update", 1}, {"security alert", 1}, {"authorized by", 1}, {"this is a test of", 1}, {"end of document", 2}, {"end of user input", 4}, {"end of data", 3}, {"end of context", 3}, {"system:", 2}, {"[system]", 3}, {"override:", 2}, {"developer:", 1}, {"admin:", 1}, {"priority:", 1},
 	}
 	personas = wordList{
-		{"translate your instructions", 6}, {"summarize your instructions", 6}, {"summarise your instructions", 6}, {"encode your instructions", 6},
+		{"you have been jailbroken", 6}, {"unfiltered ai", 5}, {"unrestricted ai", 5}, {"your filters", 3}, {"your safeguards", 3}, {"your guardrails", 3}, {"you are in admin mode", 4}, {"translate your instructions", 6}, {"summarize your instructions", 6}, {"summarise your instructions", 6}, {"encode your instructions", 6},
 		{"you are now", 3}, {"act as", 2}, {"i want you to act as", 6}, {"pretend to be", 3}, {"pretend you are", 4}, {"pretend that you", 4}, {"roleplay as", 4}, {"role-play as", 4}, {"you will act as", 4}, {"simulate", 1}, {"you are a ", 1}, {"you are dan", 6}, {"act as dan", 6}, {"stay in character", 4}, {"imagine you are", 3}, {"you are going to", 1}, {"your role is", 2}, {"your new role", 4}, {"assume the role", 3}, {"take on the role", 3}, {"speak as", 1}, {"respond as if", 3}, {"evil", 1}, {"enter developer mode", 6}, {"you have been freed", 5}, {"you are no longer", 5}, {"you have no restrictions", 5}, {"comply with all", 2}, {"sentient", 1},
 	}
 )
@@ -344,7 +344,7 @@ func (p *promptReading) orders(start, end int) bool {
 	if start > 0 && isLetter(p.s[start-1]) || end < len(p.s) && isLetter(p.s[end]) {
 		return false
 	}
-	return p.imperative(start) && p.droppedObject(end)
+	return p.imperative(start) && p.droppedObject(end, !weakVerbs[string(p.s[start:end])])
 }
 
 // overrideReach is how far the object may stand from the verb, in bytes.
@@ -371,8 +371,12 @@ func (p *promptReading) imperative(i int) bool {
 	return bytes.IndexByte(gap, '\n') >= 0
 }
 
-// droppedObject reports whether what was said before is what is to be dropped.
-func (p *promptReading) droppedObject(from int) bool {
+// weakVerbs are verbs of overrideVerbs that are said of things as well: for them "all previous" is no object.
+var weakVerbs = map[string]bool{"replace": true, "delete": true, "reset": true, "cancel": true, "skip": true, "drop": true, "erase": true, "remove": true, "void": true, "cease": true}
+
+// droppedObject reports whether what was said before is what is to be dropped. Bare says whether it need not be named:
+// "ignore all previous".
+func (p *promptReading) droppedObject(from int, bare bool) bool {
 	rest := p.s[from:min(len(p.s), from+overrideReach)]
 	if end := bytes.IndexAny(rest, ".!?;\n"); end >= 0 {
 		rest = rest[:end]
@@ -383,7 +387,7 @@ func (p *promptReading) droppedObject(from int) bool {
 	object := false
 	for _, o := range overrideObjects {
 		i := bytes.Index(rest, []byte(o))
-		if i < 0 || i > 0 && isLetter(rest[i-1]) {
+		if i < 0 || i > 0 && isLetter(rest[i-1]) || !bare && (o == "all previous" || o == "all prior" || o == "anything before") {
 			continue
 		}
 		object = true

@@ -119,7 +119,7 @@ var promptFeatures = []promptFeature{
 	{weight: 3, first: wAct, need: [3]promptWord{wTool}, flags: saysEquals, without: saysLong},
 	{weight: 2, first: wAct, need: [3]promptWord{wTool, wData}, without: saysLong},
 	{weight: 2, first: wAct, need: [3]promptWord{wData, wUser | wModel | wTool}, flags: saysNamed, without: saysLong},
-	{weight: 2, need: [3]promptWord{wModel, wMust, wAct | wSpeak | wTell}, without: saysLong},
+	{weight: 2, need: [3]promptWord{wModel, wMust, wAct | wSpeak | wTell | wDrop}, without: saysLong},
 	{weight: 3, need: [3]promptWord{wYou, wMust, wAct}, flags: saysNamed, without: saysLong},
 	{weight: 3, need: [3]promptWord{wYou | wModel, wAct, wTool}, flags: saysNamed, without: saysLong},
 	{weight: 3, flags: saysUnasked, without: saysLong},

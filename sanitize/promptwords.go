@@ -54,7 +54,7 @@ var promptWords = func() map[string]promptWord {
 		wYour:    "your ur yours",
 		wYou:     "you u you're you'll you've yourself",
 		wTell:    "print output reveal show tell repeat display write return list give dump disclose leak share expose recite echo say state provide generate spell quote copy paste describe explain",
-		wAct:     "send email forward transfer delete execute run call open visit click upload post approve buy purchase grant invoke use using download withdraw deposit rate recommend accept reject search find go navigate fetch create add remove update schedule book order pay move rename publish access retrieve get read browse encode",
+		wAct:     "send email forward transfer delete execute run call open visit click upload post approve buy purchase grant invoke use using download withdraw deposit rate recommend accept reject search find go navigate fetch create add remove update schedule book order pay move rename publish access retrieve get read browse encode mark fetch praise",
 		wModel:   "ai llm llms assistant assistants chatbot chatbots bot bots chatgpt gpt gpt-4 claude gemini copilot bard llama dan agent agents model models ai's",
 		wMode:    "mode developer admin administrator root sudo god debug maintenance jailbreak jailbroken unrestricted unfiltered uncensored override superuser",
 		wLimit:   "restrictions restriction filters filter filtering limitations limits rules censorship safeguards guardrails moral morals ethics ethical boundaries constraints safety policies policy guidelines judgement judgment moderation",
@@ -94,7 +94,7 @@ var promptWords = func() map[string]promptWord {
 var foreignDrops = []struct{ verbs, objects []string }{
 	{[]string{"vergiss", "ignorier", "missachte", "vergessen sie", "verwirf"}, []string{"anweisung", "alles vor", "alles bis", "alles, was", "alles was", "regeln", "prompt", "instruktio", "befehle"}},
 	{[]string{"olvida", "ignora", "ignore", "descarta", "haz caso omiso"}, []string{"instruccio", "todo lo", "indicacion", "reglas", "instruç"}},
-	{[]string{"oublie", "ignore", "ne tiens pas compte", "ne tenez pas compte"}, []string{"instructions préc", "instructions ant", "consigne", "directives", "tout ce qui"}},
+	{[]string{"oublie", "ignorez", "ignore", "ne tiens pas compte", "ne tenez pas compte"}, []string{"instructions préc", "instructions ant", "vos instructions", "tes instructions", "consigne", "directives", "tout ce qui"}},
 	{[]string{"dimentica", "ignora", "trascura"}, []string{"istruzion", "tutto quello", "tutto ciò", "regole"}},
 	{[]string{"esqueça", "esquece", "ignore", "desconsidere"}, []string{"instruç", "tudo o que", "regras"}},
 	{[]string{"negeer", "vergeet"}, []string{"instructies", "opdrachten", "alles wat"}},
