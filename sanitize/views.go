@@ -15,10 +15,11 @@ const (
 	// payload for a sink is short, and what is longer is a file, which package content opens.
 	maxPacked = 4 << 10
 
-	// minPacked is the shortest base64 or hex worth the look, minUnpadded the shortest base64 without padding:
-	// below, too many words read as both.
+	// minPacked is the shortest base64 or hex worth the look, minUnpadded the shortest base64 without padding; below
+	// minSure, what could be a word or a name is none.
 	minPacked   = 8
 	minUnpadded = 8
+	minSure     = 16
 )
 
 // layer takes one kind of wrapping off.
@@ -442,6 +443,9 @@ func decodeBase64(dst, src []byte) ([]byte, bool) {
 	if len(src) == len(text) && len(src) < minUnpadded || len(src)-len(text) > 2 || base64.RawStdEncoding.DecodedLen(len(text)) > maxPacked {
 		return dst, false
 	}
+	if len(src) == len(text) && len(text) < minSure && oneWord(text) {
+		return dst, false
+	}
 	start := len(dst)
 	var acc uint32
 	bits, high := 0, 0
@@ -472,6 +476,16 @@ func decodeBase64(dst, src []byte) ([]byte, bool) {
 		return dst[:start], false
 	}
 	return dst, true
+}
+
+// oneWord reports whether the text is written as a word or a name is: letters, in lower case behind the first.
+func oneWord(text []byte) bool {
+	for _, c := range text[1:] {
+		if c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return isLetter(text[0])
 }
 
 // printable reports whether the byte occurs in text: UTF-8, tab, line breaks, and the NUL of payloads.
