@@ -117,7 +117,7 @@ func TestHostile(t *testing.T) {
 // TestHostileWork holds that the work for hostile values grows as their size does, up to a bound for each byte. It
 // counts bytes and takes no time.
 func TestHostileWork(t *testing.T) {
-	const small, large, each = 16 << 10, 512 << 10, 120
+	const small, large, each = 16 << 10, 256 << 10, 120
 	e := builtin(t)
 	for name, value := range hostile() {
 		little, much := sanitize.Work(e, []byte(value[:small])), sanitize.Work(e, []byte(value[:large]))

@@ -273,8 +273,7 @@ var formats = map[string]documentFormat{
 }
 
 // TestProperty holds what neutralising promises over a corpus of every class, format and encoding: the result looks
-// clean, parses, differs in the fields named only, and does not change again. ICAPD_LABELLED names a labelled file
-// that is gone through as well; ICAPD_PROPERTY says how many of its failures are shown.
+// clean, parses, differs in the fields named only, and does not change again.
 func TestProperty(t *testing.T) {
 	w, e := content.New(content.Options{}), builtin(t)
 	for _, name := range slices.Sorted(maps.Keys(formats)) {
@@ -282,22 +281,22 @@ func TestProperty(t *testing.T) {
 			t.Parallel()
 			f := formats[name]
 			n := 0
+			classes := map[string]bool{}
 			for _, r := range e.Rules() {
-				for i, payload := range r.Match {
-					for code, encode := range encodings {
-						if i > 0 && code != "plain" {
-							continue
-						}
-						doc := []byte(f.build(encode(payload)))
-						for _, mode := range modes {
-							found, err := checkNeutral(t.Context(), w, e, mode, doc, f.contentType, f.parses)
-							n += found
-							if err != nil {
-								t.Errorf("%s, %s, %s: %q: %v", r.ID, code, mode, payload, err)
-							}
+				for code, encode := range encodings {
+					if classes[r.Class] && code != "plain" {
+						continue // of each class one payload in every encoding, and each rule's plain
+					}
+					doc := []byte(f.build(encode(r.Match[0])))
+					for _, mode := range modes {
+						found, err := checkNeutral(t.Context(), w, e, mode, doc, f.contentType, f.parses)
+						n += found
+						if err != nil {
+							t.Errorf("%s, %s, %s: %q: %v", r.ID, code, mode, r.Match[0], err)
 						}
 					}
 				}
+				classes[r.Class] = true
 			}
 			if n == 0 {
 				t.Error("nothing was found in any document")
