@@ -132,7 +132,7 @@ func staticObject() []byte {
 		le.PutUint16(root[2*i:], u)
 	}
 	le.PutUint16(root[64:], uint16(2*len(name))) //nolint:gosec // G115: the name above
-	root[66], root[67] = 5, 1 // the root, black
+	root[66], root[67] = 5, 1                    // the root, black
 	copy(root[80:], "\x15\x03\x00\x00\x00\x00\x00\x00\xC0\x00\x00\x00\x00\x00\x00\x46")
 	le.PutUint32(root[116:], end)
 	return out
