@@ -180,6 +180,9 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
+	if isEMF(data) { // whatever else its first records hold: programs of the Macintosh put a PDF there
+		return p.metafile(at, data)
+	}
 	kind := kit.Sniff(data)
 	major, _, _ := strings.Cut(kind, "/")
 	if major == "audio" || major == "video" {
