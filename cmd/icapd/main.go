@@ -11,6 +11,7 @@ import (
 var version string
 
 func main() {
+	dropPages()
 	if len(os.Args) > 1 && os.Args[1] == yara.WorkerArg { // started by ourselves, see engines.yara.workers
 		os.Exit(yara.WorkerMain())
 	}
