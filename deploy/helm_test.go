@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -39,11 +40,11 @@ func TestChart(t *testing.T) {
 				t.Errorf("%v\n%s", err, out)
 			}
 			conf := filepath.Join(t.TempDir(), "icapd.yaml")
-			if err := os.WriteFile(conf, []byte(configuration(t, manifests)), 0o600); err != nil {
+			if err := os.WriteFile(conf, []byte(withSecrets(t, manifests)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			args := []string{
-				"check", "-c", conf, "--set", "spool.directory=" + t.TempDir(), "--set", "engines.clamd.addresses=[]",
+				"check", "--offline", "-c", conf, "--set", "spool.directory=" + t.TempDir(), "--set", "engines.clamd.addresses=[]",
 				"--set", "engines.cache.redis=",
 			}
 			if strings.Contains(manifests, "admin.token_sha256=") {
@@ -52,6 +53,29 @@ func TestChart(t *testing.T) {
 			run(t, nil, icapd, args...)
 		})
 	}
+}
+
+// withSecrets is the configuration of the manifests, its secrets in a folder of the test. Each must be in a volume that
+// the pod mounts, and none on a command line.
+func withSecrets(t *testing.T, manifests string) string {
+	t.Helper()
+	text, dir := configuration(t, manifests), t.TempDir()
+	for _, name := range regexp.MustCompile(`/run/secrets/[a-z/_-]+`).FindAllString(text, -1) {
+		if !strings.Contains(manifests, "mountPath: "+filepath.Dir(name)+",") {
+			t.Errorf("nothing is mounted for %s", name)
+		}
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(manifests, "cache.secret=") {
+		t.Error("the cache's secret is on the command line")
+	}
+	return strings.ReplaceAll(text, "/run/secrets/", dir+"/run/secrets/")
 }
 
 // configuration returns icapd.yaml out of the chart's ConfigMap.
@@ -80,6 +104,8 @@ func TestChartRefuses(t *testing.T) {
 		"autoscaling.enabled=true":                       "metrics.enabled",
 		"metrics.serviceMonitor.enabled=true":            "metrics.enabled",
 		"redis.enabled=true,redis.url=redis://elsewhere": "exclude each other",
+		"quarantine.enabled=true":                        "quarantine.endpoint",
+		"quarantine.enabled=true,quarantine.endpoint=http://minio,quarantine.bucket=b": "quarantine.existingSecret",
 	} {
 		out, err := exec.Command(helm, "template", "release", chart, "--set", set).CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte(why)) {

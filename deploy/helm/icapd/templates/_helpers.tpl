@@ -51,6 +51,25 @@ engines:
   {{- if $url }}
   cache:
     redis: {{ $url | quote }}
+    {{- if include "icapd.hasCacheSecret" . }}
+    secret_file: /run/secrets/icapd-cache/cache_secret
+    {{- end }}
   {{- end }}
+{{- end }}
+{{- if .Values.quarantine.enabled }}
+{{- $need := "quarantine.enabled needs quarantine." }}
+quarantine:
+  s3:
+    endpoint: {{ required (print $need "endpoint") .Values.quarantine.endpoint | quote }}
+    bucket: {{ required (print $need "bucket") .Values.quarantine.bucket | quote }}
+    {{- with .Values.quarantine.prefix }}
+    prefix: {{ . | quote }}
+    {{- end }}
+    {{- with .Values.quarantine.region }}
+    region: {{ . | quote }}
+    {{- end }}
+    access_key_file: /run/secrets/icapd-quarantine/access_key
+    secret_key_file: /run/secrets/icapd-quarantine/secret_key
+  key_file: /run/secrets/icapd-quarantine/key
 {{- end }}
 {{- end }}
