@@ -30,7 +30,7 @@ type Options struct {
 	// Timeout bounds one document; 0 means 30 s.
 	Timeout time.Duration
 
-	// Types are media types with a mode of their own.
+	// Types are media types with a mode of their own; "image/*" stands for all of a kind that are not named.
 	Types map[string]kit.Mode
 }
 
@@ -118,10 +118,7 @@ func (d *Disarmer) Disarm(ctx context.Context, doc kit.Document) (Report, error)
 	ctx, cancel := context.WithTimeout(ctx, d.opt.Timeout)
 	defer cancel()
 	doc.Type = typeOf(doc.Type, doc.Name)
-	mode := d.opt.Mode
-	if m, ok := d.opt.Types[doc.Type]; ok {
-		mode = m
-	}
+	mode := d.mode(doc.Type)
 	r := Report{Mode: modeName(mode), Input: describe(doc.Data, doc.Type, doc.Name), Removed: []kit.Removal{}}
 	out, err := d.passes(ctx, mode, doc, &r)
 	r.Milliseconds = float64(time.Since(start).Microseconds()) / 1000
@@ -133,6 +130,17 @@ func (d *Disarmer) Disarm(ctx context.Context, doc kit.Document) (Report, error)
 		r.Output = describe(out.Data, out.Type, out.Name)
 	}
 	return r, nil
+}
+
+// mode is the mode for documents of a type: its own, that of its kind, or that of all.
+func (d *Disarmer) mode(mediaType string) kit.Mode {
+	kind, _, _ := strings.Cut(mediaType, "/")
+	for _, t := range []string{mediaType, kind + "/*", "*"} {
+		if m, ok := d.opt.Types[t]; ok {
+			return m
+		}
+	}
+	return d.opt.Mode
 }
 
 func (d *Disarmer) passes(ctx context.Context, mode kit.Mode, doc kit.Document, r *Report) (kit.Document, error) {

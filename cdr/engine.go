@@ -49,6 +49,10 @@ func (e *Engine) Wants(it *scan.Item) bool {
 // bytes are looked at for what is written: an office document in a zip archive or in XML.
 func (e *Engine) typeOf(it *scan.Item) string {
 	switch it.Type {
+	case "application/octet-stream", "text/plain":
+		if data, err := it.Blob.Bytes(); err == nil && kit.IsPackage(data) {
+			return kit.SniffPackage(data)
+		}
 	case "application/zip", "application/java-archive", "application/epub+zip", "text/xml", "application/xml":
 		data, err := it.Blob.Bytes()
 		if err != nil {

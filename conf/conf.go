@@ -385,10 +385,15 @@ type Profile struct {
 	Skip    []SkipRule               `yaml:"skip,omitempty"`
 
 	Neutralise policy.NeutraliseMode `yaml:"neutralise"`
-	CDR        policy.CDRMode        `yaml:"cdr"`
-	StallNudge bool                  `yaml:"stall_nudge"`
-	Trickle    Trickle               `yaml:"trickle"`
-	BlockPage  BlockPage             `yaml:"block_page"`
+
+	CDR           policy.CDRMode            `yaml:"cdr"`
+	CDRTypes      map[string]policy.CDRMode `yaml:"cdr_types,omitempty"`
+	StripMetadata bool                      `yaml:"strip_metadata"`
+	DisarmFirst   bool                      `yaml:"disarm_first"`
+
+	StallNudge bool      `yaml:"stall_nudge"`
+	Trickle    Trickle   `yaml:"trickle"`
+	BlockPage  BlockPage `yaml:"block_page"`
 }
 
 // Trickle is a policy.Trickle as people write it.
@@ -500,6 +505,7 @@ func (p *Profile) build(name string) *policy.Profile {
 		WAF: p.WAF, Pages: p.Pages, Documents: p.Documents,
 		Unscannable: p.Unscannable, Encrypted: p.Encrypted, Gaps: map[scan.Reason]policy.Action{},
 		Classes: p.Classes, Rules: p.Rules, Unkept: p.Unkept,
+		CDRTypes: p.CDRTypes, StripMetadata: p.StripMetadata, DisarmFirst: p.DisarmFirst,
 		Neutralise: p.Neutralise, CDR: p.CDR, StallNudge: p.StallNudge,
 		Trickle: policy.Trickle{After: p.Trickle.After, Every: p.Trickle.Every, Bytes: int64(p.Trickle.Bytes)}, BlockPage: policy.BlockPage(p.BlockPage),
 	}

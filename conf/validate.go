@@ -458,6 +458,14 @@ func (v *validator) profileName(key, name string, c *Config) {
 	}
 }
 
+// checkCDRType accepts what cdr can tell apart: a type, all of a kind, or all.
+func checkCDRType(t string) error {
+	if kind, minor, _ := strings.Cut(t, "/"); t != strings.ToLower(t) || strings.Contains(kind, "*") && t != "*" || strings.Contains(minor, "*") && minor != "*" {
+		return fmt.Errorf("%q is neither a media type in lower case, nor all of a kind (image/*), nor all (*)", t)
+	}
+	return policy.CheckType(t)
+}
+
 func (v *validator) profileKeys(key string, p *Profile) {
 	if name, ok := strings.CutPrefix(key, profilesKey); ok {
 		v.name(key, unquote(name))
@@ -479,6 +487,9 @@ func (v *validator) profileKeys(key string, p *Profile) {
 				v.bad(k, "matches nothing: name a rule, class or path")
 			}
 		})
+	}
+	for t := range p.CDRTypes {
+		given(join("cdr_types", t), func(k string) { v.check(k, checkCDRType(t)) })
 	}
 	for i, s := range p.Skip {
 		given(fmt.Sprintf("skip[%d]", i), func(k string) { v.skip(k, s) })

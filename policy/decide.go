@@ -32,6 +32,8 @@ type Decision struct {
 	Finding *scan.Finding
 	Gap     *scan.Gap
 
+	later bool // what would block waits for what the rewrite of a document leaves of it
+
 	// Verdict is the verdict without the findings that the profile does not count, which are in Ignored.
 	Verdict scan.Verdict
 	Ignored []scan.Finding
@@ -48,6 +50,7 @@ func Decide(p *Profile, v *scan.Verdict) Decision {
 	}
 	var d Decision
 	d.Verdict, d.Ignored = p.counted(v)
+	d.later = p.DisarmFirst && p.Mode == Enforce && d.disarms(p)
 	d.findings(p)
 	d.gaps(p)
 	if d.Action == Unknown {
@@ -70,6 +73,9 @@ func (d *Decision) findings(p *Profile) {
 		if want == Rewrite {
 			d.Rewrites = append(d.Rewrites, *f)
 		}
+		if want == Block && d.later && !p.insists(f) {
+			want, key = Rewrite, key+", disarmed first"
+		}
 		if d.raise(want) {
 			d.Finding = f
 			d.Rule = fmt.Sprintf("%s (%s.%s)", f.Rule, p.Name, key)
@@ -78,12 +84,30 @@ func (d *Decision) findings(p *Profile) {
 	}
 }
 
+// disarms reports whether a document in the message is going to be rewritten.
+func (d *Decision) disarms(p *Profile) bool {
+	for i := range d.Verdict.Findings {
+		f := &d.Verdict.Findings[i]
+		if want, _ := p.wants(f); want == Rewrite && f.Category == scan.ActiveContent {
+			return true
+		}
+	}
+	return false
+}
+
+// insists reports whether the operator has named the rule or class, and so means the message as it came.
+func (p *Profile) insists(f *scan.Finding) bool {
+	_, rule := p.Rules[f.Rule]
+	_, class := p.Classes[f.Class]
+	return rule || class
+}
+
 // gaps lets every gap ask for what it needs, and then what no engine wanted to look at.
 func (d *Decision) gaps(p *Profile) {
 	for i := range d.Verdict.Gaps {
 		g := &d.Verdict.Gaps[i]
 		a, key := p.gapAction(g)
-		if d.raise(gapDisposition(a)) {
+		if d.raise(d.gapDisposition(a)) {
 			d.Finding, d.Gap = nil, g
 			d.Rule = fmt.Sprintf("%s (%s.%s = %s)", gapName(g), p.Name, key, blockOr(a))
 			d.Reason = "The content could not be inspected: " + gapText(g.Reason) + "."
@@ -93,7 +117,7 @@ func (d *Decision) gaps(p *Profile) {
 	if d.Verdict.Looked || d.Verdict.Items == 0 && len(d.Verdict.Gaps) > 0 {
 		return
 	}
-	if d.raise(gapDisposition(p.Unscannable)) {
+	if d.raise(d.gapDisposition(p.Unscannable)) {
 		d.Finding, d.Gap = nil, nil
 		d.Rule = fmt.Sprintf("not looked at (%s.unscannable = %s)", p.Name, blockOr(p.Unscannable))
 		d.Reason = "The content could not be inspected: nothing here knows how to look at it."
@@ -244,9 +268,12 @@ func forced(a Action) Disposition {
 	return Block
 }
 
-func gapDisposition(a Action) Disposition {
-	if a == ActionReport {
+func (d *Decision) gapDisposition(a Action) Disposition {
+	switch {
+	case a == ActionReport:
 		return Allow
+	case d.later:
+		return Rewrite
 	}
 	return Block
 }

@@ -590,3 +590,61 @@ func TestWAF(t *testing.T) {
 		t.Errorf("a rule that is named: %v", d.Action)
 	}
 }
+
+// A document that is made safe answers for itself, where the profile wants it so.
+func TestDisarmFirst(t *testing.T) {
+	macro := scan.Finding{Rule: "macro", Category: scan.ActiveContent, Class: "macro", Severity: scan.Medium, Hint: HintRewrite}
+	malware := scan.Finding{Rule: "Dropper", Category: scan.Malware, Class: "trojan", Severity: scan.Critical}
+	gap := scan.Gap{Engine: "content", Reason: scan.ReasonCorrupt}
+	for name, tt := range map[string]struct {
+		change func(*Profile)
+		v      scan.Verdict
+		want   Disposition
+	}{
+		"malware beside a macro":         {nil, *verdict(macro, malware), Rewrite},
+		"malware before a macro":         {nil, *verdict(malware, macro), Rewrite},
+		"malware alone":                  {nil, *verdict(malware), Block},
+		"a gap beside a macro":           {nil, scan.Verdict{Findings: []scan.Finding{macro}, Gaps: []scan.Gap{gap}, Items: 1}, Rewrite},
+		"a gap alone":                    {nil, scan.Verdict{Gaps: []scan.Gap{gap}, Items: 1}, Block},
+		"not wanted":                     {func(p *Profile) { p.DisarmFirst = false }, *verdict(macro, malware), Block},
+		"active content only reported":   {func(p *Profile) { p.ActiveContent = ActionReport }, *verdict(macro, malware), Block},
+		"active content is blocked":      {func(p *Profile) { p.ActiveContent = ActionBlock }, *verdict(macro), Block},
+		"a rule that the operator named": {func(p *Profile) { p.Rules = map[string]Action{"Dropper": ActionBlock} }, *verdict(macro, malware), Block},
+	} {
+		p := standard()
+		p.DisarmFirst = true
+		if tt.change != nil {
+			tt.change(p)
+		}
+		d := Decide(p, &tt.v)
+		if d.Action != tt.want || d.Action == Rewrite && (len(d.Rewrites) != 1 || d.Rewrites[0].Rule != "macro") {
+			t.Errorf("%s: %v (%s), rewrites %v", name, d.Action, d.Rule, d.Rewrites)
+		}
+	}
+}
+
+func TestRenews(t *testing.T) {
+	page := &scan.Item{Message: &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html"}, Type: "text/html"}
+	file := &scan.Item{Message: &scan.Message{}, Type: "application/pdf"}
+	for name, tt := range map[string]struct {
+		change func(*Profile)
+		it     *scan.Item
+		want   bool
+	}{
+		"as shipped":     {func(*Profile) {}, file, false},
+		"rebuild":        {func(p *Profile) { p.CDR = Rebuild }, file, true},
+		"one type":       {func(p *Profile) { p.CDRTypes = map[string]CDRMode{"application/pdf": Rebuild} }, file, true},
+		"metadata":       {func(p *Profile) { p.StripMetadata = true }, file, true},
+		"shadow":         {func(p *Profile) { p.CDR, p.Mode = Rebuild, Shadow }, file, false},
+		"only reported":  {func(p *Profile) { p.CDR, p.ActiveContent = Rebuild, ActionReport }, file, false},
+		"a page":         {func(p *Profile) { p.CDR, p.Pages = Rebuild, ActionReport }, page, false},
+		"pages like all": {func(p *Profile) { p.CDR, p.Pages = Rebuild, ActionRewrite }, page, true},
+		"disarm by type": {func(p *Profile) { p.CDRTypes = map[string]CDRMode{"image/*": Disarm} }, file, false},
+	} {
+		p := standard()
+		tt.change(p)
+		if got := p.Renews(tt.it); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -55,7 +55,15 @@ type Profile struct {
 	Skip     []SkipRule  // messages that need no look
 
 	Neutralise NeutraliseMode // what a neutralised field looks like
-	CDR        CDRMode        // how documents are made safe
+
+	CDR           CDRMode            // how documents are made safe
+	CDRTypes      map[string]CDRMode // by media type ("application/pdf", "image/*"), before CDR
+	StripMetadata bool               // who wrote a document, where, when and with what goes too
+
+	// DisarmFirst lets a document that is made safe answer for itself: what else was seen in the message, and what
+	// of it was not looked at, blocks only if it is still so after the rewrite. Malware that stood in the macro of
+	// a document went with the macro.
+	DisarmFirst bool
 
 	// StallNudge lets the server commit its answer's head when the client stops sending in the middle of a
 	// body: a remedy for clients that wait for it (Squid before 6), paid for by a torn connection
@@ -66,6 +74,28 @@ type Profile struct {
 	Trickle Trickle
 
 	BlockPage BlockPage
+}
+
+// Renews reports whether a document is to be written anew even if nothing active is in it: because only what its
+// format names shall stay, or because its metadata shall go. Web pages are not, where they are let be what they are.
+func (p *Profile) Renews(it *scan.Item) bool {
+	if !p.renews() {
+		return false
+	}
+	f := scan.Finding{Category: scan.ActiveContent, Item: it}
+	return p.Pages != ActionReport || !isPage(&f)
+}
+
+func (p *Profile) renews() bool {
+	if p.Mode != Enforce || p.ActiveContent != ActionRewrite {
+		return false
+	}
+	for _, m := range p.CDRTypes {
+		if m == Rebuild {
+			return true
+		}
+	}
+	return p.StripMetadata || p.CDR == Rebuild
 }
 
 // Trickle says how bytes of a download go to the client while the rest is still received and looked at. What went

@@ -185,6 +185,8 @@ func (f *tiffFile) entry(at int) (tiffEntry, error) {
 		f.used.add(int(offset), int(offset+size))
 	}
 	switch {
+	case e.tag == 347 && len(e.value) > 1 && (e.value[0] != 0xff || e.value[1] != 0xd8): // JPEG tables that are none
+		f.remove(&e, vectorUnknown)
 	case tiffTags[e.tag], e.tag == 330:
 	case tiffMetadata[e.tag] && !stripsMetadata(f.job) && !foreign.Match(e.value):
 	case tiffMetadata[e.tag]:

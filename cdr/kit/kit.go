@@ -49,7 +49,7 @@ type Mode uint8
 // The modes. The zero value is ModeDisarm.
 const (
 	ModeDisarm  Mode = iota // what is active goes, unknown passive things stay
-	ModeRebuild             // only what the format's specification names is written anew
+	ModeRebuild             // only what the format's specification names is written anew, without metadata
 )
 
 // Choice is a switch for one kind of content.
@@ -147,6 +147,7 @@ type Job struct {
 // NewJob returns a job with the defaults of Limits filled in.
 func NewJob(mode Mode, switches Switches, limits Limits, dispatch func(*Document) Handler) *Job {
 	limits.setDefaults()
+	switches.StripMetadata = switches.StripMetadata || mode == ModeRebuild
 	return &Job{Mode: mode, Switches: switches, Limits: limits, Dispatch: dispatch}
 }
 

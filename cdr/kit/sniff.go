@@ -31,16 +31,23 @@ func Sniff(data []byte) string {
 	if t == "application/zip" || bytes.HasPrefix(data, []byte("PK")) && !strings.HasPrefix(t, "application/vnd.") {
 		// What a book or a program for Java begins with, an office document may begin with too: readers look for its
 		// parts by name.
-		if p := sniffPackage(data); p != "application/zip" {
+		if p := SniffPackage(data); p != "application/zip" {
 			return p
 		}
 	}
 	return t
 }
 
-// sniffPackage tells an office document from other archives by its directory: the first entries do not always show
+// IsPackage reports whether an archive that lists its entries ends the data, whatever is in front of it: that is what
+// office programs look for.
+func IsPackage(data []byte) bool {
+	tail := data[max(0, len(data)-zipEndSize-1<<16):]
+	return bytes.Contains(tail, []byte("PK\x05\x06")) && bytes.Contains(data, []byte("PK\x01\x02"))
+}
+
+// SniffPackage tells an office document from other archives by its directory: the first entries do not always show
 // what it is.
-func sniffPackage(data []byte) string {
+func SniffPackage(data []byte) string {
 	dir := lowerASCII(zipDirectory(data))
 	dir = bytes.ReplaceAll(dir, []byte(`\`), []byte("/"))
 	if bytes.Contains(dir, []byte("[content_types].xml")) {

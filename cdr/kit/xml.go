@@ -451,13 +451,14 @@ func standalone(decl string) string {
 	return ""
 }
 
-// checkEncoding refuses declared encodings in which bytes below 128 are not ASCII.
+// checkEncoding refuses declared encodings in which bytes below 128 are not ASCII. A declaration of UTF-16 that can be
+// read as ASCII is wrong, and says that the text was one of UTF-16 before somebody made it UTF-8.
 func checkEncoding(data []byte) error {
 	head := bytes.ToLower(data[:min(len(data), 200)])
 	if !bytes.Contains(head, []byte("<?xml")) {
 		return nil
 	}
-	for _, name := range []string{"utf-7", "utf7", "utf-16", "utf-32", "ucs-", "ebcdic", "ibm037", "cp037", "iso-2022", "hz-gb", "scsu", "bocu"} {
+	for _, name := range []string{"utf-7", "utf7", "utf-32", "ucs-", "ebcdic", "ibm037", "cp037", "iso-2022", "hz-gb", "scsu", "bocu"} {
 		decl, _, _ := bytes.Cut(head, []byte("?>"))
 		if bytes.Contains(decl, []byte(name)) {
 			return Unsupported("XML in the encoding %s", name)

@@ -45,9 +45,9 @@ type xmlWalk struct {
 	data     []byte
 	out      []byte
 	changed  bool
-	skip     int  // depth of the element that is left out, 0 if none is
-	entities bool // a document type that may define entities was left out
-	includes map[string]bool
+	skip     int               // depth of the element that is left out, 0 if none is
+	entities bool              // a document type that may define entities was left out
+	spaces   map[string]string // prefixes of vocabularies
 }
 
 func (w *xmlWalk) run(ctx context.Context) error {
@@ -82,14 +82,15 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 			return nil
 		}
 	case kit.XMLStart, kit.XMLEmpty:
-		if w.isInclude(t) {
-			w.remove(vectorImport, "<"+string(t.Name)+">")
+		vocabulary := w.vocabulary(t)
+		if vector := w.acts(t, vocabulary); vector != "" {
+			w.remove(vector, "<"+string(t.Name)+">")
 			if t.Kind == kit.XMLStart {
 				w.skip = depth
 			}
 			return nil
 		}
-		return w.tag(t)
+		return w.tag(t, vocabulary == "page")
 	case kit.XMLText:
 		if err := w.entity(raw); err != nil {
 			return err
@@ -100,36 +101,74 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 	return nil
 }
 
-// isInclude reports whether an element asks for another document (XInclude 1.0). Its namespace says so, whatever
-// prefix it has.
-func (w *xmlWalk) isInclude(t *kit.XMLToken) bool {
-	for a := range t.Attrs {
-		if p, ok := strings.CutPrefix(string(a.Name), "xmlns"); ok && strings.Contains(a.Value(), "www.w3.org/2001/XInclude") {
-			if w.includes == nil {
-				w.includes = map[string]bool{}
-			}
-			w.includes[strings.TrimPrefix(p, ":")] = true
-		}
-	}
-	if t.Local() != "include" || w.includes == nil {
-		return false
-	}
-	prefix, _, has := strings.Cut(string(t.Name), ":")
-	return has && w.includes[prefix] || !has && w.includes[""]
+// The vocabularies that mean something wherever they stand, by a part of their namespace.
+var vocabularies = map[string]string{
+	"www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
 }
 
-// tag copies a tag without addresses that run something.
-func (w *xmlWalk) tag(t *kit.XMLToken) error {
+// pageElements are elements that browsers run or fetch, in XML of any kind.
+var pageElements = map[string]string{
+	"script": vectorScript, "handler": vectorScript, "listener": vectorScript, "iframe": vectorFrame, "frame": vectorFrame, "object": vectorObject,
+	"embed": vectorObject, "applet": vectorObject, "base": vectorBase, "foreignobject": vectorForeign,
+}
+
+// vocabulary returns which one of vocabularies an element is of, "" for any other. Its namespace says so, whatever prefix
+// it has.
+func (w *xmlWalk) vocabulary(t *kit.XMLToken) string {
+	for a := range t.Attrs {
+		p, ok := strings.CutPrefix(string(a.Name), "xmlns")
+		if !ok {
+			continue
+		}
+		for space, kind := range vocabularies {
+			if strings.Contains(a.Value(), space) {
+				if w.spaces == nil {
+					w.spaces = map[string]string{}
+				}
+				w.spaces[strings.TrimPrefix(p, ":")] = kind
+			}
+		}
+	}
+	if w.spaces == nil {
+		return ""
+	}
+	prefix, _, has := strings.Cut(string(t.Name), ":")
+	if !has {
+		prefix = ""
+	}
+	return w.spaces[prefix]
+}
+
+// acts says why an element must go, "" if it may stay.
+func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
+	switch {
+	case vocabulary == "include" && t.Local() == "include":
+		return vectorImport
+	case vocabulary == "page":
+		return pageElements[strings.ToLower(t.Local())]
+	}
+	return ""
+}
+
+// tag copies a tag without addresses that run something, and without handlers where browsers know some.
+func (w *xmlWalk) tag(t *kit.XMLToken, page bool) error {
 	from := t.Start
 	for a := range t.Attrs {
 		if err := w.entity(a.Raw); err != nil {
 			return err
 		}
-		if !isNamespace(a.Name) && kindOf(a.Value()) == urlOther && runsScript(foldURL(a.Value())) {
-			w.out = append(w.out, w.data[from:a.Start]...)
-			from = a.End
-			w.remove(vectorLink, "<"+t.Local()+"> "+string(a.Name))
+		vector := ""
+		switch {
+		case page && len(a.Name) > 2 && strings.EqualFold(string(a.Name[:2]), "on"):
+			vector = vectorHandler
+		case !isNamespace(a.Name) && kindOf(a.Value()) == urlOther && runsScript(foldURL(a.Value())):
+			vector = vectorLink
+		default:
+			continue
 		}
+		w.out = append(w.out, w.data[from:a.Start]...)
+		from = a.End
+		w.remove(vector, "<"+t.Local()+"> "+string(a.Name))
 	}
 	w.out = append(w.out, w.data[from:t.End]...)
 	return nil

@@ -19,11 +19,14 @@ var gone = map[string]string{
 	"dde-links": vectorDDE, "section-source": vectorSection, "table-source": vectorTable, "cell-range-source": vectorTable,
 	"database-source-sql": vectorDatabase, "database-source-table": vectorDatabase, "database-source-query": vectorDatabase,
 	"source-service": vectorDatabase, "library-embedded": vectorBasic, "libraries": vectorBasic, "module": vectorBasic,
-	"source-code": vectorBasic,
+	"source-code": vectorBasic, "error-macro": vectorEvent, "database-next": vectorDatabase,
+	"database-row-select": vectorDatabase, "connection-resource": vectorDatabase,
 }
 
 // unwrapped are elements that go while the text inside of them stays.
-var unwrapped = map[string]string{"database-display": vectorDatabase}
+var unwrapped = map[string]string{
+	"database-display": vectorDatabase, "database-name": vectorDatabase, "database-row-number": vectorDatabase, "execute-macro": vectorEvent,
+}
 
 // cleaner copies the tokens of one part.
 type cleaner struct {
@@ -180,6 +183,10 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 		return v
 	}
 	switch name {
+	case "meta":
+		if c.job.Switches.StripMetadata && len(c.open) == 1 && t.Kind == kit.XMLStart { // not text:meta
+			return vectorMetadata
+		}
 	case "scripts": // every document has one, and almost always it is empty
 		if t.Kind == kit.XMLStart && !bytes.HasPrefix(bytes.TrimLeft(c.data[t.End:], " \t\r\n"), []byte("</")) {
 			return vectorScript
@@ -243,11 +250,11 @@ func outside(href string) bool {
 var inParent = regexp.MustCompile(`^\.\./(?:Pictures|ObjectReplacements|Object [0-9]+)(?:/[^/]+)?$`)
 
 var (
-	scriptScheme = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:vnd\.sun\.star\.(?:script|expand)|macro|script|service|slot|javascript|vbscript)\s*:`)
+	scriptScheme = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:vnd\.sun\.star\.(?:script|expand)|macro|script|service|slot|javascript|vbscript|\.uno)\s*:`)
 	webScheme    = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:https?|ftp|file|smb|ms-[a-z-]+|data)\s*:`)
 	bareScheme   = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:[a-z]:[\\/]|\\\\|//)`)
 
-	dangerFormula = regexp.MustCompile(`(?i)\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
+	dangerFormula = regexp.MustCompile(`(?i)'(?:file|https?|ftp|smb):[^']*'#|\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
 )
 
 // attribute says why an attribute must change, "" if it need not; keep says that value takes the place of the old.

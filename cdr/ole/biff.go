@@ -28,6 +28,7 @@ const (
 	recObjProj     = 0x00D3
 	recSXStream    = 0x00D5
 	recDBCell      = 0x00D7
+	recSXString    = 0x00CD
 	recParamQuery  = 0x00DC
 	recSXVS        = 0x00E3
 	recDrawGroup   = 0x00EB

@@ -68,16 +68,24 @@ func openWorkbook(d *document, e *entry) (*workbook, error) {
 		return nil, err
 	}
 	w := &workbook{biff: b, d: d, where: e.name}
-	for i := range b.recs[:b.subs[0].to] {
-		if b.recs[i].op == recFilePass {
+	if slices.ContainsFunc(b.recs[:b.subs[0].to], isFilePass) {
+		if e.data, err = openBIFF(e.data, velvet); err != nil {
 			return nil, kit.Encrypted("the workbook is encrypted")
 		}
+		if b, err = readBIFF(e.data); err != nil {
+			return nil, err
+		}
+		w.biff = b
+		w.gone(vectorPassword, "FILEPASS", kit.ActionNeutralised, "written in plain")
+		w.cut(slices.IndexFunc(b.recs, isFilePass))
 	}
 	if !blank(e.data[b.tail:]) {
 		w.gone(vectorTrailing, "behind the last sheet", kit.ActionRemoved, "")
 	}
 	return w, nil
 }
+
+func isFilePass(r record) bool { return r.op == recFilePass }
 
 func (w *workbook) gone(vector, location, action, detail string) {
 	w.changed = true

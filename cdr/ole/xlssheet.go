@@ -64,6 +64,9 @@ func (w *workbook) record(s *substream, i int) {
 			w.pivots = w.pivots || r.op == recDConRef || r.op == recDConName || r.op == recDConBin
 			w.gone(vector, "record", kit.ActionRemoved, "")
 			w.cut(i)
+			for j := i + 1; vector == vectorConnection && j < s.to && w.recs[j].op == recSXString; j++ {
+				w.cut(j) // the address, the query, what it is asked with
+			}
 		}
 	}
 }
@@ -354,7 +357,7 @@ func staticPicture(body []byte, vector string) []byte {
 // pivotRecords are the records of pivot tables ([MS-XLS] 2.3, SX...).
 var pivotRecords = map[uint16]bool{
 	0x00B0: true, 0x00B1: true, 0x00B2: true, 0x00B4: true, 0x00B5: true, 0x00B6: true, 0x00C5: true, 0x00C6: true, 0x00C7: true,
-	0x00C8: true, 0x00C9: true, 0x00CA: true, 0x00CB: true, 0x00CC: true, 0x00CD: true, 0x00CE: true, 0x00CF: true, 0x00D0: true,
+	0x00C8: true, 0x00C9: true, 0x00CA: true, 0x00CB: true, 0x00CC: true, recSXString: true, 0x00CE: true, 0x00CF: true, 0x00D0: true,
 	0x00D1: true, 0x00D2: true, recSXStream: true, recSXVS: true, 0x00F0: true, 0x00F1: true, 0x00F2: true, 0x00F3: true,
 	0x00F4: true, 0x00F5: true, 0x00F6: true, 0x00F7: true, 0x00F8: true, 0x00F9: true, 0x00FB: true, 0x0100: true, 0x0103: true,
 	0x0122: true, 0x0802: true, 0x080C: true, 0x080D: true, 0x080E: true, 0x080F: true, 0x0810: true, 0x0864: true,

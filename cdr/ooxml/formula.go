@@ -20,7 +20,7 @@ type gone struct {
 // danger are functions that fetch, call or run something.
 var danger = map[string]bool{
 	"WEBSERVICE": true, "FILTERXML": true, "RTD": true, "CALL": true, "REGISTER": true, "REGISTER.ID": true, "EXEC": true,
-	"DDE": true, "IMAGE": true, "IMPORTDATA": true, "IMPORTXML": true, "IMPORTFEED": true, "IMPORTHTML": true, "IMPORTRANGE": true,
+	"DDE": true, "IMAGE": true, "PY": true, "IMPORTDATA": true, "IMPORTXML": true, "IMPORTFEED": true, "IMPORTHTML": true, "IMPORTRANGE": true,
 	"RUN": true, "FOPEN": true, "FWRITE": true, "FWRITELN": true, "URLMON": true, "SQL.REQUEST": true, "STOCKHISTORY": true,
 	"EVALUATE": true, "GET.WORKSPACE": true, "GET.CELL": true, "GET.DOCUMENT": true, "FILES": true, "DIRECTORY": true,
 }

@@ -55,6 +55,8 @@ func ruleTable() map[string]rule {
 		"mailMerge":        always(familyWord, vectorMerge),
 		"objectLink":       always(familyWord, vectorOLELink),
 		"movie":            always(familyWord, vectorMedia),
+		"webVideoPr":       always(familyOther, vectorMedia), // a frame of a web page
+		"schemaLibrary":    always(familyWord, vectorExternal),
 		"entryMacro":       always(familyWord, vectorMacroRef),
 		"exitMacro":        always(familyWord, vectorMacroRef),
 		"saveThroughXslt":  always(familyWord, vectorExternal),
@@ -69,10 +71,11 @@ func ruleTable() map[string]rule {
 		"table": {familySheet, startTable}, "tableColumn": {familySheet, startTable},
 		"webPublishItems": always(familySheet, vectorPublish), "DataBinding": always(familySheet, vectorData),
 		"ddeLink": always(familySheet, vectorBook), "oleLink": always(familySheet, vectorBook), "externalBook": always(familySheet, vectorBook),
+		"volType": always(familySheet, vectorData), "Schema": {familySheet, startSchema}, "formControlPr": {familySheet, startFormControl},
 		"dbPr": always(familySheet, vectorData), "webPr": always(familySheet, vectorData),
 
 		"graphicFrame": {familySlide, startFrame}, "oleObj": {familySlide, startSlideObject}, "pic": {familySlide, startPicture},
-		"spTree": {familySlide, startTree}, "timing": {familySlide, startTiming}, "xfrm": {familySlide, startTransform},
+		"spTree": {familySlide, startTree}, "timing": {familySlide, startTiming}, "cmd": {familySlide, startCommand}, "xfrm": {familySlide, startTransform},
 		"cNvPr": {familySlide, startNonVisual}, "controls": {familySlide, startControls},
 
 		"rsids": {familyWord, startStripped}, "absPath": {familySheet, startStripped}, "author": {familySheet, startAuthor},
@@ -295,6 +298,32 @@ func startShape(w *walk, t *kit.XMLToken, _ *element) bool {
 	}
 	return false
 }
+
+// startSchema takes the address from the schema of an XML map: what it says is in the element.
+func startSchema(w *walk, t *kit.XMLToken, _ *element) bool {
+	w.cutAttr(t, "SchemaRef", vectorData)
+	return false
+}
+
+// startFormControl takes the macro from a control on a sheet.
+func startFormControl(w *walk, t *kit.XMLToken, _ *element) bool {
+	w.cutAttr(t, "fmlaMacro", vectorMacroRef)
+	return false
+}
+
+// startCommand makes a command of an animation nothing, unless it plays the media of its slide: verbs of objects and
+// calls of what stands on the slide are commands too.
+func startCommand(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		if a.Local() == "cmd" && a.Value() != "" && !playback.MatchString(a.Value()) {
+			w.edits.replace(a.Start, a.End, ` cmd=""`)
+			w.remove(vectorMedia, "<cmd>", kit.ActionNeutralised, "")
+		}
+	}
+	return false
+}
+
+var playback = regexp.MustCompile(`^(?:play|pause|stop|resume|togglePause|onstopaudio|(?:playFrom|seekTo|seek)\([0-9.]*\))$`)
 
 // startOLEObject keeps objects whose document could be disarmed. Pictures of the others are beside it, and stay.
 func startOLEObject(w *walk, t *kit.XMLToken, _ *element) bool {

@@ -129,6 +129,7 @@ var forbidden = map[name]string{
 // quiet are keys that are not written when the document is, but for which alone it is not.
 var quiet = map[role]map[name]string{
 	roleCatalog: {"Perms": vectorSignature, "DSS": vectorSignature},
+	rolePages:   {"ID": vectorCapture, "PZ": vectorCapture},
 	roleForm:    {"CO": vectorAdditional},
 	roleAnnot:   {"SV": vectorSignature, "Lock": vectorSignature},
 }

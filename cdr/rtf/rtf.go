@@ -60,6 +60,7 @@ var forbidden = map[string]string{
 	"mmquery": vectorMailMerge, "mmconnectstrdata": vectorMailMerge, "mmdatasource": vectorMailMerge,
 	"datastore": vectorDataStore, "linkval": vectorLinkValue, "passwordhash": vectorPassword,
 	"xmlopen": vectorSmartTag, "htmltag": vectorHTMLTag, "mhtmltag": vectorHTMLTag, "nextgraphic": vectorData,
+	"nextfile": vectorTemplate, "filetbl": vectorData,
 }
 
 // frame is a group that is open.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"icapd/av/cache"
@@ -379,45 +380,50 @@ func (p *parts) addWAF(c *conf.WAF) error {
 
 // addCDR adds the engine that reports what a disarm would remove.
 func (p *parts) addCDR() {
-	p.compute(p.disarmer(policy.Disarm))
+	p.compute(p.disarmer(&policy.Profile{}))
 }
 
-func (p *parts) disarmer(mode policy.CDRMode) *cdr.Engine {
+func (p *parts) disarmer(profile *policy.Profile) *cdr.Engine {
 	l := &p.config.Limits
-	kitMode := kit.ModeDisarm
-	if mode == policy.Rebuild {
-		kitMode = kit.ModeRebuild
+	opt := cdr.Options{
+		Mode:     kitMode(profile.CDR),
+		Switches: kit.Switches{StripMetadata: profile.StripMetadata},
+		Timeout:  l.Time,
+		Limits:   kit.Limits{Depth: l.Depth, Entries: l.Entries, Bytes: int64(l.DecodedBytes), Ratio: l.Ratio},
+		Types:    map[string]kit.Mode{},
 	}
-	return cdr.NewEngine(cdr.New(cdr.Options{
-		Mode:    kitMode,
-		Timeout: l.Time,
-		Limits:  kit.Limits{Depth: l.Depth, Entries: l.Entries, Bytes: int64(l.DecodedBytes), Ratio: l.Ratio},
-	}), p.version)
+	for t, mode := range profile.CDRTypes {
+		opt.Types[t] = kitMode(mode)
+	}
+	return cdr.NewEngine(cdr.New(opt), p.version)
+}
+
+func kitMode(m policy.CDRMode) kit.Mode {
+	if m == policy.Rebuild {
+		return kit.ModeRebuild
+	}
+	return kit.ModeDisarm
 }
 
 // rewriters returns those for a profile: documents first, because a new document makes findings in its fields
-// moot, then fields.
+// moot, then fields. Profiles that want the same share them.
 func (p *parts) rewriters() func(*policy.Profile) []scan.Rewriter {
-	type wish struct {
-		cdr        policy.CDRMode
-		neutralise policy.NeutraliseMode
-	}
-	made := map[wish][]scan.Rewriter{}
-	for _, c := range []policy.CDRMode{policy.Disarm, policy.Rebuild} {
-		document := p.disarmer(c)
-		for _, n := range []policy.NeutraliseMode{policy.Defang, policy.Placeholder, policy.Null, policy.Drop} {
-			list := []scan.Rewriter{document}
-			if p.injection != nil {
-				list = append(list, sanitize.NewRewriter(p.injection, sanitize.Mode(n.String())))
-			}
-			if p.waf != nil { // after those who know better what to take out
-				list = append(list, waf.NewRewriter(waf.Mode(n.String())))
-			}
-			list = append(list, p.adapters...)
-			made[wish{c, n}] = list
+	var made sync.Map // by what profiles want
+	return func(profile *policy.Profile) []scan.Rewriter {
+		wish := fmt.Sprint(profile.CDR, profile.CDRTypes, profile.StripMetadata, profile.Neutralise) // maps are printed in order
+		if list, ok := made.Load(wish); ok {
+			return list.([]scan.Rewriter)
 		}
+		list := []scan.Rewriter{p.disarmer(profile)}
+		if p.injection != nil {
+			list = append(list, sanitize.NewRewriter(p.injection, sanitize.Mode(profile.Neutralise.String())))
+		}
+		if p.waf != nil { // after those who know better what to take out
+			list = append(list, waf.NewRewriter(waf.Mode(profile.Neutralise.String())))
+		}
+		kept, _ := made.LoadOrStore(wish, append(list, p.adapters...))
+		return kept.([]scan.Rewriter)
 	}
-	return func(profile *policy.Profile) []scan.Rewriter { return made[wish{profile.CDR, profile.Neutralise}] }
 }
 
 // at puts the place of a key before an error that does not say where it comes from: those that are or wrap one of

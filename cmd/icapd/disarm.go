@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"icapd/internal/content"
 	"icapd/internal/event"
 	"icapd/internal/service"
 	"icapd/policy"
@@ -96,6 +97,9 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 	if folder && d.out == stdin {
 		return fail("disarm: a folder cannot be written to standard output")
 	}
+	if err := d.destination(in, folder); err != nil {
+		return err
+	}
 	d.bar = newProgress(d.stdio, len(files), size)
 	defer d.bar.finish()
 	code := exitOK
@@ -121,6 +125,46 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 		return nil
 	}
 	return &exit{code: code}
+}
+
+// destination checks where the output goes, before anything is done: never over the input, nor among it.
+func (d *disarmer) destination(in string, folder bool) error {
+	if d.out == stdin || in == stdin {
+		return nil
+	}
+	if info, err := os.Stat(d.out); err == nil && info.IsDir() && !folder {
+		d.out = filepath.Join(d.out, filepath.Base(in))
+	} else if err == nil && !info.IsDir() && folder {
+		return fail("disarm: %s is a file, and %s a folder", d.out, in)
+	}
+	if sameFile(in, d.out) {
+		return fail("disarm: %s would be written over; name another file or folder", in)
+	}
+	if !folder {
+		return nil
+	}
+	for dir := absolute(d.out); ; dir = filepath.Dir(dir) {
+		if sameFile(in, dir) {
+			return fail("disarm: %s is inside of %s; name a folder outside of it", d.out, in)
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// sameFile reports whether two names are of one file or folder, by whatever links.
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
 // one makes one file safe and returns the exit code for it.
@@ -189,15 +233,51 @@ func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord
 	case policy.Unknown, policy.Block:
 		return nil
 	}
+	if path := d.program(ctx, &m, blob, filepath.Base(file)); path != "" {
+		r.Action, r.Rule, r.Changed = policy.Block.String(), "program: "+path, false
+		r.Reason = "A program or script has no safe form."
+		return nil
+	}
 	sum, err := d.write(ctx, out, blob)
 	r.Output = &side{Type: mediaType, Size: blob.Size(), SHA256: sum}
 	return err
 }
 
+// program returns where in the content there is something that is run by opening it, "" if there is nothing of the
+// kind. Documents have been freed of such; this is about what is one, and about members of archives and mails.
+func (d *disarmer) program(ctx context.Context, m *scan.Message, blob scan.Blob, name string) string {
+	tree := d.parts.pipeline.Content.Open(m, blob, content.Hints{ContentType: m.Type, Name: name})
+	defer tree.Close()
+	for it := range tree.Items(ctx) {
+		if programTypes[it.Type] || programNames[strings.ToLower(filepath.Ext(it.Name))] {
+			return it.Path
+		}
+	}
+	return ""
+}
+
+// programTypes are media types, as content names them by the bytes, of what is run by opening it.
+var programTypes = map[string]bool{
+	"application/vnd.microsoft.portable-executable": true, "application/x-dosexec": true, "application/x-msdownload": true,
+	"application/x-elf": true, "application/x-executable": true, "application/x-sharedlib": true, "application/x-object": true,
+	"application/x-mach-binary": true, "application/x-java-applet": true, "application/java-archive": true, "application/jar": true,
+	"application/x-ms-shortcut": true, "application/onenote": true, "application/vnd.ms-htmlhelp": true,
+	"text/x-shellscript": true, "application/x-sh": true, "text/x-sh": true, "text/x-perl": true, "text/x-python": true, "text/x-php": true,
+	"text/x-lua": true, "text/x-tcl": true, "application/x-shockwave-flash": true, "application/vnd.android.package-archive": true,
+	"application/wasm": true,
+}
+
+// programNames are the names by which systems know such files whose bytes are any text.
+var programNames = map[string]bool{
+	".exe": true, ".dll": true, ".scr": true, ".com": true, ".pif": true, ".cpl": true, ".msi": true, ".msp": true, ".bat": true, ".cmd": true,
+	".ps1": true, ".psm1": true, ".vbs": true, ".vbe": true, ".js": true, ".jse": true, ".wsf": true, ".wsh": true, ".wsc": true, ".sct": true,
+	".hta": true, ".lnk": true, ".jar": true, ".reg": true, ".chm": true, ".one": true, ".appref-ms": true, ".application": true, ".sh": true,
+}
+
 // eager is the profile with rewriting in force where it only reports, and nothing skipped.
 func eager(p *policy.Profile) *policy.Profile {
 	out := *p
-	out.Mode, out.Skip = policy.Enforce, nil
+	out.Mode, out.Skip, out.DisarmFirst = policy.Enforce, nil, true
 	if out.ActiveContent == policy.ActionReport {
 		out.ActiveContent = policy.ActionRewrite
 	}

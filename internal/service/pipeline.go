@@ -112,7 +112,7 @@ func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection)
 	r.Verdict = v
 	r.Decision = policy.Decide(sel.Profile, &r.Verdict)
 	r.ScanTime = time.Since(start)
-	if r.Decision.Action == policy.Rewrite {
+	if r.Decision.Action == policy.Rewrite || r.Decision.Action == policy.Allow && r.renews(tree) {
 		start = time.Now()
 		p.rewrite(ctx, s, r, tree)
 		r.RewriteTime = time.Since(start)
@@ -183,32 +183,62 @@ func contained(items iter.Seq[*scan.Item], broken **scan.Gap) iter.Seq[*scan.Ite
 	}
 }
 
-// maxRounds is how often a message may be rewritten before it must be clean. One item can need two rewriters,
-// one after the other; more rounds than that do not converge.
-const maxRounds = 3
+// maxRounds is how often a message may be rewritten before it must be clean. Documents come first, then fields, and
+// one item can need two rewriters, one after the other; more rounds than that do not converge.
+const maxRounds = 4
+
+// renews reports whether documents without findings may have to be written anew.
+func (r *Result) renews(tree *content.Tree) bool {
+	return tree != nil && r.Profile != nil && r.Profile.Renews(&scan.Item{})
+}
+
+// documentsFirst returns the findings in documents if there are any, for what they say about fields may be moot once
+// the documents are others: the next look sees what is left.
+func documentsFirst(todo []scan.Finding) []scan.Finding {
+	var documents []scan.Finding
+	for i := range todo {
+		if todo[i].Category == scan.ActiveContent {
+			documents = append(documents, todo[i])
+		}
+	}
+	if documents != nil {
+		return documents
+	}
+	return todo
+}
 
 // rewrite makes the message safe, and then looks at what came out as at any message: a rewrite that leaves
 // something behind is a block, whatever the rewriters believe.
 func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *content.Tree) {
+	if s.Partial && r.Decision.Action == policy.Allow {
+		return
+	}
 	if s.Partial {
 		r.refuse("a part of the content cannot be rewritten")
 		return
 	}
 	s.Inflow = nil // what is looked at from here on is something else
 	todo, ok := p.splitHead(ctx, s, r)
-	if !ok || len(todo) == 0 {
+	if !ok || len(todo) == 0 && !r.renews(tree) {
 		return
 	}
 	var out content.Result
 	for range maxRounds {
-		next, err := p.rebuild(ctx, r.Profile, todo, tree)
+		next, err := p.rebuild(ctx, r.Profile, documentsFirst(todo), tree)
 		switch {
+		case err == nil && !next.Changed && len(todo) == 0:
+			return // nothing was wrong, and nothing had to be renewed
 		case err != nil:
 			r.refuse("it cannot be made safe: " + event.OneLine(err.Error(), 200))
 			return
 		case !next.Changed:
 			r.refuse("it cannot be made safe: no rewriter knows how")
 			return
+		}
+		if r.Decision.Action == policy.Allow {
+			r.Decision.Action = policy.Rewrite
+			r.Decision.Rule = fmt.Sprintf("documents are renewed (%s.cdr = %s)", r.Profile.Name, r.Profile.CDR)
+			r.Decision.Reason = "Documents in the message were written anew."
 		}
 		out = next
 		r.Changes = append(r.Changes, next.Changes...)
@@ -264,6 +294,9 @@ func (r *Result) refuse(why string) {
 	r.Changes, r.NewType, r.NewName, r.Head, r.Body = nil, "", "", nil, nil
 }
 
+// renewal is what rewriters of documents are told about one that has to be renewed.
+var renewal = []scan.Finding{{Rule: "renewal", Category: scan.ActiveContent, Hint: policy.HintRewrite}}
+
 // rebuild asks the rewriters about each item that has findings, children before parents.
 func (p *Pipeline) rebuild(ctx context.Context, profile *policy.Profile, todo []scan.Finding, tree *content.Tree) (out content.Result, err error) {
 	defer func() {
@@ -281,7 +314,11 @@ func (p *Pipeline) rebuild(ctx context.Context, profile *policy.Profile, todo []
 	}
 	rewriters := p.Rewriters(profile)
 	return tree.Rebuild(ctx, func(ctx context.Context, it *scan.Item) (scan.Replacement, error) {
-		return replace(ctx, rewriters, it, byPath[it.Path])
+		findings := byPath[it.Path]
+		if len(findings) == 0 && profile.Renews(it) {
+			findings = renewal
+		}
+		return replace(ctx, rewriters, it, findings)
 	})
 }
 

@@ -155,7 +155,7 @@ rule Office_DDE_Command
         reference = "https://attack.mitre.org/techniques/T1559/002/"
     strings:
         $field = /\bDDE(AUTO)?["'\s]{1,8}(c:\\{1,4}|["']?(cmd|powershell|mshta|regsvr32|rundll32|wscript)(\.exe)?\b)/ nocase ascii wide
-        $cell = /[=+\-@](cmd|msexcel|powershell|mshta|rundll32|regsvr32|wscript|certutil)(\.exe)?\|\s{0,2}['"]\s{0,2}[\/\\ \-]/ nocase
+        $cell = /(^|[^'=+\-@])[=+\-@]{1,4}(cmd|msexcel|powershell|mshta|rundll32|regsvr32|wscript|certutil)(\.exe)?\|\s{0,2}['"]\s{0,2}[\/\\ \-]/ nocase
         $xml = /<ddeLink[^>]{0,120}ddeService\s{0,2}=\s{0,2}["'](cmd|powershell|mshta|rundll32|regsvr32|wscript)/ nocase
     condition:
         any of them
