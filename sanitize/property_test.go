@@ -29,10 +29,9 @@ import (
 
 // walked is what a walk over a document shows: where every field stands, and what was found.
 type walked struct {
-	fields   map[string][]string // by the item's path and type: "path\x00value" of each field
-	findings map[*scan.Item][]scan.Finding
-	flat     []scan.Finding
-	broken   bool // an item could not be read to its end
+	fields map[string][]string // by the item's path: "path\x00value\x00kind" of each field
+	flat   []scan.Finding
+	broken bool // an item could not be read to its end
 }
 
 // rebuilt walks a document as the server does, and rewrites the fields that have findings.

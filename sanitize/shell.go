@@ -256,10 +256,7 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentNumber:
 		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
 	case argumentEnd:
-		if last > first && !lineBreak && r.short() && address(bytes.TrimSpace(r.s[:first])) { // 127.0.0.1 && id
-			return true
-		}
-		return atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak || lineBreak && r.unwrapped() && w.kind == commandRare
+		return last > first && !lineBreak && r.short() && address(bytes.TrimSpace(r.s[:first])) || atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak || lineBreak && r.unwrapped() && w.kind == commandRare
 	case argumentNext:
 		if lineBreak {
 			return atStart && (w.path || r.unwrapped())

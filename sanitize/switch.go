@@ -8,39 +8,26 @@ func matchField(pattern, path string) bool {
 	if strings.HasSuffix(pattern, "/") {
 		pattern += "**"
 	}
-	again, from := "", -1 // behind the last **, and where it has been tried to the end of path
-	at, more := 0, true
-	for {
-		if !more { // the pattern has ended
-			if at > len(path) {
+	p, names := strings.Split(pattern, "/"), strings.Split(path, "/")
+	at, from, again := 0, 0, -1 // again is what stands behind the last **, from where it has been tried
+	for i := 0; ; {
+		switch {
+		case i < len(p) && p[i] == "**":
+			i++
+			again, from = i, at
+			if i == len(p) {
 				return true
 			}
-		} else {
-			segment, rest, next := strings.Cut(pattern, "/")
-			if segment == "**" {
-				if !next {
-					return true
-				}
-				again, from, pattern = rest, at, rest
-				continue
-			}
-			if at <= len(path) {
-				name, _, _ := strings.Cut(path[at:], "/")
-				if matchSegment(segment, name) {
-					at, pattern, more = at+len(name)+1, rest, next
-					continue
-				}
-			}
-		}
-		if from < 0 || from >= len(path) {
+		case i < len(p) && at < len(names) && matchSegment(p[i], names[at]):
+			i, at = i+1, at+1
+		case i == len(p) && at == len(names):
+			return true
+		case again < 0 || from >= len(names):
 			return false
+		default:
+			from++
+			i, at = again, from
 		}
-		skipped, _, _ := strings.Cut(path[from:], "/")
-		from += len(skipped) + 1
-		if from > len(path) {
-			return false
-		}
-		at, pattern, more = from, again, true
 	}
 }
 

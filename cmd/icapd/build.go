@@ -338,7 +338,7 @@ func injectionSwitch(c *conf.Config, o *conf.Off) (s sanitize.Switch, err error)
 
 // locateSwitches says where in the configuration the switches stand that err complains of.
 func locateSwitches(c *conf.Config, err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what errors.Join made, and nothing around it
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}

@@ -156,7 +156,7 @@ func (xmlFormat) edits(ctx context.Context, d doc, edits []scan.Edit) ([]patch, 
 		}
 		tok, err := r.next()
 		if len(edits) == 0 && (err != nil || tok == xmlEnd) {
-			break
+			return patches, nil //nolint:nilerr // what is broken behind the last edit stays as it was
 		}
 		if err != nil {
 			if int64(r.start) == edits[0].Span.Start && len(edits) == 1 { // what was yielded as text
@@ -167,9 +167,9 @@ func (xmlFormat) edits(ctx context.Context, d doc, edits []scan.Edit) ([]patch, 
 		if tok == xmlEnd {
 			return nil, fmt.Errorf("%w: bytes %d to %d", errEdit, edits[0].Span.Start, edits[0].Span.End)
 		}
-		if tok == xmlOpen || tok == xmlClose || len(edits) == 0 || int64(r.start) != edits[0].Span.Start || int64(r.end) != edits[0].Span.End {
-			if undeclared && (tok == xmlText || tok == xmlAttr) {
-				patches = literalReferences(patches, &r)
+		if !editsToken(&r, tok, edits) {
+			if undeclared {
+				patches = literalReferences(patches, &r, tok)
 			}
 			continue
 		}
@@ -178,6 +178,11 @@ func (xmlFormat) edits(ctx context.Context, d doc, edits []scan.Edit) ([]patch, 
 		edits = edits[1:]
 	}
 	return patches, nil
+}
+
+// editsToken reports whether the next edit is that of the token.
+func editsToken(r *xmlReader, tok xmlToken, edits []scan.Edit) bool {
+	return tok != xmlOpen && tok != xmlClose && len(edits) > 0 && int64(r.start) == edits[0].Span.Start && int64(r.end) == edits[0].Span.End
 }
 
 func xmlPatch(r *xmlReader, tok xmlToken, e *scan.Edit) patch {
@@ -217,7 +222,10 @@ func xmlPatch(r *xmlReader, tok xmlToken, e *scan.Edit) patch {
 }
 
 // literalReferences adds the patch that makes text of references to entities that are no longer declared.
-func literalReferences(patches []patch, r *xmlReader) []patch {
+func literalReferences(patches []patch, r *xmlReader, tok xmlToken) []patch {
+	if tok != xmlText && tok != xmlAttr {
+		return patches
+	}
 	raw := r.data[r.in0:r.in1]
 	var out []byte
 	from := 0
