@@ -41,6 +41,7 @@ var rooms = map[string][]string{
 	"policy":              {"scan"},
 	"sanitize":            {"scan"},
 	"schema":              {"scan"},
+	"schema/learn":        {"scan"},
 	"sanitize/eval":       {"scan", "sanitize"},
 	"signatures":          {},
 	"internal/admin":      {},
