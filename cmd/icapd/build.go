@@ -32,6 +32,7 @@ import (
 	"icapd/sanitize"
 	"icapd/scan"
 	"icapd/schema"
+	"icapd/schema/learn"
 	"icapd/signatures"
 )
 
@@ -53,6 +54,7 @@ type parts struct {
 	waf       *waf.Engine      // nil if off
 	schema    *schema.Engine   // nil if no API has one
 	policy    *policy.Policy   // set before the first message
+	learned   *learn.Registry  // set before the first message
 
 	made    time.Time
 	version string
@@ -113,6 +115,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 		p.addSchemas(c.APIs),
 		p.addUpstream(c.Engines.Upstream),
 	)
+	p.addLearning(c.APIs)
 	p.addCDR()
 	if err != nil {
 		p.close()

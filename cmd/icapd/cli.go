@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"icapd/conf"
+	"icapd/internal/inventory"
+	"icapd/schema/learn"
 
 	"github.com/spf13/cobra"
 )
@@ -37,6 +39,7 @@ type cli struct {
 	stdio
 	version string
 	conf    conf.Options
+	learned *learn.Registry // of APIs whose messages are learned from; it outlives reloads
 	off     map[ruleID]bool // rules that operators have switched off; see serve
 }
 
@@ -57,7 +60,7 @@ func (e *exit) Unwrap() error { return e.cause }
 
 // run runs the command line and returns the exit code.
 func run(args []string, std stdio) int {
-	c := &cli{stdio: std, version: stamp()}
+	c := &cli{stdio: std, version: stamp(), learned: &learn.Registry{Template: inventory.Template}}
 	root := c.root()
 	root.SetArgs(args)
 	root.SetIn(std.in)
@@ -90,7 +93,7 @@ that a proxy shows it, makes them safe or blocks them, and says why.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("icapd {{.Version}}\n")
-	root.AddCommand(c.serveCommand(), c.scanCommand(), c.disarmCommand(), c.probeCommand(), c.checkCommand(), c.reloadCommand(), c.eventsCommand(), c.versionCommand())
+	root.AddCommand(c.serveCommand(), c.scanCommand(), c.disarmCommand(), c.probeCommand(), c.checkCommand(), c.reloadCommand(), c.eventsCommand(), c.learnCommand(), c.versionCommand())
 	return root
 }
 

@@ -38,8 +38,8 @@ func (s *server) adminOptions() admin.Options {
 			text, err := s.parts.Load().config.Marshal()
 			return string(text), err
 		},
-		Reload: func(ctx context.Context) admin.Reloaded { return s.askReload(ctx, nil) },
-		Audit:  s.audit,
+		Reload:   func(ctx context.Context) admin.Reloaded { return s.askReload(ctx, nil) },
+		Learning: learning{s.cli.learned}, Audit: s.audit,
 	}
 	if a.TLS.ClientCA != "" && (a.TokenSHA256 == "" || len(a.ManageNames)+len(a.ReadNames) > 0) {
 		o.CertificateRole = certificateRole(a)

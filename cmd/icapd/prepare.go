@@ -25,6 +25,6 @@ func (c *cli) prepare(changed func()) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.certs = certs
+	p.certs, p.learned = certs, c.learned
 	return p, nil
 }

@@ -55,6 +55,7 @@ type Options struct {
 	Config     func() (string, error)                                          // as in force, without secrets
 	Reload     func(ctx context.Context) Reloaded                              // waits until it is done
 	Try        func(ctx context.Context, t Try, body io.Reader) (Tried, error) // the error is shown
+	Learning   Learning                                                        // nil: there is none
 	Audit      func(Audit)                                                     // told of every change, done or refused
 }
 

@@ -34,6 +34,7 @@ func (s *server) api(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/apis", s.look(func(w http.ResponseWriter, _ *http.Request, _ identity) {
 		writeJSON(w, http.StatusOK, s.apiList())
 	}))
+	s.learning(mux)
 	mux.HandleFunc("GET /api/v1/config", s.look(s.apiConfig))
 	mux.HandleFunc("GET /api/v1/quarantine", s.look(s.apiKept))
 	mux.HandleFunc("GET /api/v1/quarantine/{id}", s.look(s.apiEntry))

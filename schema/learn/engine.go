@@ -9,14 +9,14 @@ import (
 // Engine is a scan.Engine that finds nothing: it learns from the bodies of messages, as they are behind their content
 // codings. What it cannot learn from is left out, and no message waits for more than the reading of its own body.
 type Engine struct {
-	registry *Registry
+	learner  func(api string) *Learner
 	selector func(*scan.Message) string // the API to learn for, "" for none
 }
 
-// NewEngine returns an engine that learns for the APIs that selector names, which must be fast and safe for use from
-// many goroutines.
-func NewEngine(r *Registry, selector func(*scan.Message) string) *Engine {
-	return &Engine{registry: r, selector: selector}
+// NewEngine returns an engine that learns for the APIs that selector names, with the learners of those names. Both must
+// be fast, and safe for use from many goroutines.
+func NewEngine(learner func(api string) *Learner, selector func(*scan.Message) string) *Engine {
+	return &Engine{learner: learner, selector: selector}
 }
 
 // Name implements scan.Engine.
@@ -50,7 +50,7 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	if it.Blob.Size() <= maxSample { // a larger one is counted as left out
 		s.Body, _ = it.Blob.Bytes() // what cannot be read is left out
 	}
-	defer func() { _ = recover() }()  // nothing depends on what is learned: it must not stop a message
-	_ = e.registry.Of(api).Observe(s) // it counts what it leaves out
+	defer func() { _ = recover() }() // nothing depends on what is learned: it must not stop a message
+	_ = e.learner(api).Observe(s)    // it counts what it leaves out
 	return nil, nil
 }

@@ -298,7 +298,7 @@ func TestBounds(t *testing.T) {
 // TestEngine holds that learning changes nothing about a message, and counts as no look.
 func TestEngine(t *testing.T) {
 	r := &learn.Registry{Template: inventory.Template}
-	e := learn.NewEngine(r, func(m *scan.Message) string { return strings.TrimSuffix(m.Host, ".example") })
+	e := learn.NewEngine(r.Of, func(m *scan.Message) string { return strings.TrimSuffix(m.Host, ".example") })
 	item := func(host, body string) *scan.Item {
 		m := &scan.Message{Direction: scan.Response, Method: "GET", Host: host, Path: "/v1/x/4711", Status: 200, Type: "application/json"}
 		return &scan.Item{Message: m, Path: "body", Type: "application/json", Blob: scan.Bytes(body)}
