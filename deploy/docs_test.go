@@ -135,6 +135,9 @@ func healthyProgram(t *testing.T, icapd, address string) {
 // secretFile finds the files beside the configuration that examples name: secrets, and CAs of servers.
 var secretFile = regexp.MustCompile(`\b([a-z_]+_file|ca): ([a-z0-9][a-z0-9.-]*)\b`)
 
+// smallSpec is the document of an API that pages name.
+const smallSpec = `{"openapi": "3.1.0", "paths": {"/charges": {"get": {"responses": {"200": {"description": "all"}}}}}}`
+
 // Every piece of configuration in the pages is one that icapd accepts.
 func TestConfigurationsInPages(t *testing.T) {
 	icapd := program(t)
@@ -143,8 +146,13 @@ func TestConfigurationsInPages(t *testing.T) {
 		for _, text := range p.fenced("yaml") {
 			count++
 			file := filepath.Join(t.TempDir(), "icapd.yaml")
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+			for name, text := range map[string]string{file: text, filepath.Join(filepath.Dir(file), "specs/payments.yaml"): smallSpec} {
+				if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, m := range secretFile.FindAllStringSubmatch(text, -1) {
 				content := strings.Repeat("0f", 32) // a key, a password
