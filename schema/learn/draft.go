@@ -156,8 +156,13 @@ func (s *Shape) schema(d Draft) Object {
 		name string
 		n    int64
 	}{
-		{"object", s.Object}, {"array", s.Array}, {"string", s.String}, {"number", s.Number}, {"integer", s.Integer},
-		{"boolean", s.Bool}, {"null", s.Null},
+		{"object", s.Object},
+		{"array", s.Array},
+		{"string", s.String},
+		{"number", s.Number},
+		{"integer", s.Integer},
+		{"boolean", s.Bool},
+		{"null", s.Null},
 	} {
 		if t.n > 0 && (t.name != "integer" || s.Number == 0) {
 			types = append(types, t.name)

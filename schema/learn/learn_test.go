@@ -247,8 +247,10 @@ func TestTrueOfAllThatWasSeen(t *testing.T) {
 		doc, _ := sum.OpenAPI(strict)
 		single, _ := sum.JSONSchema(strict)
 		for _, api := range []schema.API{
-			{Name: "x", OpenAPI: write(t, "draft.yaml", doc.YAML())}, {Name: "x", OpenAPI: write(t, "draft.json", doc.JSON())},
-			{Name: "x", JSONSchema: write(t, "schema.json", single.JSON())}, {Name: "x", JSONSchema: write(t, "schema.yaml", single.YAML())},
+			{Name: "x", OpenAPI: write(t, "draft.yaml", doc.YAML())},
+			{Name: "x", OpenAPI: write(t, "draft.json", doc.JSON())},
+			{Name: "x", JSONSchema: write(t, "schema.json", single.JSON())},
+			{Name: "x", JSONSchema: write(t, "schema.yaml", single.YAML())},
 		} {
 			e, err := schema.New(schema.Options{APIs: []schema.API{api}, Select: func(*scan.Message) string { return "x" }})
 			if err != nil {
