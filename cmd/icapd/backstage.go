@@ -179,8 +179,18 @@ func (b *backstage) observe(e *event.Event) {
 	}
 	b.inventory.Observe(inventory.Seen{
 		Time: e.Time, Host: e.Host, Path: path, Method: e.Method, Direction: e.Direction, Type: e.Type,
-		Verdict: e.Verdict, Action: e.Action, API: e.API, Bytes: e.Size,
+		Verdict: e.Verdict, Action: e.Action, API: e.API, Bytes: e.Size, Schema: schemaFindings(e),
 	})
+}
+
+// schemaFindings counts what the schema of a message's API had to say.
+func schemaFindings(e *event.Event) (n int64) {
+	for i := range e.Findings {
+		if e.Findings[i].Engine == "schema" {
+			n++
+		}
+	}
+	return n
 }
 
 // kept is how an event is stored beside its original.
@@ -305,7 +315,7 @@ func (b *backstage) apis() []admin.API {
 	for i, e := range seen {
 		out[i] = admin.API{
 			Host: e.Host, Path: e.Path, Name: e.API, Methods: e.Methods, Types: e.Types, Verdicts: e.Verdicts, Actions: e.Actions,
-			Messages: e.Messages, Sent: e.Sent, Received: e.Received, First: e.First, Last: e.Last,
+			Messages: e.Messages, Sent: e.Sent, Received: e.Received, Schema: e.Schema, First: e.First, Last: e.Last,
 		}
 	}
 	slices.SortStableFunc(out, func(a, b admin.API) int {

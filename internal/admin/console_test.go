@@ -68,7 +68,7 @@ func newBenchWith(t *testing.T, manage, read string, certificate func(*x509.Cert
 			return nil
 		},
 		APIs: func() []API {
-			return []API{{Host: "api.test", Path: "/v1/{id}" + hostile, Verdicts: map[string]int64{"clean": 1}}}
+			return []API{{Host: "api.test", Path: "/v1/{id}" + hostile, Verdicts: map[string]int64{"clean": 1}, Schema: 7}}
 		},
 		Config: func() (string, error) { return "listen: []\n" + hostile, nil },
 		Reload: func(context.Context) Reloaded {

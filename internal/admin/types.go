@@ -149,6 +149,7 @@ type API struct {
 	Messages int64            `json:"messages"`
 	Sent     int64            `json:"sent_bytes"`
 	Received int64            `json:"received_bytes"`
+	Schema   int64            `json:"schema_findings"` // messages that are not what the API's schema promises have some
 	First    time.Time        `json:"first"`
 	Last     time.Time        `json:"last"`
 }

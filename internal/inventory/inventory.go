@@ -23,6 +23,8 @@ type Seen struct {
 	Action    string
 	API       string // its name in the configuration, "" for one that nobody has named
 	Bytes     int64
+
+	Schema int64 // findings about the form that its API's schema promises
 }
 
 // Endpoint is what is known about one path of one host.
@@ -37,6 +39,7 @@ type Endpoint struct {
 	Messages int64            `json:"messages"`
 	Sent     int64            `json:"sent_bytes"`     // bodies of requests
 	Received int64            `json:"received_bytes"` // bodies of responses
+	Schema   int64            `json:"schema_findings"`
 	First    time.Time        `json:"first"`
 	Last     time.Time        `json:"last"`
 }
@@ -92,6 +95,7 @@ func (in *Inventory) Observe(s Seen) {
 	}
 	add(e.methods, s.Method)
 	add(e.types, s.Type)
+	e.Schema += s.Schema
 	count(e.Verdicts, s.Verdict)
 	count(e.Actions, s.Action)
 }

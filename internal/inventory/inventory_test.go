@@ -41,13 +41,16 @@ func TestObserve(t *testing.T) {
 			Type: "application/json", Verdict: "clean", Action: "allow", Bytes: 10,
 		})
 	}
-	in.Observe(Seen{Time: at, Host: "api.test", Path: "/v1/9", Method: "POST", Direction: "request", Verdict: "malicious", Action: "block", Bytes: 5, API: "x"})
+	in.Observe(Seen{Time: at, Host: "api.test", Path: "/v1/9", Method: "POST", Direction: "request", Verdict: "malicious", Action: "block", Bytes: 5, API: "x", Schema: 3})
 	in.Observe(Seen{Time: at})
 	all := in.Endpoints()
 	if len(all) != 1 {
 		t.Fatalf("%+v", all)
 	}
 	e := all[0]
+	if e.Schema != 3 {
+		t.Errorf("%d schema findings", e.Schema)
+	}
 	if e.Host != "api.test" || e.Path != "/v1/{id}" || e.Messages != 11 || e.Received != 100 || e.Sent != 5 || e.API != "x" ||
 		strings.Join(e.Methods, " ") != "GET POST" || e.Verdicts["clean"] != 10 || e.Actions["block"] != 1 || !e.First.Equal(at) || !e.Last.Equal(at.Add(9)) {
 		t.Errorf("%+v", e)
