@@ -189,19 +189,23 @@ func (w *s3Writer) Write(p []byte) (int, error) {
 func (w *s3Writer) Commit() error {
 	_, werr := w.pipe.Write(w.held)
 	_ = w.pipe.Close() // never fails, by its contract
-	err := <-w.done
-	w.cancel()
+	err := w.end()
 	if err == nil && werr != nil {
 		err = werr
 	}
 	return err
 }
 
+// end waits until the upload is over.
+func (w *s3Writer) end() error {
+	defer w.cancel()
+	return <-w.done
+}
+
 // Abort implements Writer. It waits until the service was told.
 func (w *s3Writer) Abort() {
 	_ = w.pipe.CloseWithError(context.Canceled) // never fails, by its contract
-	_ = <-w.done                                // how it ended is of no matter
-	w.cancel()
+	_ = w.end()                                 // how it ended is of no matter
 }
 
 // Open implements Store.
