@@ -357,6 +357,7 @@ type Match struct {
 type Log struct {
 	Level  string `yaml:"level"`
 	Format string `yaml:"format"`
+	Events bool   `yaml:"events"` // of messages, too
 }
 
 // Profile is a policy.Profile as people write it.
@@ -455,7 +456,7 @@ func Default() *Config {
 		Tracing:    defaultTracing(),
 		Quarantine: defaultQuarantine(),
 		Sandbox:    "auto",
-		Log:        Log{Level: "info", Format: "json"},
+		Log:        Log{Level: "info", Format: "json", Events: true},
 	}
 }
 

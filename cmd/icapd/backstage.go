@@ -27,6 +27,8 @@ type backstage struct {
 	stream    *sink.Fanout
 	traces    *sink.Sink // nil if messages are not traced
 	sampler   trace.Sampler
+	quiet     *sink.Sink // the log, if it has no events
+	asked     bool       // there is an admin address: somebody may ask what was seen
 	feed      *admin.Feed
 	inventory *inventory.Inventory
 	vault     *quarantine.Vault  // nil if nothing is kept
@@ -50,7 +52,12 @@ func newBackstage(c *conf.Config, version string, log *logs) (*backstage, error)
 		sinks = append(sinks, sink.New(fmt.Sprintf("%d:%s", i, name), w, sink.Limits{Records: it.Queue}))
 	}
 	b.stream = sink.NewFanout(sinks...)
-	b.stream.Join(log.sink)
+	if c.Log.Events {
+		b.stream.Join(log.sink)
+	} else {
+		b.quiet = log.sink
+	}
+	b.asked = c.Admin.Address != ""
 	if c.Tracing.On() {
 		if err := b.openTraces(&c.Tracing, version); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.At("tracing"), err))
@@ -171,6 +178,9 @@ func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
 func (b *backstage) observe(e *event.Event) {
 	b.stream.Message(e)
 	b.follow(e)
+	if !b.asked {
+		return
+	}
 	m := present(e)
 	b.feed.Add(&m)
 	path := ""
@@ -223,8 +233,10 @@ func (b *backstage) room(size int64) bool {
 // sinks are the counters of all queues that events leave by.
 func (b *backstage) sinks() []sink.Stats {
 	all := b.stream.Stats()
-	if b.traces != nil {
-		all = append(all, b.traces.Stats())
+	for _, s := range []*sink.Sink{b.traces, b.quiet} {
+		if s != nil {
+			all = append(all, s.Stats())
+		}
 	}
 	return all
 }

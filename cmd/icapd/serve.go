@@ -271,6 +271,7 @@ func needRestart(old, fresh *conf.Config) []string {
 		{"admin", reflect.DeepEqual(old.Admin, fresh.Admin)},
 		{"timeouts", old.Timeouts == fresh.Timeouts},
 		{"events", slices.Equal(old.Events, fresh.Events)},
+		{"log.events", old.Log.Events == fresh.Log.Events},
 		{"tracing", old.Tracing == fresh.Tracing},
 		{"quarantine", old.Quarantine == fresh.Quarantine},
 		{"reload", old.Reload == fresh.Reload},

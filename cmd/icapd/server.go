@@ -63,7 +63,9 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 	s.off.Store(&off)
 	s.service = service.New(p.pipeline, service.Options{
 		Record: func(e *event.Event) {
-			s.metrics.Observe(e)
+			if back.asked {
+				s.metrics.Observe(e)
+			}
 			s.back.observe(e)
 		},
 		Keep:   s.back.keep,

@@ -96,12 +96,15 @@ var works = []work{
 }
 
 func (w *work) message(address, service string) load.Message {
-	want := 204
+	want, body := 204, jsonBody
+	if service == "respmod" { // which looks at it
+		body = document
+	}
 	if !w.allow204 {
 		want = 200
 	}
 	return load.NewMessage(load.MessageConfig{
-		Host: address, Path: service, Type: "application/json", Body: jsonBody(w.size),
+		Host: address, Path: service, Type: "application/json", Body: body(w.size),
 		Preview: w.preview, Allow204: w.allow204, Want: want,
 	})
 }
@@ -165,6 +168,11 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 		}
 	}
 	missed := report(out, servers, bare)
+	told, err := told(ctx, out, l, f, only)
+	if err != nil {
+		return err
+	}
+	missed += told
 	if f.only == "" {
 		m, err := memory(ctx, out, f, icapd)
 		if err != nil {

@@ -52,6 +52,7 @@ const (
 	writeTimeout = 10 * time.Second
 	firstBackoff = 200 * time.Millisecond
 	maxBackoff   = 15 * time.Second
+	lingerTime   = 10 * time.Millisecond // by which records may be late
 )
 
 // Sink is a bounded queue before a Writer. It may be used from many goroutines.
@@ -65,7 +66,9 @@ type Sink struct {
 	bytes   int
 	closing bool
 
-	wake    chan struct{}
+	wake    chan struct{} // the queue was empty
+	many    chan struct{} // there is enough for a batch, or for the queue
+	enough  int
 	stop    chan struct{}
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -78,8 +81,9 @@ type Sink struct {
 // New returns a sink that has begun to work. Close ends it.
 func New(name string, w Writer, limits Limits) *Sink {
 	ctx, cancel := context.WithCancel(context.Background())
+	limits = limits.withDefaults()
 	s := &Sink{
-		name: name, w: w, limits: limits.withDefaults(), wake: make(chan struct{}, 1),
+		name: name, w: w, limits: limits, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), enough: max(1, min(maxBatch, limits.Records/2)),
 		stop: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
 	}
 	go s.run(ctx)
@@ -102,16 +106,26 @@ func (s *Sink) Put(r Record) bool {
 		s.queue = append(s.queue, r)
 		s.bytes += weight
 	}
+	n, full := len(s.queue), 2*s.bytes >= s.limits.Bytes
 	s.mu.Unlock()
 	if !ok {
 		s.dropped.Add(1)
 		return false
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	if n == 1 {
+		signal(s.wake)
+	}
+	if n >= s.enough || full {
+		signal(s.many)
 	}
 	return true
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Stats returns the counters.
@@ -172,6 +186,9 @@ func (s *Sink) run(ctx context.Context) {
 				continue
 			}
 		}
+		if len(batch) < s.enough && s.linger() {
+			batch = s.peek()
+		}
 		if s.write(ctx, batch) {
 			backoff = firstBackoff
 			continue
@@ -181,6 +198,20 @@ func (s *Sink) run(ctx context.Context) {
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}
+}
+
+// linger waits until there is more to write at a time. What wakes a goroutine, and asks the system, for each record costs
+// more than to write it. It is false, at once, when the sink is closing.
+func (s *Sink) linger() bool {
+	t := time.NewTimer(lingerTime)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.many:
+	case <-s.stop:
+		return false
+	}
+	return true
 }
 
 // write gives a batch to the writer and takes what is done off the queue.
