@@ -12,7 +12,7 @@ ARGS     ?=
 # What -race is for: our own code. The integration tests drive other processes.
 UNIT      = $$(go list ./... | grep -v '/integration')
 
-.PHONY: help build run test test-unit test-gateway test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan bench-injection demo deb clean
+.PHONY: help build run test test-unit test-gateway test-integration test-squid6 lint vuln fuzz bench bench-icap bench-scan bench-cdr bench-injection demo deb clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ bench-scan: build ## scanning: icapd against libyara alone, clamd alone, and c-i
 bench-injection: ## injection: icapd against Coraza with CRS, and libinjection alone (ARGS='-labelled FILE.jsonl', -quick to try)
 	@scripts/setup.sh build
 	go run ./integration/benchinjection $(ARGS)
+
+bench-cdr: build ## disarming: MB/s of processor time by format, beside qpdf and the codecs alone (ARGS='-docs DIR' for own files)
+	@scripts/setup.sh test
+	go run ./integration/benchcdr $(ARGS)
 
 demo: build ## a fake API, Squid, clamd and icapd: five outcomes, shown with curl and checked
 	@scripts/setup.sh test

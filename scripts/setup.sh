@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 build=(gcc libc6-dev pkg-config libyara-dev golang-github-hillu-go-yara-dev)
 peers=(curl openssl squid-openssl c-icap libicapapi-dev libc-icap-mod-virus-scan
 	clamav-daemon clamav clamdscan clamav-testfiles e2guardian rspamd tshark yara redis-server
-	systemd dpkg-dev prometheus chromium haproxy)
+	systemd dpkg-dev qpdf prometheus chromium haproxy)
 
 want=("${build[@]}")
 case "${1:-build}" in
