@@ -157,15 +157,8 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 		s.samples = map[string][]load.Sample{}
 	}
 	bare := map[string][]load.Sample{}
-	for round := range f.rounds {
-		_, _ = fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, f.rounds)
-		for i := range works {
-			if only.MatchString(works[i].name) {
-				if err := play(ctx, l, f, &works[i], round, servers, bare); err != nil {
-					return err
-				}
-			}
-		}
+	if err := rounds(ctx, l, f, only, servers, bare); err != nil {
+		return err
 	}
 	missed := report(out, servers, bare)
 	told, err := told(ctx, out, l, f, only)
@@ -184,6 +177,22 @@ func bench(ctx context.Context, out io.Writer, f flags) (err error) {
 		_, _ = fmt.Fprintf(out, "%d goals missed\n", missed)
 		if f.check {
 			return fmt.Errorf("%d goals missed", missed)
+		}
+	}
+	return nil
+}
+
+// rounds gives all servers their turns.
+func rounds(ctx context.Context, l *lab.Lab, f flags, only *regexp.Regexp, servers []*server, bare map[string][]load.Sample) error {
+	for round := range f.rounds {
+		_, _ = fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, f.rounds)
+		for i := range works {
+			if !only.MatchString(works[i].name) {
+				continue
+			}
+			if err := play(ctx, l, f, &works[i], round, servers, bare); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
