@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/md5"  //nolint:gosec // G501: what the format is made of
-	"crypto/rc4"  //nolint:gosec // G503: likewise
-	"crypto/sha1" //nolint:gosec // G505: likewise
+	"crypto/md5"
+	"crypto/rc4"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
@@ -27,7 +27,7 @@ import (
 const velvet = "VelvetSweatshop"
 
 // vectorPassword says that a document was encrypted with the password that everybody knows.
-const vectorPassword = "default-password" //nolint:gosec // G101: the name of a vector
+const vectorPassword = "default-password"
 
 // errLocked says that the password is another one, or the encryption none that is known.
 var errLocked = errors.New("another password")
@@ -80,7 +80,7 @@ func spin(newHash func() hash.Hash, salt []byte, password string, rounds int) []
 	var count [4]byte
 	for i := range rounds {
 		h.Reset()
-		binary.LittleEndian.PutUint32(count[:], uint32(i)) //nolint:gosec // G115: rounds are below spins
+		binary.LittleEndian.PutUint32(count[:], uint32(i))
 		h.Write(count[:])
 		h.Write(sum)
 		sum = h.Sum(sum[:0])
@@ -279,7 +279,7 @@ func openAgile(description, data []byte, password string) ([]byte, error) {
 	const segment = 4096
 	plain := make([]byte, 0, len(data))
 	for i := 0; i*segment < len(data); i++ {
-		iv := sumOf(whole.newHash, whole.salt, binary.LittleEndian.AppendUint32(nil, uint32(i))) //nolint:gosec // G115: below 2^20 segments
+		iv := sumOf(whole.newHash, whole.salt, binary.LittleEndian.AppendUint32(nil, uint32(i)))
 		out, err := whole.cbc(key[:whole.bits/8], iv, data[i*segment:min(len(data), (i+1)*segment)])
 		if err != nil {
 			return nil, err
@@ -366,7 +366,7 @@ func decryptBIFF(stream []byte, key func(uint32) []byte) []byte {
 	const block = 1024
 	ks := make([]byte, len(stream))
 	for i := 0; i*block < len(ks); i++ {
-		c, err := rc4.NewCipher(key(uint32(i))) //nolint:gosec // G115: a stream's length
+		c, err := rc4.NewCipher(key(uint32(i)))
 		if err != nil {
 			return nil // keys have 16 bytes or fewer, and more than none
 		}

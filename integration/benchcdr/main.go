@@ -60,7 +60,7 @@ func bench(ctx context.Context, w io.Writer, dir string, rounds int, each time.D
 	}
 	d := cdr.New(cdr.Options{})
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "documents\tcontender\tMB/s\tp95 of a document, ms\tnot done")
+	_, _ = fmt.Fprintln(t, "documents\tcontender\tMB/s\tp95 of a document, ms\tnot done")
 	for i := range list {
 		it := &list[i]
 		if it.contenders == nil {
@@ -110,7 +110,7 @@ func (it *work) run(ctx context.Context, w io.Writer, rounds int, each time.Dura
 		s, ms := speeds[name], times[name]
 		slices.Sort(s)
 		slices.Sort(ms)
-		fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%d\n", it.name, name, s[len(s)/2], ms[len(ms)*95/100], failed[name])
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%d\n", it.name, name, s[len(s)/2], ms[len(ms)*95/100], failed[name])
 	}
 	return nil
 }
