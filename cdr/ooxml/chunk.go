@@ -2,6 +2,7 @@ package ooxml
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -15,8 +16,9 @@ import (
 
 // paragraphs makes paragraphs of a web page or text that a document imports (w:altChunk): what a person would read when
 // the program merges it. The page itself is not written, and nothing of it but text, line breaks, and whether text is
-// bold, italic, underlined or a heading. The prefix is that of WordprocessingML, with its colon.
-func paragraphs(data []byte, mime, prefix string) (string, error) {
+// bold, italic, underlined or a heading. The prefix is that of WordprocessingML, with its colon. What is written counts
+// as unpacked from the page.
+func paragraphs(ctx context.Context, job *kit.Job, data []byte, mime, prefix string) (string, error) {
 	text, err := chunkText(data)
 	if err != nil {
 		return "", err
@@ -26,15 +28,26 @@ func paragraphs(data []byte, mime, prefix string) (string, error) {
 		for line := range strings.Lines(text) {
 			c.text(strings.TrimRight(line, "\r\n"), true)
 			c.end()
+			if err := c.count(ctx, job, len(data)); err != nil {
+				return "", err
+			}
 		}
-		return c.done(), nil
+		return c.finish(job, len(data))
 	}
+	return c.page(ctx, job, text, len(data))
+}
+
+// page writes the paragraphs of a web page, which came as so many bytes.
+func (c *chunk) page(ctx context.Context, job *kit.Job, text string, size int) (string, error) {
 	z := html.NewTokenizer(strings.NewReader(text))
 	for {
+		if err := c.count(ctx, job, size); err != nil {
+			return "", err
+		}
 		switch z.Next() {
 		case html.ErrorToken:
 			if errors.Is(z.Err(), io.EOF) {
-				return c.done(), nil
+				return c.finish(job, size)
 			}
 			return "", kit.Corrupt("an imported page that cannot be read")
 		case html.TextToken:
@@ -50,6 +63,20 @@ func paragraphs(data []byte, mime, prefix string) (string, error) {
 		case html.CommentToken, html.DoctypeToken:
 		}
 	}
+}
+
+// count counts what was written so far, and looks at ctx now and then.
+func (c *chunk) count(ctx context.Context, job *kit.Job, size int) error {
+	if c.turns++; c.turns%1024 == 0 && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return job.Unpacked(int64(size), int64(c.out.Len()+c.para.Len()), false)
+}
+
+// finish returns the paragraphs, after they were counted for good.
+func (c *chunk) finish(job *kit.Job, size int) (string, error) {
+	text := c.done()
+	return text, job.Unpacked(int64(size), int64(len(text)), true)
 }
 
 // chunkText returns the text of a page in UTF-8.
@@ -79,6 +106,7 @@ type chunk struct {
 	hidden                     string
 	space                      bool // a blank is due before the next word
 	began                      bool // the paragraph has text
+	turns                      int
 }
 
 // blocks are elements that stand in lines of their own.
@@ -114,7 +142,7 @@ func (c *chunk) open(name string) {
 	case headings[name] > 0:
 		c.heading = headings[name]
 	}
-	c.count(name, 1)
+	c.nest(name, 1)
 }
 
 func (c *chunk) close(name string) {
@@ -130,10 +158,11 @@ func (c *chunk) close(name string) {
 	if headings[name] > 0 {
 		c.heading = 0
 	}
-	c.count(name, -1)
+	c.nest(name, -1)
 }
 
-func (c *chunk) count(name string, by int) {
+// nest counts the open elements that say how text looks.
+func (c *chunk) nest(name string, by int) {
 	n := (*int)(nil)
 	switch name {
 	case "b", "strong":
@@ -228,7 +257,8 @@ func (c *chunk) done() string {
 	return c.out.String()
 }
 
-// startAltChunk puts paragraphs in the place of an imported page.
+// startAltChunk puts paragraphs in the place of an imported page: of the first one, where several import the same page.
+// A page is rendered once, and references cost nothing, or a few of them would fill the memory.
 func startAltChunk(w *walk, t *kit.XMLToken, e *element) bool {
 	var at *part
 	for a := range t.Attrs {
@@ -236,14 +266,26 @@ func startAltChunk(w *walk, t *kit.XMLToken, e *element) bool {
 			at = r.to
 		}
 	}
-	if at == nil {
+	if at == nil || w.err != nil {
 		return false
 	}
+	const longest = 64 // the document chooses the prefix, and it stands in each tag
 	name := string(t.Name)
-	text, err := paragraphs(at.source, at.page, name[:strings.IndexByte(name, ':')+1])
-	if err != nil {
+	prefix := name[:strings.IndexByte(name, ':')+1]
+	if len(prefix) > longest {
 		return true
 	}
+	text := "<" + prefix + "p/>" // a cell may not be empty
+	if at.shown {
+		w.remove(vectorAltChunk, "<altChunk>", kit.ActionRemoved, "imports a page once more")
+	} else {
+		var err error
+		if text, err = paragraphs(w.ctx, w.p.job, at.source, at.page, prefix); err != nil {
+			w.err = err
+			return true
+		}
+	}
+	at.shown, at.source = true, nil
 	e.keep = true
 	e.end = func(w *walk, e *element, end *kit.XMLToken) { w.edits.replace(e.start, end.End, text) }
 	return false

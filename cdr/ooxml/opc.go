@@ -57,6 +57,7 @@ type part struct {
 	static  bool      // an object without content
 	page    string    // type of an imported page that becomes paragraphs, "" if it is none
 	source  []byte    // of that page
+	shown   bool      // the page stands in the document
 	data    []byte    // new bytes, nil if unchanged
 	newName string    // "" if unchanged
 	newMime string    // "" if unchanged

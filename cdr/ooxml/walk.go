@@ -41,6 +41,7 @@ type walk struct {
 	moved    []string    // pictures of controls that go on as pictures of the slide
 	oleMarks []span      // o:ole of the shapes in the object that is open
 	treeEnd  int         // where the slide's shapes end
+	err      error       // why a rule gave up: the part has no output
 }
 
 // element is an open element.
@@ -228,7 +229,7 @@ func (w *walk) run() error {
 			return err
 		}
 		w.tag = t
-		if err := w.token(&w.tag); err != nil {
+		if err := cmp.Or(w.token(&w.tag), w.err); err != nil {
 			return err
 		}
 	}
