@@ -47,6 +47,7 @@ type Keeper struct {
 	done   sync.WaitGroup
 	ctx    context.Context // of all writes; ends with Close's patience
 	end    context.CancelFunc
+	missed int64 // bytes of the last original that the store did not take; run's own
 
 	mu     sync.RWMutex
 	closed bool
@@ -54,7 +55,7 @@ type Keeper struct {
 	waiting atomic.Int64 // bytes
 	count   atomic.Int64 // originals, the one in hand included
 	stats   struct{ kept, dropped, failed, retries atomic.Uint64 }
-	last    atomic.Pointer[string]
+	last    atomic.Pointer[string] // what is wrong with the store; nil if nothing is
 	report  func(id string, err error)
 }
 
@@ -72,13 +73,15 @@ type KeeperStats struct {
 	Retries uint64 // attempts that failed, and were tried again
 	Waiting int
 	Bytes   int64  // of those that wait
-	Error   string // of the last attempt; "" when it was good
+	Error   string // of the last attempt that failed, until one to write is good; then ""
 }
 
 const (
 	putTimeout  = time.Minute
 	expireEvery = 10 * time.Minute
 	probeEvery  = 5 * time.Second // a store that failed: traffic may have nothing for it that would show that it is back
+
+	maxProbe = 1 << 20 // bytes: a disk without room for the last original may have some for a small file
 
 	firstBackoff = 250 * time.Millisecond
 	maxBackoff   = 15 * time.Second
@@ -117,14 +120,14 @@ func (k *Keeper) Keep(e Entry, body Source, let func()) bool {
 	}
 }
 
-// Room reports whether an original of that many bytes would be taken on now, by a vault whose last attempt did not
-// fail. It is for those who would rather stop a message than lose its original; two who ask at the same time may be
+// Room reports whether an original of that many bytes would be taken on now, by a vault that has not
+// failed since its last good write. It is for those who would rather stop a message than lose its original; two who ask at the same time may be
 // told the same.
 func (k *Keeper) Room(size int64) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	others := k.waiting.Load()
-	if last := k.last.Load(); k.closed || last != nil && *last != "" {
+	if k.closed || k.last.Load() != nil {
 		return false
 	}
 	return len(k.jobs) < cap(k.jobs) && (others <= 0 || others+size <= k.limits.Bytes)
@@ -142,14 +145,13 @@ func (k *Keeper) run() {
 			}
 			k.put(j)
 		case <-expire.C:
-			err := k.within(k.vault.Expire)
-			k.note(err)
-			if err != nil {
+			if err := k.within(k.vault.Expire); err != nil {
+				k.broken(err)
 				k.fail("", err)
 			}
 		case <-probe.C:
-			if last := k.last.Load(); last != nil && *last != "" {
-				k.note(k.within(k.vault.Check))
+			if k.last.Load() != nil {
+				k.note(k.within(func(ctx context.Context) error { return k.vault.Probe(ctx, min(k.missed, maxProbe)) }))
 			}
 		}
 	}
@@ -170,7 +172,8 @@ func (k *Keeper) put(j job) {
 		k.waiting.Add(-size)
 		k.count.Add(-1)
 	}()
-	start, backoff := time.Now(), firstBackoff
+	var failed time.Time // for the first time
+	backoff := firstBackoff
 	for again := false; ; again = true {
 		err := k.within(func(ctx context.Context) error {
 			return k.vault.Put(ctx, j.entry, io.NewSectionReader(j.body, 0, size), size)
@@ -183,7 +186,10 @@ func (k *Keeper) put(j job) {
 			k.stats.kept.Add(1)
 			return
 		}
-		if hopeless(err) || time.Since(start) > k.limits.Patience || !k.pause(backoff) {
+		if !again {
+			k.missed, failed = size, time.Now()
+		}
+		if hopeless(err) || time.Since(failed) > k.limits.Patience || !k.pause(backoff) {
 			k.stats.failed.Add(1)
 			k.fail(j.entry.ID, err)
 			return
@@ -210,12 +216,19 @@ func (k *Keeper) pause(d time.Duration) bool {
 	}
 }
 
-// note keeps how the last attempt went. An entry that fits no vault says nothing about the store.
+// note keeps how a write went. Nothing else shows that a store works: one that is full, or whose keys may only read,
+// lists and removes as ever. An entry that fits no vault says nothing about the store.
 func (k *Keeper) note(err error) {
-	text := ""
-	if err != nil && !hopeless(err) {
-		text = err.Error()
+	if err == nil {
+		k.last.Store(nil)
+	} else if !hopeless(err) {
+		k.broken(err)
 	}
+}
+
+// broken keeps what is wrong with the store, until a write is good.
+func (k *Keeper) broken(err error) {
+	text := err.Error()
 	k.last.Store(&text)
 }
 

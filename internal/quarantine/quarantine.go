@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,6 +87,7 @@ type Vault struct {
 	key    []byte
 	limits Limits
 	now    func() time.Time
+	probe  string // name of what Probe writes
 
 	mu      sync.Mutex // one at a time makes room
 	index   []Blob     // what is in the store, the oldest first; nil if that must be asked
@@ -97,7 +99,7 @@ func New(store Store, key []byte, limits Limits) (*Vault, error) {
 	if len(key) != KeySize {
 		return nil, fmt.Errorf("quarantine: a key of %d bytes, not %d", len(key), KeySize)
 	}
-	return &Vault{store: store, key: slices.Clone(key), limits: limits, now: time.Now}, nil
+	return &Vault{store: store, key: slices.Clone(key), limits: limits, now: time.Now, probe: "probe-" + rand.Text()}, nil
 }
 
 // validID keeps ids from being paths. Request ids are of this kind.
@@ -233,7 +235,45 @@ func (v *Vault) List(ctx context.Context, limit int) (entries []Entry, damaged i
 	return entries, damaged, nil
 }
 
-// Check asks the store whether it can be used.
+// Probe writes a blob with size bytes of content and removes it: unlike Check, it finds a store that is full, or may only
+// be read. It removes no entry to make room. Only one caller at a time may probe a vault. What an interrupted probe leaves
+// is an entry like others, named probe-*, which the next one removes.
+func (v *Vault) Probe(ctx context.Context, size int64) error {
+	head, err := json.Marshal(Entry{ID: v.probe, Time: v.now(), Size: size})
+	if err == nil {
+		err = v.Check(ctx)
+	}
+	if err == nil {
+		err = v.store.Remove(ctx, v.probe)
+	}
+	if err == nil {
+		err = v.writeProbe(ctx, head, size)
+	}
+	if err == nil {
+		err = v.store.Remove(ctx, v.probe)
+	}
+	if err != nil {
+		return fmt.Errorf("quarantine: a probe: %w", err)
+	}
+	return nil
+}
+
+func (v *Vault) writeProbe(ctx context.Context, head []byte, size int64) error {
+	w, err := v.store.Create(ctx, v.probe, sealedSize(int64(len(head)), size))
+	if err != nil {
+		return err
+	}
+	if _, err = seal(w, v.key, head, bytes.NewReader(make([]byte, size))); err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	return w.Commit()
+}
+
+// Check asks the store what it has. That it can be written to is not known from that, see Probe.
 func (v *Vault) Check(ctx context.Context) error {
 	if _, err := v.store.List(ctx); err != nil {
 		return fmt.Errorf("quarantine: %w", err)
