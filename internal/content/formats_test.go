@@ -281,13 +281,18 @@ func TestEncrypted(t *testing.T) {
 	ppt := strings.Repeat("\x00", 12) + "\xdf\xc4\xd1\xf3" + strings.Repeat("\x00", 5000)
 	for name, data := range map[string]string{
 		"word": oleOf(file{"WordDocument", word}), "excel": oleOf(file{"Workbook", excel}), "powerpoint": oleOf(file{"Current User", ppt}),
-		"odf": zipOf(t, file{"META-INF/manifest.xml", "<m:manifest xmlns:m='x'><m:encryption-data/></m:manifest>"}),
-		"pgp": "-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n", "smime": "\x30\x82\x10\x00" + string(envelopedOID) + strings.Repeat("\x00", 20),
+		"excel, not in front": oleOf(file{"BOOK", excel[:8] + strings.Repeat("\x5c\x00\x70\x00"+strings.Repeat(" ", 0x70), 20) + excel[8:]}),
+		"odf":                 zipOf(t, file{"META-INF/manifest.xml", "<m:manifest xmlns:m='x'><m:encryption-data/></m:manifest>"}),
+		"pgp":                 "-----BEGIN PGP MESSAGE-----\n\nxxxx\n-----END PGP MESSAGE-----\n", "smime": "\x30\x82\x10\x00" + string(envelopedOID) + strings.Repeat("\x00", 20),
 	} {
 		tree := openTree(t, []byte(data), Hints{})
 		if paths(t, tree); !hasGap(tree, "", scan.ReasonEncrypted, "") {
 			t.Errorf("%s: %v", name, tree.Gaps())
 		}
+	}
+	tree = openTree(t, []byte(oleOf(file{"Workbook", excel[:8] + "\x0a\x00\x00\x00" + excel[8:]})), Hints{}) // behind the globals it says nothing
+	if paths(t, tree); hasGap(tree, "", scan.ReasonEncrypted, "") {
+		t.Error(tree.Gaps())
 	}
 	tree = openTree(t, []byte("\x1f\x8b\x08garbage"), Hints{})
 	if paths(t, tree); !hasGap(tree, "", scan.ReasonCorrupt, "") {

@@ -100,11 +100,6 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 	if f.Name == "EncryptedPackage" {
 		return w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted})
 	}
-	if oleEncrypted(f) {
-		if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
-			return stop
-		}
-	}
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
@@ -112,6 +107,11 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 	c.blob, c.partial = blob, err != nil
 	if stop := w.fail(n.item.Path+c.segment, err); stop != nil {
 		return stop
+	}
+	if len(f.Path) == 0 && oleEncrypted(f.Name, blob) {
+		if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
+			return stop
+		}
 	}
 	if _, ok := c.ref.(oleWide); ok {
 		return w.oleText(n, c)
@@ -124,24 +124,24 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 
 // oleEncrypted reports whether the main stream of a document says that the document is encrypted: the flag in
 // the head of Word's (MS-DOC, section 2.5.2), a FILEPASS record in Excel's (MS-XLS, section 2.4.117), the token
-// of PowerPoint's current user (MS-PPT, section 2.3.2).
-func oleEncrypted(f *mscfb.File) bool {
-	if len(f.Path) > 0 {
-		return false
+// of PowerPoint's current user (MS-PPT, section 2.3.2). Programs find streams without regard to case (MS-CFB, section
+// 2.6.4), and FILEPASS is looked for in all of the workbook's globals: not all readers mind where in them it stands.
+func oleEncrypted(stream string, blob scan.Blob) bool {
+	p, err := blob.Bytes()
+	if err != nil {
+		return false // the caller has said so
 	}
-	var head [1024]byte
-	n, _ := f.ReadAt(head[:min(f.Size, int64(len(head)))], 0)
-	p := head[:n]
-	switch f.Name {
-	case "WordDocument":
-		return n > 12 && p[0] == 0xec && p[1] == 0xa5 && p[11]&1 != 0
-	case "Current User":
-		return n > 16 && binary.LittleEndian.Uint32(p[12:]) == 0xf3d1c4df
-	case "Workbook", "Book":
+	switch strings.ToLower(stream) {
+	case "worddocument":
+		return len(p) > 12 && p[0] == 0xec && p[1] == 0xa5 && p[11]&1 != 0
+	case "current user":
+		return len(p) > 16 && binary.LittleEndian.Uint32(p[12:]) == 0xf3d1c4df
+	case "workbook", "book":
+		const filePass, eof = 0x2f, 0x0a
 		for len(p) >= 4 {
 			id, size := binary.LittleEndian.Uint16(p), int(binary.LittleEndian.Uint16(p[2:]))
-			if id == 0x2f {
-				return true
+			if id == filePass || id == eof {
+				return id == filePass
 			}
 			p = p[min(4+size, len(p)):]
 		}
