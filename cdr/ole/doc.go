@@ -42,6 +42,7 @@ type wordDocument struct {
 
 	pieces  []piece
 	placed  map[uint32]uint32 // where the pictures of objects are, by the objects' numbers
+	owned   bool              // the Data stream is our own copy
 	written int               // characters that were overwritten
 	changed bool
 }
@@ -67,7 +68,9 @@ func disarmWord(d *document) error {
 		return err
 	}
 	if w.d.objects {
-		w.objects()
+		if err := w.objects(); err != nil {
+			return err
+		}
 	}
 	w.tables()
 	if w.changed {

@@ -20,11 +20,14 @@ const (
 
 // objects makes pictures of embedded objects: the storages of the objects are gone, and readers would look for them.
 // The properties of characters are in pages, which the table stream lists ([MS-DOC] 2.8.5, 2.9.32).
-func (w *wordDocument) objects() {
+func (w *wordDocument) objects() error {
 	le := binary.LittleEndian
 	plc := w.pair(pairChpx)
 	count := (len(plc) - 4) / 8
 	for i := range max(count, 0) {
+		if err := w.d.ctx.Err(); err != nil {
+			return err
+		}
 		at := int(le.Uint32(plc[4*(count+1)+4*i:])&0x3FFFFF) * pageSize
 		if at+pageSize > len(w.main) {
 			continue
@@ -51,6 +54,7 @@ func (w *wordDocument) objects() {
 			}
 		}
 	}
+	return nil
 }
 
 // between returns the bytes of a run of characters.
@@ -108,8 +112,11 @@ func (w *wordDocument) place(object uint32) uint32 {
 		data = &entry{name: "Data", units: utf16.Encode([]rune("Data")), kind: kindStream}
 		w.d.root.kids = append(w.d.root.kids, data)
 	}
+	if !w.owned {
+		data.data, w.owned = bytes.Clone(data.data), true
+	}
 	at := len(data.data)
-	data.data = append(data.data[:at:at], picture...)
+	data.data = append(data.data, picture...)
 	return uint32(at) //nolint:gosec // G115: streams are bounded
 }
 

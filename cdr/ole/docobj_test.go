@@ -2,7 +2,11 @@ package ole
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -56,6 +60,43 @@ func TestObjectPicture(t *testing.T) {
 	w.show(props, text, number)
 	if text[0] != ' ' || props[len(props)-1] != 0 {
 		t.Errorf("%x %x", props, text)
+	}
+}
+
+// Pictures are appended to a copy of the document's own, of which there is one however many they are.
+func TestObjectPictures(t *testing.T) {
+	const objects = 200
+	pool := storage("ObjectPool")
+	for i := range objects {
+		pool.kids = append(pool.kids, storage("_"+strconv.Itoa(i+1), stream("\x03META", append([]byte{8, 0, 100, 0, 50, 0, 0, 0}, metafile(0x0103)...))))
+	}
+	first := make([]byte, 4<<20, 5<<20)
+	w := &wordDocument{d: &document{root: root(stream("Data", first)), pool: pool}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range objects {
+		if at := w.place(uint32(i + 1)); int(at) != len(first)+i*(68+18+10+6) { //nolint:gosec // G115: small
+			t.Fatal(i, at)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8*uint64(len(first)) {
+		t.Errorf("%d bytes for a stream of %d", n, len(first))
+	}
+	if first = first[:cap(first)]; !bytes.Equal(first[4<<20:], make([]byte, 1<<20)) {
+		t.Error("the document's own bytes were written to")
+	}
+}
+
+// The search for objects ends with ctx.
+func TestObjectsEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &wordDocument{d: &document{ctx: ctx, root: root()}, main: make([]byte, 2*pageSize), pairs: pairChpx + 1}
+	w.table = make([]byte, 12) // one page
+	binary.LittleEndian.PutUint32(w.main[fibPairs+6+8*pairChpx:], 12)
+	if err := w.objects(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
