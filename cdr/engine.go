@@ -45,24 +45,42 @@ func (e *Engine) Wants(it *scan.Item) bool {
 	return true
 }
 
-// typeOf is the type that decides about an item's format. Where the walk says no more than what it is written in, the
-// bytes are looked at for what is written: an office document in a zip archive or in XML.
+// typeOf is the type that decides about an item's format.
 func (e *Engine) typeOf(it *scan.Item) string {
+	if t := written(it); e.d.Knows(t) {
+		return t
+	}
+	return typeOf(it.Type, it.Name)
+}
+
+// writtenKey is the scan.Item.Memo of written.
+type writtenKey struct{}
+
+// written is the type of what an item's bytes show, where the walk says no more than what it is written in: an office
+// document in a zip archive or in XML. It is "" for all others. It reads a lot, and is asked for by each item below.
+func written(it *scan.Item) string {
+	var look func([]byte) string
 	switch it.Type {
 	case "application/octet-stream", "text/plain":
-		if data, err := it.Blob.Bytes(); err == nil && kit.IsPackage(data) {
+		look = func(data []byte) string {
+			if !kit.IsPackage(data) {
+				return ""
+			}
 			return kit.SniffPackage(data)
 		}
 	case "application/zip", "application/java-archive", "application/epub+zip", "text/xml", "application/xml":
+		look = kit.Sniff
+	default:
+		return ""
+	}
+	t, _ := it.Memo(writtenKey{}, func() any {
 		data, err := it.Blob.Bytes()
 		if err != nil {
-			break
+			return "" // who scans the item sees the error
 		}
-		if t := kit.Sniff(data); e.d.Knows(t) {
-			return t
-		}
-	}
-	return typeOf(it.Type, it.Name)
+		return look(data)
+	}).(string)
+	return t
 }
 
 // Scan implements scan.Engine.

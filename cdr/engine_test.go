@@ -1,7 +1,9 @@
 package cdr
 
 import (
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"icapd/scan"
@@ -42,8 +44,48 @@ func TestTypeOf(t *testing.T) {
 	if got := e.typeOf(it); !strings.HasSuffix(got, ".text-flat-xml") {
 		t.Error(got)
 	}
-	it.Blob = scan.Bytes("<a/>")
+	it = &scan.Item{Type: "text/xml", Blob: scan.Bytes("<a/>"), Message: &scan.Message{}}
 	if got := e.typeOf(it); got != "text/xml" {
+		t.Error(got)
+	}
+}
+
+// counted is a blob that counts how often somebody reads all of it.
+type counted struct {
+	scan.Blob
+	data  []byte
+	reads atomic.Int64
+}
+
+func (c *counted) Bytes() ([]byte, error) {
+	c.reads.Add(1)
+	return c.data, nil
+}
+
+// However many items are in an archive, and however often each is asked about, the archive is looked at once.
+func TestWantsLooksOnce(t *testing.T) {
+	e := NewEngine(New(Options{}), "v")
+	for _, kind := range []string{"application/zip", "application/octet-stream", "text/plain", "text/xml"} {
+		outer, inner := &counted{data: []byte("PK\x03\x04 PK\x01\x02 PK\x05\x06")}, &counted{data: []byte("PK\x03\x04")}
+		archive := &scan.Item{Type: kind, Blob: outer, Message: &scan.Message{}}
+		nested := &scan.Item{Type: "application/zip", Parent: archive, Blob: inner, Message: &scan.Message{}}
+		for i := range 1000 {
+			page := &scan.Item{Type: "text/html", Name: strconv.Itoa(i), Parent: nested, Blob: scan.Bytes("<p>"), Message: &scan.Message{}}
+			if !e.Wants(page) || !e.Wants(page) {
+				t.Fatal(kind, i)
+			}
+		}
+		if o, i := outer.reads.Load(), inner.reads.Load(); o != 1 || i != 1 {
+			t.Errorf("%s: the archives were read %d and %d times", kind, o, i)
+		}
+	}
+}
+
+// A text is what its name says even if an archive follows it.
+func TestTextBeforeArchive(t *testing.T) {
+	e := NewEngine(New(Options{}), "v")
+	it := &scan.Item{Type: "text/plain", Name: "a.md", Blob: scan.Bytes("[x](javascript:y) PK\x01\x02 PK\x05\x06"), Message: &scan.Message{}}
+	if got := e.typeOf(it); got != "text/markdown" || !e.Wants(it) {
 		t.Error(got)
 	}
 }

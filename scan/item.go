@@ -114,6 +114,30 @@ type Item struct {
 		sum  [sha256.Size]byte
 		err  error
 	}
+
+	memo struct {
+		mu   sync.Mutex
+		list []memo
+	}
+}
+
+type memo struct{ key, value any }
+
+// Memo returns what look returned when this item was first asked for the key: for what engines tell from an item's bytes
+// and are asked for again, as by Wants of each item below it. Keys are compared as those of context.Context are, so that
+// each package has a type of its own. look runs once for each key, while others who ask wait, unless it panics; it must
+// not call Memo of the same item. An item remembers a handful of keys well, not many.
+func (it *Item) Memo(key any, look func() any) any {
+	it.memo.mu.Lock()
+	defer it.memo.mu.Unlock()
+	for _, m := range it.memo.list {
+		if m.key == key {
+			return m.value
+		}
+	}
+	v := look()
+	it.memo.list = append(it.memo.list, memo{key, v})
+	return v
 }
 
 // SHA256 returns the digest of the item's bytes. It is computed once, by the first caller.

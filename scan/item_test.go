@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -28,5 +30,33 @@ func TestSHA256Unmapped(t *testing.T) {
 	}
 	if _, err := (&Item{Blob: unmapped{Bytes("some bytes"), 1}}).SHA256(); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a blob that ends early: %v", err)
+	}
+}
+
+// What is remembered of an item is looked up once for each key, by whoever comes first.
+func TestMemo(t *testing.T) {
+	type one struct{}
+	type two struct{}
+	it := &Item{}
+	var looks atomic.Int64
+	look := func() any { return int(looks.Add(1)) }
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if got := it.Memo(one{}, look); got != 1 {
+				t.Error(got)
+			}
+		})
+	}
+	wg.Wait()
+	if got := it.Memo(two{}, look); got != 2 || looks.Load() != 2 {
+		t.Error(got, looks.Load())
+	}
+	func() {
+		defer func() { _ = recover() }()
+		it.Memo("panics", func() any { panic("once") })
+	}()
+	if got := it.Memo("panics", func() any { return nil }); got != nil {
+		t.Error(got)
 	}
 }
