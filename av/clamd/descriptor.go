@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"icapd/scan"
@@ -111,38 +112,61 @@ func (e *Engine) Start(ctx context.Context, it *scan.Item) scan.Pending {
 		n.release()
 		return nil
 	}
-	return &pending{e: e, n: n, h: h, ctx: scanCtx, cancel: cancel, blob: it.Blob, slow: time.AfterFunc(slow, n.suspect)}
+	p := &pending{e: e, n: n, h: h, ctx: scanCtx, cancel: cancel, blob: it.Blob, slow: time.AfterFunc(slow, n.suspect)}
+	p.late = time.AfterFunc(keep, p.take)
+	return p
 }
+
+// keep is how long a connection waits for its answer to be asked for. Other engines may take much longer over the
+// message, and clamd's places are few.
+const keep = 20 * time.Millisecond
 
 // pending is a scan that Start has begun.
 type pending struct {
-	e      *Engine
-	n      *node
-	h      *handed
-	ctx    context.Context //nolint:containedctx // of the scan, which this is
-	cancel context.CancelFunc
-	blob   scan.Blob
-	slow   *time.Timer
+	e          *Engine
+	n          *node
+	h          *handed
+	ctx        context.Context //nolint:containedctx // of the scan, which this is
+	cancel     context.CancelFunc
+	blob       scan.Blob
+	slow, late *time.Timer
+
+	once sync.Once // whoever comes first takes the answer
+	r    reply
+	err  error
+}
+
+// take reads the answer and gives the connection's place back.
+func (p *pending) take() {
+	p.once.Do(func() {
+		p.r, p.err = p.h.answer()
+		p.slow.Stop()
+		p.n.release()
+		if p.answered() {
+			p.n.alive()
+		}
+	})
+}
+
+func (p *pending) answered() bool {
+	return p.err == nil && (p.r.kind == replyOK || p.r.kind == replyFound)
 }
 
 // Wait implements [scan.Pending]. An item that clamd did not come to an answer about is asked about again, as Scan
 // would.
 func (p *pending) Wait() ([]scan.Finding, error) {
 	defer p.cancel()
-	r, err := p.h.answer()
-	p.slow.Stop()
-	p.n.release()
-	switch {
-	case err == nil && (r.kind == replyOK || r.kind == replyFound):
-		p.n.alive()
-		return r.result()
-	case p.ctx.Err() != nil:
-		p.n.suspect()
-		return nil, fmt.Errorf("clamd %s: %w", p.n.address, p.ctx.Err())
+	p.late.Stop()
+	p.take()
+	if p.answered() {
+		return p.r.result()
 	}
 	p.n.suspect()
+	if err := p.ctx.Err(); err != nil {
+		return nil, fmt.Errorf("clamd %s: %w", p.n.address, err)
+	}
 	already := 0
-	if err != nil {
+	if p.err != nil {
 		already = 1 // it may have been the item that ended clamd
 	}
 	return p.e.answer(p.ctx, p.blob, already)

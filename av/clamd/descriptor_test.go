@@ -9,6 +9,7 @@ import (
 
 	"icapd/av/clamd"
 	"icapd/av/clamd/clamdtest"
+	"icapd/scan"
 )
 
 // between forwards connections on a unix socket to clamd's, and descriptors as long as pass says so: as a socket
@@ -100,5 +101,29 @@ func TestDescriptors(t *testing.T) {
 	eventually(t, "descriptors again", descriptors(true))
 	if n := e.Status()[0].Scans; n != 0 {
 		t.Errorf("%d scans left under way", n)
+	}
+}
+
+// TestStartedScansLeaveRoom: what was started and is not asked for holds no place, and its answer is not lost.
+func TestStartedScansLeaveRoom(t *testing.T) {
+	s := clamdtest.Start(t, clamdtest.Options{})
+	e := open(t, clamd.Options{Addresses: s.Addresses()[:1], Connections: 2})
+	eventually(t, "descriptors", func() bool { return e.Check(t.Context()) == nil && e.Status()[0].Descriptors })
+	var started []scan.Pending
+	for len(started) < 6 {
+		eventually(t, "a place", func() bool {
+			p := e.Start(t.Context(), item(clamdtest.EICARFile()))
+			if p != nil {
+				started = append(started, p)
+			}
+			return p != nil
+		})
+	}
+	eventually(t, "all places", func() bool { return e.Status()[0].Scans == 0 })
+	s.Kill()
+	for _, p := range started {
+		if fs, err := p.Wait(); err != nil || len(fs) != 1 || fs[0].Rule != clamdtest.EICAR {
+			t.Errorf("%v, %v", fs, err)
+		}
 	}
 }

@@ -23,16 +23,20 @@ func dropPages() {
 	}
 	defer func() { _ = f.Close() }()
 	var begin, end uint64 // of the mapping that the lines are about; 0 if it is none of ours
+	clean := true         // so far
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		switch {
 		case len(fields) >= 6 && strings.Contains(fields[0], "-"):
-			begin, end = 0, 0
+			begin, end, clean = 0, 0, true
 			if fields[5] == exe && (fields[1] == "r-xp" || fields[1] == "r--p") {
 				begin, end = addresses(fields[0])
 			}
-		case len(fields) >= 2 && fields[0] == "Private_Dirty:" && fields[1] == "0" && end > begin:
+		case len(fields) < 2 || end <= begin:
+		case fields[0] == "Private_Dirty:", fields[0] == "Shared_Dirty:", fields[0] == "Anonymous:", fields[0] == "Swap:":
+			clean = clean && fields[1] == "0" // else there are bytes that are not in the file: what the loader relocated
+		case fields[0] == "VmFlags:" && clean: // the last line
 			advise(begin, end, unix.MADV_NOHUGEPAGE) // or a byte that is read brings two megabytes
 			advise(begin, end, unix.MADV_DONTNEED)
 		}
