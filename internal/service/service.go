@@ -345,6 +345,7 @@ func (x *exchange) receive(spool *body.Spool, size int64, mayNudge bool) (*scan.
 			src = io.TeeReader(src, in)
 		}
 	}
+	spool.Grow(size)
 	err := spool.Fill(x.r.Context(), src)
 	if n != nil {
 		stream, nerr := n.committed()
