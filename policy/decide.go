@@ -73,7 +73,7 @@ func (d *Decision) findings(p *Profile) {
 		if want == Rewrite {
 			d.Rewrites = append(d.Rewrites, *f)
 		}
-		if want == Block && d.later && !p.insists(f) {
+		if want == Block && d.later && !inHead(f) && !p.insists(f) {
 			want, key = Rewrite, key+", disarmed first"
 		}
 		if d.raise(want) {
@@ -88,12 +88,15 @@ func (d *Decision) findings(p *Profile) {
 func (d *Decision) disarms(p *Profile) bool {
 	for i := range d.Verdict.Findings {
 		f := &d.Verdict.Findings[i]
-		if want, _ := p.wants(f); want == Rewrite && f.Category == scan.ActiveContent {
+		if want, _ := p.wants(f); want == Rewrite && f.Category == scan.ActiveContent && !inHead(f) {
 			return true
 		}
 	}
 	return false
 }
+
+// inHead reports whether the finding is about the message's head, of which the rewrite of a document changes nothing.
+func inHead(f *scan.Finding) bool { return f.Item != nil && f.Item.Path == scan.HeadPath }
 
 // insists reports whether the operator has named the rule or class, and so means the message as it came.
 func (p *Profile) insists(f *scan.Finding) bool {
@@ -107,7 +110,7 @@ func (d *Decision) gaps(p *Profile) {
 	for i := range d.Verdict.Gaps {
 		g := &d.Verdict.Gaps[i]
 		a, key := p.gapAction(g)
-		if d.raise(d.gapDisposition(a)) {
+		if d.raise(d.gapDisposition(a, g.Path != scan.HeadPath)) {
 			d.Finding, d.Gap = nil, g
 			d.Rule = fmt.Sprintf("%s (%s.%s = %s)", gapName(g), p.Name, key, blockOr(a))
 			d.Reason = "The content could not be inspected: " + gapText(g.Reason) + "."
@@ -117,7 +120,7 @@ func (d *Decision) gaps(p *Profile) {
 	if d.Verdict.Looked || d.Verdict.Items == 0 && len(d.Verdict.Gaps) > 0 {
 		return
 	}
-	if d.raise(d.gapDisposition(p.Unscannable)) {
+	if d.raise(d.gapDisposition(p.Unscannable, true)) {
 		d.Finding, d.Gap = nil, nil
 		d.Rule = fmt.Sprintf("not looked at (%s.unscannable = %s)", p.Name, blockOr(p.Unscannable))
 		d.Reason = "The content could not be inspected: nothing here knows how to look at it."
@@ -268,11 +271,12 @@ func forced(a Action) Disposition {
 	return Block
 }
 
-func (d *Decision) gapDisposition(a Action) Disposition {
+// gapDisposition returns what an action means for something in the body, or in the head, that was not looked at.
+func (d *Decision) gapDisposition(a Action, body bool) Disposition {
 	switch {
 	case a == ActionReport:
 		return Allow
-	case d.later:
+	case d.later && body:
 		return Rewrite
 	}
 	return Block

@@ -623,6 +623,45 @@ func TestDisarmFirst(t *testing.T) {
 	}
 }
 
+// The head of a message is not rewritten with a document in its body: what is wrong with it is not put off.
+func TestDisarmFirstHead(t *testing.T) {
+	head, body := &scan.Item{Path: scan.HeadPath}, &scan.Item{Path: "body"}
+	macro := scan.Finding{Rule: "macro", Category: scan.ActiveContent, Class: "macro", Severity: scan.Medium, Hint: HintRewrite, Item: body}
+	shellshock := scan.Finding{Rule: "cmdi-shellshock", Category: scan.Injection, Class: "cmdi", Severity: scan.High, Hint: HintBlock, Item: head}
+	xss := shellshock
+	xss.Rule, xss.Hint = "xss-script", HintRewrite
+	inBody := shellshock
+	inBody.Item = body
+	late := scan.Gap{Engine: "injection", Path: head.Path, Reason: scan.ReasonTimeout}
+	elsewhere := late
+	elsewhere.Path = body.Path
+	onlyHead := macro
+	onlyHead.Item = head
+	for name, tt := range map[string]struct {
+		injection Action
+		fs        []scan.Finding
+		gaps      []scan.Gap
+		want      Disposition
+	}{
+		"a finding that blocks":              {ActionRewrite, []scan.Finding{macro, shellshock}, nil, Block},
+		"the other way round":                {ActionRewrite, []scan.Finding{shellshock, macro}, nil, Block},
+		"the same in the body":               {ActionRewrite, []scan.Finding{macro, inBody}, nil, Rewrite},
+		"injection blocks":                   {ActionBlock, []scan.Finding{macro, xss}, nil, Block},
+		"injection is rewritten":             {ActionRewrite, []scan.Finding{macro, xss}, nil, Rewrite},
+		"a gap":                              {ActionRewrite, []scan.Finding{macro}, []scan.Gap{late}, Block},
+		"a gap in the body":                  {ActionRewrite, []scan.Finding{macro}, []scan.Gap{elsewhere}, Rewrite},
+		"active content in the head is none": {ActionRewrite, []scan.Finding{onlyHead, inBody}, nil, Block},
+	} {
+		p := standard()
+		p.DisarmFirst, p.Injection = true, tt.injection
+		v := verdict(tt.fs...)
+		v.Gaps = tt.gaps
+		if d := Decide(p, v); d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+}
+
 func TestRenews(t *testing.T) {
 	page := &scan.Item{Message: &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html"}, Type: "text/html"}
 	file := &scan.Item{Message: &scan.Message{}, Type: "application/pdf"}

@@ -60,9 +60,9 @@ type Profile struct {
 	CDRTypes      map[string]CDRMode // by media type ("application/pdf", "image/*"), before CDR
 	StripMetadata bool               // who wrote a document, where, when and with what goes too
 
-	// DisarmFirst lets a document that is made safe answer for itself: what else was seen in the message, and what
+	// DisarmFirst lets a document that is made safe answer for itself: what else was seen in the body, and what
 	// of it was not looked at, blocks only if it is still so after the rewrite. Malware that stood in the macro of
-	// a document went with the macro.
+	// a document went with the macro. The head is not rewritten with a document, and answers at once.
 	DisarmFirst bool
 
 	// StallNudge lets the server commit its answer's head when the client stops sending in the middle of a

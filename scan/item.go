@@ -50,7 +50,7 @@ type Message struct {
 	// Context names so. "" if messages are not traced. Nothing is decided by it.
 	Traceparent, Tracestate string
 
-	Time      time.Time
+	Time time.Time
 }
 
 // Blob is random access to bytes that do not change while a message is in hand. All methods may be called
@@ -89,6 +89,10 @@ func (b Bytes) Size() int64 { return int64(len(b)) }
 
 // Bytes implements Blob. The error is always nil.
 func (b Bytes) Bytes() ([]byte, error) { return b, nil }
+
+// HeadPath is the path of the item that shows the fields of a message's HTTP head. All other items stand in the body,
+// and their paths begin with another word.
+const HeadPath = "headers"
 
 // Item is one piece of content of a message: the body as it came, what a coding, an archive or a field of it
 // unpacked to, and so on down. Items are made by internal/content and shared by all engines.

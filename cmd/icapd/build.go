@@ -79,6 +79,7 @@ func build(c *conf.Config, version string, changed func()) (*parts, error) {
 		Dir: string(c.Spool.Directory), Memory: int64(l.MemoryBytes), MaxBody: int64(l.BodyBytes),
 		TotalMemory: int64(l.TotalMemoryBytes), TotalDisk: int64(l.SpoolBytes),
 	})
+	rewriters := p.rewriters()
 	p.pipeline = &service.Pipeline{
 		Policy: pol,
 		Runner: &scan.Runner{Engines: p.engines},
@@ -89,7 +90,8 @@ func build(c *conf.Config, version string, changed func()) (*parts, error) {
 			},
 		}),
 		Spooler:   spooler,
-		Rewriters: p.rewriters(),
+		Rewriters: rewriters,
+		Renewer:   func(profile *policy.Profile) scan.Rewriter { return rewriters(profile)[0] }, // documents come first
 		Time:      l.Time,
 		Close:     p.close,
 	}

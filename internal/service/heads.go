@@ -13,9 +13,6 @@ import (
 	"icapd/scan"
 )
 
-// headPath is the path of the item that a head is shown as; a field's path follows: "headers/X-Note".
-const headPath = "headers"
-
 // ownGrammar are fields whose values are programs or lists of a grammar of their own by right: policies, cookies,
 // negotiation, credentials. Looking for payloads in them finds only themselves.
 var ownGrammar = []string{
@@ -32,7 +29,7 @@ var ownGrammar = []string{
 func headItem(msg *scan.Message, h *icap.Head) *scan.Item {
 	raw := h.Raw()
 	return &scan.Item{
-		Message: msg, Path: headPath, Type: "message/http", Blob: scan.Bytes(raw),
+		Message: msg, Path: scan.HeadPath, Type: "message/http", Blob: scan.Bytes(raw),
 		Fields: func(_ context.Context, yield func(*scan.Field) bool) error {
 			for f := range headFields(raw) {
 				if !yield(&scan.Field{Kind: scan.KindHeader, Value: []byte(f.value), Span: f.span, At: headLocator(f.name)}) {

@@ -33,6 +33,9 @@ type Pipeline struct {
 	// Rewriters returns those that the profile wants, in the order in which they are asked about an item.
 	Rewriters func(*policy.Profile) []scan.Rewriter
 
+	// Renewer returns the one of them that writes documents anew in which nothing was found; nil renews nothing.
+	Renewer func(*policy.Profile) scan.Rewriter
+
 	// Time is how long looking at one message may take, from its last byte on; 0 means a minute.
 	Time time.Duration
 
@@ -103,7 +106,7 @@ func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection)
 	start := time.Now()
 	tree, v := p.look(ctx, s, r)
 	head := p.lookAtHead(ctx, s.Message, s.Head)
-	v.Findings, v.Gaps = append(v.Findings, head.Findings...), append(v.Gaps, head.Gaps...)
+	withHead(&v, &head)
 	v.AddTimes(&head)
 	if tree != nil {
 		r.DecodeTime = tree.DecodeTime()
@@ -118,6 +121,11 @@ func (p *Pipeline) Inspect(ctx context.Context, s Subject, sel policy.Selection)
 		r.RewriteTime = time.Since(start)
 	}
 	return r
+}
+
+// withHead adds what is said about the head to what is said about the body.
+func withHead(v, head *scan.Verdict) {
+	v.Findings, v.Gaps = append(v.Findings, head.Findings...), append(v.Gaps, head.Gaps...)
 }
 
 // Refuse is the result for a message whose body could not be taken in: nobody looked, and the gap says why.
@@ -222,6 +230,7 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 	if !ok || len(todo) == 0 && !r.renews(tree) {
 		return
 	}
+	head := p.lookAtHead(ctx, s.Message, cmp.Or(r.Head, s.Head)) // as it goes out
 	var out content.Result
 	for range maxRounds {
 		next, err := p.rebuild(ctx, r.Profile, documentsFirst(todo), tree)
@@ -248,6 +257,7 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 		s.Hints.Name = cmp.Or(next.Name, s.Hints.Name)
 		var v scan.Verdict
 		tree, v = p.look(ctx, s, r)
+		withHead(&v, &head)
 		d := policy.Decide(r.Profile, &v)
 		switch d.Action {
 		case policy.Allow:
@@ -268,7 +278,7 @@ func (p *Pipeline) rewrite(ctx context.Context, s Subject, r *Result, tree *cont
 func (p *Pipeline) splitHead(ctx context.Context, s Subject, r *Result) (body []scan.Finding, ok bool) {
 	var head []scan.Finding
 	for _, f := range r.Decision.Rewrites {
-		if f.Item != nil && f.Item.Path == headPath {
+		if f.Item != nil && f.Item.Path == scan.HeadPath {
 			head = append(head, f)
 		} else {
 			body = append(body, f)
@@ -294,7 +304,7 @@ func (r *Result) refuse(why string) {
 	r.Changes, r.NewType, r.NewName, r.Head, r.Body = nil, "", "", nil, nil
 }
 
-// renewal is what rewriters of documents are told about one that has to be renewed.
+// renewal is what the rewriter of documents is told about one that has to be renewed.
 var renewal = []scan.Finding{{Rule: "renewal", Category: scan.ActiveContent, Hint: policy.HintRewrite}}
 
 // rebuild asks the rewriters about each item that has findings, children before parents.
@@ -315,8 +325,9 @@ func (p *Pipeline) rebuild(ctx context.Context, profile *policy.Profile, todo []
 	rewriters := p.Rewriters(profile)
 	return tree.Rebuild(ctx, func(ctx context.Context, it *scan.Item) (scan.Replacement, error) {
 		findings := byPath[it.Path]
-		if len(findings) == 0 && profile.Renews(it) {
-			findings = renewal
+		if len(findings) == 0 && p.Renewer != nil && profile.Renews(it) {
+			// Whoever rewrites fields has nothing to do here, and must not complain of an item that cannot be read.
+			return replace(ctx, []scan.Rewriter{p.Renewer(profile)}, it, renewal)
 		}
 		return replace(ctx, rewriters, it, findings)
 	})

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"icapd/icap"
 	"icapd/internal/body"
 	"icapd/internal/content"
 	"icapd/policy"
@@ -233,4 +234,103 @@ func TestSwap(t *testing.T) {
 	if closed.Load() != 1 {
 		t.Fatalf("closed %d times", closed.Load())
 	}
+}
+
+// headed is a subject with a head that carries a note.
+func headed(note, doc string) (Subject, error) {
+	h, err := icap.ParseHead("HTTP/1.1 200 OK\r\nX-Note: " + note + "\r\nContent-Type: application/json\r\n\r\n")
+	msg := &scan.Message{ID: "t", Direction: scan.Response, Type: "application/json"}
+	return Subject{Message: msg, Head: h, Body: scan.Bytes(doc), Hints: content.Hints{ContentType: msg.Type}}, err
+}
+
+// What is wrong with a head is not gone with a document in the body that was made safe.
+func TestDisarmFirstHead(t *testing.T) {
+	deferring := *profile
+	deferring.DisarmFirst = true
+	p := pipeline(t, wordRewriter{handles: scan.ActiveContent, with: "still"}, wordRewriter{handles: scan.Injection, with: "ok"})
+	p.Heads = p.Runner
+	for name, tt := range map[string]struct {
+		note, doc string
+		want      policy.Disposition
+	}{
+		"a head that is fine":        {"fine", `{"a": "act"}`, policy.Rewrite},
+		"a head that can be mended":  {"inj", `{"a": "act"}`, policy.Rewrite},
+		"a bad head":                 {"BAD", `{"a": "act"}`, policy.Block},
+		"bad in the document only":   {"fine", `{"a": "act BAD"}`, policy.Rewrite},
+		"bad in document and head":   {"BAD", `{"a": "act BAD"}`, policy.Block},
+		"what stays behind is bad":   {"fine", `{"a": "act", "b": "BAD"}`, policy.Block},
+		"a bad head without a cause": {"BAD", `{"a": "fine"}`, policy.Block},
+	} {
+		s, err := headed(tt.note, tt.doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Inspect(t.Context(), s, policy.Selection{Profile: &deferring})
+		if r.Decision.Action != tt.want {
+			t.Errorf("%s: %v (%s)", name, r.Decision.Action, r.Decision.Reason)
+		}
+		if tt.note == "inj" && (r.Head == nil || strings.Contains(r.Head.Raw(), "inj")) {
+			t.Errorf("%s: the head is as it was", name)
+		}
+		r.Close()
+	}
+}
+
+// flaky is an engine that looks at a head once, and finds something in it when it is asked again.
+type flaky struct{ asked *atomic.Int32 }
+
+func (flaky) Name() string { return "flaky" }
+
+func (f flaky) Scan(_ context.Context, it *scan.Item) ([]scan.Finding, error) {
+	if it.Path == scan.HeadPath && f.asked.Add(1) > 1 {
+		return []scan.Finding{{Rule: "late", Category: scan.Malware, Severity: scan.High}}, nil
+	}
+	return nil, nil
+}
+
+// The head that goes out is judged together with the body that goes out.
+func TestRewriteLooksAtHead(t *testing.T) {
+	p := pipeline(t, wordRewriter{handles: scan.Injection, with: "ok"})
+	p.Heads = &scan.Runner{Engines: []scan.Engine{flaky{&atomic.Int32{}}}}
+	s, err := headed("fine", `{"a": "inj"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Inspect(t.Context(), s, policy.Selection{Profile: profile})
+	defer r.Close()
+	if r.Decision.Action != policy.Block || !strings.Contains(r.Decision.Reason, "late") {
+		t.Errorf("%v (%s)", r.Decision.Action, r.Decision.Reason)
+	}
+}
+
+// readers is a rewriter of fields that fails on an item which it cannot read, whatever it is asked for.
+type readers struct{ wordRewriter }
+
+func (readers) Rewrite(ctx context.Context, it *scan.Item, _ []scan.Finding) (scan.Replacement, error) {
+	return scan.Replacement{}, it.Fields(ctx, func(*scan.Field) bool { return true })
+}
+
+// A message that the profile lets through though it is broken goes through as well where documents are renewed: only
+// who writes documents is asked about what nothing was found in.
+func TestRenewalIsForDocuments(t *testing.T) {
+	renewing := *profile
+	renewing.CDR, renewing.Gaps = policy.Rebuild, map[scan.Reason]policy.Action{scan.ReasonCorrupt: policy.ActionReport}
+	p := pipeline(t, readers{})
+	p.Renewer = func(*policy.Profile) scan.Rewriter { return idle{} }
+	msg := &scan.Message{ID: "t", Direction: scan.Response, Type: "application/json"}
+	r := p.Inspect(t.Context(), Subject{Message: msg, Body: scan.Bytes(`{"a": "fine", `), Hints: content.Hints{ContentType: msg.Type}}, policy.Selection{Profile: &renewing})
+	defer r.Close()
+	if len(r.Verdict.Gaps) == 0 {
+		t.Fatal("the document is not broken")
+	}
+	if r.Decision.Action != policy.Allow {
+		t.Errorf("%v (%s)", r.Decision.Action, r.Decision.Reason)
+	}
+}
+
+// idle is a rewriter that has nothing to do.
+type idle struct{ wordRewriter }
+
+func (idle) Rewrite(context.Context, *scan.Item, []scan.Finding) (scan.Replacement, error) {
+	return scan.Replacement{}, nil
 }
