@@ -42,7 +42,7 @@ var rooms = map[string][]string{
 	"sanitize":            {"scan"},
 	"schema":              {"scan"},
 	"schema/learn":        {"scan"},
-	"sanitize/eval":       {"scan", "sanitize"},
+	"sanitize/eval":       {"scan"},
 	"signatures":          {},
 	"internal/admin":      {},
 	"internal/body":       {"scan"},
@@ -56,7 +56,7 @@ var rooms = map[string][]string{
 	"internal/service":    {"icap", "scan", "policy", "internal/body", "internal/content", "internal/event"},
 	"internal/trace":      {"internal/event", "internal/sink"},
 	"internal/units":      {},
-	"internal/listen":     {"icap"},
+	"internal/listen":     {},
 	"cmd/icapd":           {"*"},
 }
 
