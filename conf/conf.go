@@ -269,7 +269,7 @@ type WAF struct {
 	Rules         []Source      `yaml:"rules"` // CRS, files and folders
 	Paranoia      int           `yaml:"paranoia"`
 	Disabled      []string      `yaml:"disabled"`
-	Timeout       time.Duration `yaml:"timeout"`
+	Timeout       time.Duration `yaml:"timeout"` // of one message
 	MaxFieldBytes units.Size    `yaml:"max_field_bytes"`
 	MaxBytes      units.Size    `yaml:"max_bytes"`
 	Sample        Fraction      `yaml:"sample"`

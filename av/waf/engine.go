@@ -26,7 +26,7 @@ const (
 const maxFindings = 200
 
 // Engine looks at fields with the rules of a web application firewall. It implements scan.Engine, scan.Selector,
-// scan.Versioner and scan.Keyer and may be used by many goroutines at the same time. Close it when no new look
+// scan.Assurer, scan.Versioner and scan.Keyer and may be used by many goroutines at the same time. Close it when no new look
 // begins any more.
 type Engine struct {
 	o       Options
@@ -79,6 +79,10 @@ func (e *Engine) Key(it *scan.Item) (string, bool) {
 	}
 	return it.Type + "\n" + it.Claimed + "\n" + it.Message.Host, true
 }
+
+// Assures implements scan.Assurer: these rules are a second opinion, whose gaps a profile may waive. What nobody else
+// looks at counts as not looked at.
+func (e *Engine) Assures(*scan.Item) bool { return false }
 
 // Wants implements scan.Selector: items with fields, of messages in the sample.
 func (e *Engine) Wants(it *scan.Item) bool { return it.Fields != nil && e.sampled(it.Message) }

@@ -32,7 +32,8 @@ type Options struct {
 	// Disabled switches rules off, by id ("942100") or by class ("sqli").
 	Disabled []string
 
-	// Timeout bounds the look at one item. What is left then counts as not looked at.
+	// Timeout bounds the look at one item. What is left then counts as not looked at. A message can have many items:
+	// who waits for all of them needs a bound of his own.
 	Timeout time.Duration
 
 	// MaxFieldBytes is how much of one field is looked at, MaxBytes how much of all fields of one item together.

@@ -336,9 +336,20 @@ func injectionSwitch(c *conf.Config, o *conf.Off) (s sanitize.Switch, err error)
 	if o.Path != "" {
 		s.Fields = []string{o.Path}
 	}
-	s.Place = fmt.Sprintf("%+v %+v", *o, c.APIs)
+	s.Place = place(c, o)
 	s.Messages, err = c.Messages(o)
 	return s, err
+}
+
+// place describes the messages that a switch is about, equally on all nodes and after each reload: its own words, and
+// which messages belong to which API. What else an API has decides nothing here.
+func place(c *conf.Config, o *conf.Off) string {
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "%#v", *o)
+	for i := range c.APIs {
+		_, _ = fmt.Fprintf(&b, " %q %#v", c.APIs[i].Name, c.APIs[i].Match)
+	}
+	return b.String()
 }
 
 // locateSwitches says where in the configuration the switches stand that err complains of.
@@ -361,8 +372,9 @@ func locateSwitches(c *conf.Config, err error) error {
 	return errors.Join(errs...)
 }
 
-// addWAF adds the engine with the rules of a web application firewall. It is slow, and nobody's verdict waits for
-// its word: it has places of its own, half as many as there are cores, so that it cannot take those of the others.
+// addWAF adds the engine with the rules of a web application firewall. It is slow, and a message waits for it: the wait
+// is bounded for all of the message together, and by half of the message's time, so that there is enough left for those
+// who decide. It has places of its own, half as many as there are cores, so that it cannot take those of the others.
 func (p *parts) addWAF(c *conf.WAF) error {
 	if len(c.Rules) == 0 {
 		return nil
@@ -379,7 +391,11 @@ func (p *parts) addWAF(c *conf.WAF) error {
 	}
 	p.waf = e
 	p.closers = append(p.closers, e.Close)
-	p.add(p.remember(guard.NewPool((runtime.GOMAXPROCS(0) + 1) / 2).Limit(e)))
+	most := cmp.Or(c.Timeout, waf.DefaultTimeout)
+	if limit := p.config.Limits.Time; limit > 0 {
+		most = min(most, limit/2)
+	}
+	p.add(p.remember(guard.Budget(guard.NewPool((runtime.GOMAXPROCS(0)+1)/2).Limit(e), most)))
 	return nil
 }
 
