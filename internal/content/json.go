@@ -218,7 +218,49 @@ type keySet struct {
 	seed   maphash.Seed
 	seeded bool
 	hashes []uint64
-	big    map[int]map[uint64]struct{} // by depth
+	big    []keyTable // by depth
+}
+
+// keyTable is an open hash table of hashes. It is used again for the next object at its depth.
+type keyTable struct {
+	slots []uint64 // a power of two of them; 0 is free
+	n     int      // how many are taken; 0 if the table is not in use
+}
+
+// start makes the table one of so many slots, all free.
+func (t *keyTable) start(slots int) {
+	if cap(t.slots) < slots {
+		t.slots = make([]uint64, slots)
+	}
+	t.slots, t.n = t.slots[:slots], 0
+	clear(t.slots)
+}
+
+// add reports whether the hash is new. A table that is full forgets what comes.
+func (t *keyTable) add(h uint64) bool {
+	h = max(h, 1)
+	mask := uint64(len(t.slots) - 1)
+	i := h & mask
+	for t.slots[i] != 0 {
+		if t.slots[i] == h {
+			return false
+		}
+		i = (i + 1) & mask
+	}
+	if t.n >= maxKeys {
+		return true
+	}
+	t.slots[i] = h
+	if t.n++; 2*t.n > len(t.slots) {
+		old := slices.Clone(t.slots)
+		t.start(2 * len(old))
+		for _, h := range old {
+			if h != 0 {
+				t.add(h)
+			}
+		}
+	}
+	return true
 }
 
 // fewKeys is how many names are compared one by one; maxKeys is how many of one object are remembered.
@@ -232,7 +274,9 @@ func (k *keySet) begin(depth int) int {
 	if !k.seeded {
 		k.seed, k.seeded = maphash.MakeSeed(), true
 	}
-	delete(k.big, depth)
+	if depth < len(k.big) {
+		k.big[depth].n = 0
+	}
 	return len(k.hashes)
 }
 
@@ -242,28 +286,21 @@ func (k *keySet) end(from int) { k.hashes = k.hashes[:from] }
 // add reports whether the name is new to the object at that depth, whose names begin at from.
 func (k *keySet) add(depth, from int, key []byte) bool {
 	h := maphash.Bytes(k.seed, key)
-	if m := k.big[depth]; m != nil {
-		if _, ok := m[h]; ok {
-			return false
-		}
-		if len(m) < maxKeys {
-			m[h] = struct{}{}
-		}
-		return true
+	if depth < len(k.big) && k.big[depth].n > 0 {
+		return k.big[depth].add(h)
 	}
 	if slices.Contains(k.hashes[from:], h) {
 		return false
 	}
 	k.hashes = append(k.hashes, h)
 	if len(k.hashes)-from > fewKeys {
-		m := make(map[uint64]struct{}, 2*fewKeys)
+		for depth >= len(k.big) {
+			k.big = append(k.big, keyTable{})
+		}
+		k.big[depth].start(8 * fewKeys)
 		for _, old := range k.hashes[from:] {
-			m[old] = struct{}{}
+			k.big[depth].add(old)
 		}
-		if k.big == nil {
-			k.big = map[int]map[uint64]struct{}{}
-		}
-		k.big[depth] = m
 	}
 	return true
 }
