@@ -13,7 +13,7 @@ import (
 // metafile builds a Windows metafile of records without operands, each with some bytes of its own.
 func metafile(kinds ...uint16) []byte {
 	le := binary.LittleEndian
-	out := make([]byte, 18)
+	out := append([]byte(nil), make([]byte, 18)...)
 	le.PutUint16(out, 1)
 	le.PutUint16(out[2:], 9)
 	le.PutUint16(out[4:], 0x300)
@@ -75,7 +75,7 @@ func TestObjectPictures(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for i := range objects {
-		if at := w.place(uint32(i + 1)); int(at) != len(first)+i*(68+18+10+6) { //nolint:gosec // G115: small
+		if at := w.place(uint32(i + 1)); int(at) != len(first)+i*(68+18+10+6) {
 			t.Fatal(i, at)
 		}
 	}
