@@ -111,38 +111,57 @@ func (x *XML) Each(ctx context.Context, f func(t *XMLToken, depth int) error) er
 func (x *XML) Depth() int { return len(x.open) }
 
 // Next returns the next token, io.EOF at the end of a whole document, and Corrupt or Limit errors.
-func (x *XML) Next() (XMLToken, error) {
+func (x *XML) Next() (t XMLToken, err error) {
+	err = x.Read(&t)
+	return t, err
+}
+
+// Read is Next into a token of the caller's, of which nothing is left if there is an error: tokens are many, and large to
+// copy.
+func (x *XML) Read(t *XMLToken) error {
 	if x.pos >= len(x.data) {
 		if len(x.open) > 0 || !x.root {
-			return XMLToken{}, Corrupt("XML ends in an open element")
+			return Corrupt("XML ends in an open element")
 		}
-		return XMLToken{}, io.EOF
+		return io.EOF
 	}
 	if x.data[x.pos] != '<' {
-		return x.text()
+		return x.text(t)
 	}
+	if x.pos+1 < len(x.data) {
+		switch x.data[x.pos+1] {
+		case '/':
+			return x.end(t)
+		case '?':
+			if err := x.until(t, XMLPI, 2, "?>"); err != nil {
+				return err
+			}
+			t.Name = nameAt(x.data, t.Start+2)
+			return nil
+		case '!':
+			return x.declaration(t)
+		}
+	}
+	return x.start(t)
+}
+
+func (x *XML) declaration(t *XMLToken) error {
 	rest := x.data[x.pos:]
 	switch {
 	case bytes.HasPrefix(rest, []byte("<!--")):
-		return x.until(XMLComment, 4, "-->")
+		return x.until(t, XMLComment, 4, "-->")
 	case bytes.HasPrefix(rest, []byte("<![CDATA[")):
 		if len(x.open) == 0 {
-			return XMLToken{}, Corrupt("XML character data outside of the document element")
+			return Corrupt("XML character data outside of the document element")
 		}
-		return x.until(XMLCDATA, 9, "]]>")
-	case bytes.HasPrefix(rest, []byte("<?")):
-		t, err := x.until(XMLPI, 2, "?>")
-		t.Name = nameAt(x.data, t.Start+2)
-		return t, err
+		return x.until(t, XMLCDATA, 9, "]]>")
 	case len(rest) > 9 && bytes.EqualFold(rest[:9], []byte("<!DOCTYPE")):
-		return x.doctype()
-	case bytes.HasPrefix(rest, []byte("</")):
-		return x.end()
+		return x.doctype(t)
 	}
-	return x.start()
+	return Corrupt("XML tag without a name")
 }
 
-func (x *XML) text() (XMLToken, error) {
+func (x *XML) text(t *XMLToken) error {
 	start := x.pos
 	end := bytes.IndexByte(x.data[start:], '<')
 	if end < 0 {
@@ -151,23 +170,25 @@ func (x *XML) text() (XMLToken, error) {
 		end += start
 	}
 	if len(x.open) == 0 && len(bytes.Trim(x.data[start:end], " \t\r\n\x00")) > 0 {
-		return XMLToken{}, Corrupt("XML text outside of the document element")
+		return Corrupt("XML text outside of the document element")
 	}
 	x.pos = end
-	return XMLToken{Kind: XMLText, Start: start, End: end}, nil
+	*t = XMLToken{Kind: XMLText, Start: start, End: end}
+	return nil
 }
 
-func (x *XML) until(kind XMLKind, skip int, mark string) (XMLToken, error) {
+func (x *XML) until(t *XMLToken, kind XMLKind, skip int, mark string) error {
 	start := x.pos
 	i := bytes.Index(x.data[min(start+skip, len(x.data)):], []byte(mark))
 	if i < 0 {
-		return XMLToken{}, Corrupt("XML without %q", mark)
+		return Corrupt("XML without %q", mark)
 	}
 	x.pos = start + skip + i + len(mark)
-	return XMLToken{Kind: kind, Start: start, End: x.pos}, nil
+	*t = XMLToken{Kind: kind, Start: start, End: x.pos}
+	return nil
 }
 
-func (x *XML) doctype() (XMLToken, error) {
+func (x *XML) doctype(t *XMLToken) error {
 	start := x.pos
 	quote, subset := byte(0), false
 	for i := start + 9; i < len(x.data); i++ {
@@ -185,97 +206,111 @@ func (x *XML) doctype() (XMLToken, error) {
 			subset = false
 		case c == '>' && !subset:
 			x.pos = i + 1
-			return XMLToken{Kind: XMLDoctype, Start: start, End: x.pos}, nil
+			*t = XMLToken{Kind: XMLDoctype, Start: start, End: x.pos}
+			return nil
 		}
 	}
-	return XMLToken{}, Corrupt("XML in an open document type")
+	return Corrupt("XML in an open document type")
 }
 
-func (x *XML) end() (XMLToken, error) {
-	start := x.pos
-	name := nameAt(x.data, start+2)
+func (x *XML) end(t *XMLToken) error {
+	if len(x.open) == 0 {
+		return Corrupt("XML end tag of no element")
+	}
+	start, name := x.pos, x.open[len(x.open)-1]
 	i := start + 2 + len(name)
+	if i >= len(x.data) || string(x.data[start+2:i]) != string(name) || nameBytes[x.data[i]] {
+		return Corrupt("XML element %.40q is not open", nameAt(x.data, start+2))
+	}
 	for i < len(x.data) && isXMLSpace(x.data[i]) {
 		i++
 	}
-	if len(name) == 0 || i >= len(x.data) || x.data[i] != '>' {
-		return XMLToken{}, Corrupt("XML end tag")
+	if i >= len(x.data) || x.data[i] != '>' {
+		return Corrupt("XML end tag")
 	}
-	if len(x.open) == 0 || !bytes.Equal(x.open[len(x.open)-1], name) {
-		return XMLToken{}, Corrupt("XML element %.40q is not open", name)
-	}
+	*t = XMLToken{Kind: XMLEnd, Start: start, End: i + 1, Name: x.data[start+2 : start+2+len(name)]}
 	x.open = x.open[:len(x.open)-1]
 	x.root = x.root || len(x.open) == 0
 	x.pos = i + 1
-	return XMLToken{Kind: XMLEnd, Start: start, End: x.pos, Name: name}, nil
+	return nil
 }
 
-func (x *XML) start() (XMLToken, error) {
-	t := XMLToken{Kind: XMLStart, Start: x.pos, Name: nameAt(x.data, x.pos+1)}
-	if len(t.Name) == 0 {
-		return t, Corrupt("XML tag without a name")
+func (x *XML) start(t *XMLToken) error {
+	name := nameAt(x.data, x.pos+1)
+	if len(name) == 0 {
+		return Corrupt("XML tag without a name")
 	}
 	if len(x.open) == 0 && x.root {
-		return t, Corrupt("XML with two document elements")
+		return Corrupt("XML with two document elements")
 	}
-	t.attrsAt = x.pos + 1 + len(t.Name)
-	end, err := tagEnd(x.data, t.attrsAt)
+	at := x.pos + 1 + len(name)
+	end, empty, err := tagEnd(x.data, at)
 	if err != nil {
-		return t, err
+		return err
 	}
-	t.attrs = x.data[t.attrsAt:end]
-	if bytes.HasSuffix(t.attrs, []byte("/")) {
-		t.Kind, t.attrs = XMLEmpty, t.attrs[:len(t.attrs)-1]
+	*t = XMLToken{Kind: XMLStart, Start: x.pos, End: end + 1, Name: name, attrsAt: at}
+	if empty {
+		t.Kind, t.attrs = XMLEmpty, x.data[at:end-1]
 		x.root = x.root || len(x.open) == 0
 	} else {
 		if len(x.open) >= x.maxDepth {
-			return t, Limit("xml_depth", "more than %d XML elements inside each other", x.maxDepth)
+			return Limit("xml_depth", "more than %d XML elements inside each other", x.maxDepth)
 		}
-		x.open = append(x.open, t.Name)
+		t.attrs = x.data[at:end]
+		x.open = append(x.open, name)
 	}
-	x.pos = end + 1
-	t.End = x.pos
-	return t, checkAttrs(&t)
+	x.pos = t.End
+	return nil
 }
 
-// tagEnd returns where the > of a tag is, quotes observed.
-func tagEnd(data []byte, at int) (int, error) {
-	quote := byte(0)
-	for i := at; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case c == '<':
-			return 0, Corrupt("XML with < in a tag")
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return i, nil
-		}
-	}
-	return 0, Corrupt("XML in an open tag")
-}
-
-func checkAttrs(t *XMLToken) error {
-	at := 0
+// tagEnd checks the attributes of a start tag, and returns where its > is and whether a / stands before it.
+func tagEnd(b []byte, at int) (end int, empty bool, err error) {
 	for {
-		_, next, ok, err := t.attr(at)
-		if err != nil || !ok {
-			return err
+		before := at
+		at = skipXMLSpace(b, at)
+		switch {
+		case at >= len(b):
+			return 0, false, Corrupt("XML in an open tag")
+		case b[at] == '>':
+			return at, false, nil
+		case b[at] == '/' && at+1 < len(b) && b[at+1] == '>':
+			return at + 1, true, nil
+		case at == before:
+			return 0, false, Corrupt("XML attributes without white space between")
 		}
-		at = next
+		_, value, err := attrHead(b, at)
+		if err != nil {
+			return 0, false, err
+		}
+		quote := b[value-1]
+		for at = value; at < len(b) && b[at] != quote; at++ {
+			if b[at] == '<' {
+				return 0, false, Corrupt("XML with < in a tag")
+			}
+		}
+		at++
 	}
+}
+
+// attrHead reads the name of an attribute, and returns where its value begins, behind the quote.
+func attrHead(b []byte, at int) (name []byte, value int, err error) {
+	name = nameAt(b, at)
+	at = skipXMLSpace(b, at+len(name))
+	if len(name) == 0 || at >= len(b) || b[at] != '=' {
+		return nil, 0, Corrupt("XML attribute without a value")
+	}
+	at = skipXMLSpace(b, at+1)
+	if at >= len(b) || b[at] != '"' && b[at] != '\'' {
+		return nil, 0, Corrupt("XML attribute without quotes")
+	}
+	return name, at + 1, nil
 }
 
 // Attrs calls yield for each attribute, in order, until it returns false.
 func (t *XMLToken) Attrs(yield func(XMLAttr) bool) {
-	at := 0
-	for {
-		a, next, ok, err := t.attr(at)
-		if err != nil || !ok || !yield(a) {
+	for at := 0; at < len(t.attrs); {
+		a, next, ok := t.attr(at)
+		if !ok || !yield(a) {
 			return
 		}
 		at = next
@@ -292,57 +327,43 @@ func (t *XMLToken) Attr(name string) (value string, ok bool) {
 	return "", false
 }
 
-// attr reads the attribute at this place of t.attrs.
-func (t *XMLToken) attr(at int) (a XMLAttr, next int, ok bool, err error) {
+// attr reads the attribute at this place of t.attrs, of which tagEnd found that they are whole.
+func (t *XMLToken) attr(at int) (a XMLAttr, next int, ok bool) {
 	b := t.attrs
-	start := at
-	for at < len(b) && isXMLSpace(b[at]) {
-		at++
+	name, value, err := attrHead(b, skipXMLSpace(b, at))
+	if err != nil {
+		return a, at, false
 	}
-	if at == len(b) {
-		return a, at, false, nil
-	}
-	if at == start {
-		return a, at, false, Corrupt("XML attributes without white space between")
-	}
-	a.Start = t.attrsAt + start
-	a.Name = nameAt(b, at)
-	at += len(a.Name)
-	for at < len(b) && isXMLSpace(b[at]) {
-		at++
-	}
-	if len(a.Name) == 0 || at >= len(b) || b[at] != '=' {
-		return a, at, false, Corrupt("XML attribute without a value")
-	}
-	at++
-	for at < len(b) && isXMLSpace(b[at]) {
-		at++
-	}
-	if at >= len(b) || b[at] != '"' && b[at] != '\'' {
-		return a, at, false, Corrupt("XML attribute without quotes")
-	}
-	end := bytes.IndexByte(b[at+1:], b[at])
+	end := bytes.IndexByte(b[value:], b[value-1])
 	if end < 0 {
-		return a, at, false, Corrupt("XML attribute without an end")
+		return a, at, false
 	}
-	a.Raw = b[at+1 : at+1+end]
-	at += end + 2
-	a.End = t.attrsAt + at
-	return a, at, true, nil
+	next = value + end + 1
+	return XMLAttr{Name: name, Raw: b[value : value+end], Start: t.attrsAt + at, End: t.attrsAt + next}, next, true
+}
+
+func skipXMLSpace(b []byte, at int) int {
+	for at < len(b) && isXMLSpace(b[at]) {
+		at++
+	}
+	return at
 }
 
 func isXMLSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// nameAt returns the name that begins at this place: letters, digits, what XML allows in names, and all of UTF-8.
+// nameBytes are the bytes of names: letters, digits, what else XML allows, and all of UTF-8.
+var nameBytes = func() (set [256]bool) {
+	for c := range set {
+		set[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == ':' || c == '-' || c == '.' || c >= 0x80
+	}
+	return set
+}()
+
+// nameAt returns the name that begins at this place, which is empty if there is none.
 func nameAt(b []byte, at int) []byte {
 	i := at
-	for i < len(b) {
-		c := b[i]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == ':' || c == '-' || c == '.' || c >= 0x80 {
-			i++
-			continue
-		}
-		break
+	for i < len(b) && nameBytes[b[i]] {
+		i++
 	}
 	if i > at && (b[at] >= '0' && b[at] <= '9' || b[at] == '-' || b[at] == '.') {
 		return nil

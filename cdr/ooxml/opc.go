@@ -32,6 +32,7 @@ type pack struct {
 	kind     mainType
 	changed  bool
 	rules    map[string]rule
+	named    names    // of rules
 	old      bool     // a document of Office 2003
 	oldError error    // of a picture in it
 	sheets   workbook // what is gone from the workbook
@@ -88,7 +89,9 @@ type relation struct {
 }
 
 func newPack(job *kit.Job) *pack {
-	return &pack{job: job, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}, rules: ruleTable()}
+	p := &pack{job: job, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}}
+	p.addRules(ruleTable())
+	return p
 }
 
 func openPackage(job *kit.Job, z *kit.Zip) (*pack, error) {

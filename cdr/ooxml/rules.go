@@ -2,6 +2,7 @@ package ooxml
 
 import (
 	"bytes"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -25,6 +26,26 @@ func always(family family, vector string) rule {
 		w.remove(vector, "<"+t.Local()+">", kit.ActionRemoved, "")
 		return true
 	}}
+}
+
+// names says which names may be in a set: by first byte, the lengths. Most elements have no rule, and to look for one in a
+// map is half of what an element costs.
+type names [256]uint64
+
+func (n *names) add(name string) { n[name[0]] |= 1 << (len(name) & 63) }
+
+func (n *names) may(name []byte) bool {
+	return len(name) > 0 && n[name[0]]&(1<<(len(name)&63)) != 0
+}
+
+func (p *pack) addRules(rules map[string]rule) {
+	if p.rules == nil {
+		p.rules = map[string]rule{}
+	}
+	maps.Copy(p.rules, rules)
+	for name := range rules {
+		p.named.add(name)
+	}
 }
 
 // ruleTable returns the rules by local name.

@@ -220,16 +220,17 @@ func (w *walk) run() error {
 		if n%1024 == 0 && w.ctx.Err() != nil {
 			return w.ctx.Err()
 		}
-		t, err := x.Next()
+		err := x.Read(&w.tag)
+		if err == nil {
+			if err = w.token(&w.tag); err == nil {
+				err = w.err
+			}
+		}
 		if errors.Is(err, io.EOF) {
 			w.endFields()
 			return nil
 		}
 		if err != nil {
-			return err
-		}
-		w.tag = t
-		if err := cmp.Or(w.token(&w.tag), w.err); err != nil {
 			return err
 		}
 	}
@@ -272,7 +273,11 @@ func (w *walk) start(t *kit.XMLToken) {
 	if i := bytes.IndexByte(local, ':'); i >= 0 {
 		local = local[i+1:]
 	}
-	rule, ok := w.p.rules[string(local)]
+	var rule rule
+	ok := w.p.named.may(local)
+	if ok {
+		rule, ok = w.p.rules[string(local)]
+	}
 	if ok || len(w.open) > 0 && w.open[len(w.open)-1].end != nil {
 		e.local = string(local)
 	}

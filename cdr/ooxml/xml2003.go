@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"maps"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -20,7 +19,7 @@ func disarm2003(ctx context.Context, job *kit.Job, text []byte, f family) ([]byt
 	if f == familySheet {
 		add = sheetRules2003
 	}
-	maps.Copy(p.rules, add())
+	p.addRules(add())
 	out, err := p.cleanText(ctx, p.main, text)
 	if err != nil {
 		return nil, err
