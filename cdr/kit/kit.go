@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"icapd/scan"
@@ -142,6 +143,7 @@ type Job struct {
 	depth    int
 	entries  int
 	bytes    int64
+	inflater io.Reader // see inflate
 }
 
 // NewJob returns a job with the defaults of Limits filled in.

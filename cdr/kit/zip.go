@@ -262,9 +262,12 @@ func (e *ZipEntry) Read(job *Job) ([]byte, error) {
 	}
 	out := e.raw
 	if e.Method == 8 {
-		r := flate.NewReader(bytes.NewReader(e.raw))
+		r, err := job.inflate(e.raw)
+		if err != nil {
+			return nil, err
+		}
 		buf := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
-		_, err := io.Copy(buf, io.LimitReader(r, e.Size+1))
+		_, err = io.Copy(buf, io.LimitReader(r, e.Size+1))
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) || int64(buf.Len()) != e.Size {
 			return nil, Corrupt("entry %.80q cannot be unpacked", e.Name)
 		}
@@ -274,6 +277,19 @@ func (e *ZipEntry) Read(job *Job) ([]byte, error) {
 		return nil, Corrupt("entry %.80q does not have its checksum", e.Name)
 	}
 	return out, job.Unpacked(int64(len(e.raw)), e.Size, true)
+}
+
+// inflate unpacks with what unpacked the last entry: its windows are larger than most parts.
+func (j *Job) inflate(raw []byte) (io.Reader, error) {
+	if j.inflater == nil {
+		j.inflater = flate.NewReader(bytes.NewReader(raw))
+		return j.inflater, nil
+	}
+	again, ok := j.inflater.(flate.Resetter)
+	if !ok {
+		return nil, errors.New("cdr: an inflater that cannot be used again")
+	}
+	return j.inflater, again.Reset(bytes.NewReader(raw), nil)
 }
 
 // ZipWriter writes an archive: kept entries as they are packed, new ones by deflate. It writes no extra fields, no

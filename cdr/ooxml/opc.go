@@ -32,7 +32,8 @@ type pack struct {
 	kind     mainType
 	changed  bool
 	rules    map[string]rule
-	named    names    // of rules
+	named    *names // see ruled
+	namedFor family
 	old      bool     // a document of Office 2003
 	oldError error    // of a picture in it
 	sheets   workbook // what is gone from the workbook
@@ -89,9 +90,7 @@ type relation struct {
 }
 
 func newPack(job *kit.Job) *pack {
-	p := &pack{job: job, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}}
-	p.addRules(ruleTable())
-	return p
+	return &pack{job: job, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}, rules: ruleTable()}
 }
 
 func openPackage(job *kit.Job, z *kit.Zip) (*pack, error) {

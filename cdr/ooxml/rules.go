@@ -2,7 +2,6 @@ package ooxml
 
 import (
 	"bytes"
-	"maps"
 	"regexp"
 	"strings"
 
@@ -28,24 +27,29 @@ func always(family family, vector string) rule {
 	}}
 }
 
-// names says which names may be in a set: by first byte, the lengths. Most elements have no rule, and to look for one in a
-// map is half of what an element costs.
+// names says which names may be in a set: by first byte, a bit for length and last byte. Most elements have no rule, and
+// to look for one in a map is half of what an element costs.
 type names [256]uint64
 
-func (n *names) add(name string) { n[name[0]] |= 1 << (len(name) & 63) }
+func (n *names) add(name string) { n[name[0]] |= nameBit(len(name), name[len(name)-1]) }
 
 func (n *names) may(name []byte) bool {
-	return len(name) > 0 && n[name[0]]&(1<<(len(name)&63)) != 0
+	return len(name) > 0 && n[name[0]]&nameBit(len(name), name[len(name)-1]) != 0
 }
 
-func (p *pack) addRules(rules map[string]rule) {
-	if p.rules == nil {
-		p.rules = map[string]rule{}
+func nameBit(length int, last byte) uint64 { return 1 << ((length + 11*int(last)) & 63) }
+
+// ruled returns the names that have rules in this document.
+func (p *pack) ruled() *names {
+	if p.named == nil || p.namedFor != p.kind.family {
+		p.named, p.namedFor = &names{}, p.kind.family
+		for name, r := range p.rules {
+			if r.family == familyOther || r.family == p.kind.family {
+				p.named.add(name)
+			}
+		}
 	}
-	maps.Copy(p.rules, rules)
-	for name := range rules {
-		p.named.add(name)
-	}
+	return p.named
 }
 
 // ruleTable returns the rules by local name.

@@ -17,6 +17,7 @@ import (
 type walk struct {
 	p     *pack
 	at    *part
+	rules *names // that may have one
 	ctx   context.Context
 	data  []byte
 	edits edits
@@ -185,7 +186,7 @@ func (p *pack) cleanText(ctx context.Context, at *part, text []byte) ([]byte, er
 }
 
 func (p *pack) newWalk(ctx context.Context, at *part, text []byte) *walk {
-	w := &walk{p: p, at: at, ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
+	w := &walk{p: p, at: at, rules: p.ruled(), ctx: ctx, data: text, sheet: sheetState{shared: map[string]bool{}, seen: map[string]bool{}}}
 	w.ns = append(w.ns, at.scope...)
 	w.lastNS = lastDeclaration(text)
 	w.hasBase = bytes.Contains(text, []byte("xml:base"))
@@ -274,7 +275,7 @@ func (w *walk) start(t *kit.XMLToken) {
 		local = local[i+1:]
 	}
 	var rule rule
-	ok := w.p.named.may(local)
+	ok := w.rules.may(local)
 	if ok {
 		rule, ok = w.p.rules[string(local)]
 	}

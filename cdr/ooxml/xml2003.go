@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"maps"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -19,7 +20,7 @@ func disarm2003(ctx context.Context, job *kit.Job, text []byte, f family) ([]byt
 	if f == familySheet {
 		add = sheetRules2003
 	}
-	p.addRules(add())
+	maps.Copy(p.rules, add())
 	out, err := p.cleanText(ctx, p.main, text)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
 // Command benchcdr measures what disarming costs, by format: cdr against qpdf, and against the codec alone where one
 // does comparable work. `make bench-cdr` runs it. Contenders take turns, and the figures are medians of rounds, in
-// megabytes of input for each second of processor time, on one core.
+// megabytes of input for each second of processor time, on one core: of the file as it came, and where that is an archive,
+// of what it unpacks to as well. Long text packs 10:1 and more, pictures do not pack: only both figures say what is slow.
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"flag"
@@ -60,7 +62,7 @@ func bench(ctx context.Context, w io.Writer, dir string, rounds int, each time.D
 	}
 	d := cdr.New(cdr.Options{})
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "documents\tcontender\tMB/s\tp95 of a document, ms\tnot done")
+	_, _ = fmt.Fprintln(t, "documents\tcontender\tMB/s\tunpacked MB/s\tp95 of a document, ms\tnot done")
 	for i := range list {
 		it := &list[i]
 		if it.contenders == nil {
@@ -110,9 +112,30 @@ func (it *work) run(ctx context.Context, w io.Writer, rounds int, each time.Dura
 		s, ms := speeds[name], times[name]
 		slices.Sort(s)
 		slices.Sort(ms)
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%d\n", it.name, name, s[len(s)/2], ms[len(ms)*95/100], failed[name])
+		unpacked := ""
+		if ratio := it.ratio(); ratio > 0 {
+			unpacked = fmt.Sprintf("%.1f", s[len(s)/2]*ratio)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\t%.1f\t%d\n", it.name, name, s[len(s)/2], unpacked, ms[len(ms)*95/100], failed[name])
 	}
 	return nil
+}
+
+// ratio is how many bytes the documents' archives hold for each byte of them, 0 if they are no archives.
+func (it *work) ratio() float64 {
+	var packed, unpacked float64
+	for i := range it.docs {
+		data := it.docs[i].Data
+		r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return 0
+		}
+		packed += float64(len(data))
+		for _, f := range r.File {
+			unpacked += float64(f.UncompressedSize64)
+		}
+	}
+	return unpacked / packed
 }
 
 // processorTime is what this process and the children that it waited for have used, in user and system mode.
