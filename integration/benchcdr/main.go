@@ -121,21 +121,21 @@ func (it *work) run(ctx context.Context, w io.Writer, rounds int, each time.Dura
 	return nil
 }
 
-// ratio is how many bytes the documents' archives hold for each byte of them, 0 if they are no archives.
+// ratio is how many bytes the documents' archives hold for each byte of them, 0 if none is an archive.
 func (it *work) ratio() float64 {
 	var packed, unpacked float64
 	for i := range it.docs {
 		data := it.docs[i].Data
 		r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
-			return 0
+			continue
 		}
 		packed += float64(len(data))
 		for _, f := range r.File {
 			unpacked += float64(f.UncompressedSize64)
 		}
 	}
-	return unpacked / packed
+	return unpacked / max(packed, 1)
 }
 
 // processorTime is what this process and the children that it waited for have used, in user and system mode.
