@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -176,19 +175,21 @@ func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
 
 // observe takes the event of a message on.
 func (b *backstage) observe(e *event.Event) {
-	b.stream.Message(e)
-	b.follow(e)
+	traced := recorded(e)
+	if b.stream.Empty() && !traced && !b.asked {
+		return
+	}
+	own := new(*e) // e is a part of something large
+	b.stream.Message(own)
+	if traced {
+		b.follow(own)
+	}
 	if !b.asked {
 		return
 	}
-	m := present(e)
-	b.feed.Add(&m)
-	path := ""
-	if u, err := url.Parse(e.URL); err == nil {
-		path = u.EscapedPath()
-	}
+	b.feed.Add((*heldEvent)(own))
 	b.inventory.Observe(inventory.Seen{
-		Time: e.Time, Host: e.Host, Path: path, Method: e.Method, Direction: e.Direction, Type: e.Type,
+		Time: e.Time, Host: e.Host, Path: inventory.PathOf(e.URL), Method: e.Method, Direction: e.Direction, Type: e.Type,
 		Verdict: e.Verdict, Action: e.Action, API: e.API, Bytes: e.Size, Schema: schemaFindings(e),
 	})
 }
@@ -279,6 +280,28 @@ func (b *backstage) close(ctx context.Context) {
 		_ = b.traces.Close(ctx)
 	}
 	_ = b.stream.Close(ctx) // what could not be written is counted
+}
+
+// heldEvent is an event in the console's feed.
+type heldEvent event.Event
+
+// Key implements admin.Held.
+func (h *heldEvent) Key() admin.Key {
+	return admin.Key{ID: h.RequestID, Verdict: h.Verdict, Action: h.Action, Size: h.Size}
+}
+
+// Hit implements admin.Held.
+func (h *heldEvent) Hit(i int) (engine, rule string, ok bool) {
+	if i >= len(h.Findings) {
+		return "", "", false
+	}
+	return h.Findings[i].Engine, h.Findings[i].Rule, true
+}
+
+// Show implements admin.Held.
+func (h *heldEvent) Show() *admin.Message {
+	m := present((*event.Event)(h))
+	return &m
 }
 
 // present is an event as the console shows it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"sync/atomic"
@@ -71,13 +70,7 @@ func (l *logs) line(dst []byte, r sink.Record) ([]byte, error) {
 		text, err := textFormatter().Format(textEntry(r.Message))
 		return append(dst, text...), err
 	}
-	b := bytes.NewBuffer(dst)
-	err := encode(b, struct {
-		Level   string `json:"level"`
-		Message string `json:"msg"`
-		*event.Event
-	}{"info", "message", r.Message})
-	return b.Bytes(), err
+	return append(r.Message.AppendFields(append(dst, `{"level":"info","msg":"message",`...)), '}'), nil
 }
 
 // textEntry is the audit event of a message in short.

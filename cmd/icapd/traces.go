@@ -86,10 +86,8 @@ func (b *backstage) trace() func(*icap.Request) (*event.Trace, string) {
 	}
 }
 
-// follow hands a message whose trace is recorded over. It never waits.
-func (b *backstage) follow(e *event.Event) {
-	if e.Trace != nil && e.Trace.Sampled {
-		own := *e // e is a part of something large
-		b.traces.Put(sink.Record{Message: &own})
-	}
-}
+// recorded reports whether the trace of a message is.
+func recorded(e *event.Event) bool { return e.Trace != nil && e.Trace.Sampled }
+
+// follow hands a message whose trace is recorded over: the event must not change from then on. It never waits.
+func (b *backstage) follow(e *event.Event) { b.traces.Put(sink.Record{Message: e}) }

@@ -177,7 +177,9 @@ func BenchmarkTracing(b *testing.B) {
 				if begin != nil {
 					e.Trace, _ = begin(request)
 				}
-				back.follow(&e)
+				if recorded(&e) {
+					back.follow(new(e))
+				}
 			}
 		})
 	}

@@ -132,7 +132,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
 }
 
 // sse is a message as a server-sent event.
-func sse(m *Message) string {
+func sse(held Held) string {
+	m := held.Show()
 	data, err := json.Marshal(m)
 	if err != nil { // text and numbers
 		return ""

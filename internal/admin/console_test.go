@@ -105,6 +105,19 @@ func newBenchWith(t *testing.T, manage, read string, certificate func(*x509.Cert
 	return b
 }
 
+func (m *Message) Key() Key {
+	return Key{ID: m.RequestID, Verdict: m.Verdict, Action: m.Action, Size: m.Size}
+}
+
+func (m *Message) Hit(i int) (engine, rule string, ok bool) {
+	if i >= len(m.Findings) {
+		return "", "", false
+	}
+	return m.Findings[i].Engine, m.Findings[i].Rule, true
+}
+
+func (m *Message) Show() *Message { return m }
+
 func sample(id string) *Message {
 	return &Message{
 		Time: time.Now(), RequestID: id, Method: "GET", URL: "https://api.test/" + hostile, Verdict: "malicious", Action: "block",
@@ -578,12 +591,12 @@ func TestFeedIsBounded(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("%v", took)
 	}
-	if len(f.byID) != feedSize || f.message("4999") == nil || f.message("10") != nil {
-		t.Errorf("%d messages", len(f.byID))
+	if n := len(f.recent(5000)); n != feedSize || f.message("4999") == nil || f.message("10") != nil || f.message("") != nil {
+		t.Errorf("%d messages", n)
 	}
-	f.watchers = map[chan *Message]struct{}{}
+	f.watchers = map[chan Held]struct{}{}
 	for after, want := range map[string]int{"4996": 3, "4999": 0, "": 0, "gone": 0, fromStart: feedSize} {
-		if missed, _, _, _ := f.watch(after); len(missed) != want || want > 0 && missed[want-1].RequestID != "4999" {
+		if missed, _, _, _ := f.watch(after); len(missed) != want || want > 0 && missed[want-1].Key().ID != "4999" {
 			t.Errorf("%d after %q, want %d", len(missed), after, want)
 		}
 	}

@@ -6,14 +6,36 @@ import (
 	"sync"
 )
 
+// Held is a message in a Feed, where most are never looked at. It does not change, and its methods may be called from many
+// goroutines at the same time.
+type Held interface {
+	// Key is what the feed tells messages apart and counts by. It is asked for each message.
+	Key() Key
+	// Hit is the finding with the index, from 0 on; ok is false for one that there is not.
+	Hit(i int) (engine, rule string, ok bool)
+	// Show is the message as somebody sees it.
+	Show() *Message
+}
+
+// Key is what a Feed needs of each message.
+type Key struct {
+	ID, Verdict, Action string
+	Size                int64
+}
+
+// held is an entry of the ring; its message is nil if there is none yet.
+type held struct {
+	id      string
+	message Held
+}
+
 // Feed holds the newest messages and tells those who watch about each. Its methods may be called from many goroutines;
 // none of them waits for anybody.
 type Feed struct {
 	mu       sync.Mutex
-	ring     []*Message
+	ring     []held
 	next     int
-	byID     map[string]*Message
-	watchers map[chan *Message]struct{}
+	watchers map[chan Held]struct{}
 	hits     map[hitKey]int64
 	audits   []Audit
 	totals   Totals
@@ -40,36 +62,42 @@ const (
 // NewFeed returns an empty feed.
 func NewFeed() *Feed {
 	return &Feed{
-		ring: make([]*Message, feedSize), byID: map[string]*Message{}, watchers: map[chan *Message]struct{}{},
+		ring: make([]held, feedSize), watchers: map[chan Held]struct{}{},
 		hits: map[hitKey]int64{}, totals: Totals{Verdicts: map[string]int64{}, Actions: map[string]int64{}},
 	}
 }
 
-// Add takes a message on. It must not change from then on.
-func (f *Feed) Add(m *Message) {
+// Add takes a message on.
+func (f *Feed) Add(m Held) {
+	k := m.Key()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if old := f.ring[f.next]; old != nil {
-		delete(f.byID, old.RequestID)
-	}
-	f.ring[f.next] = m
+	f.ring[f.next] = held{k.ID, m}
 	f.next = (f.next + 1) % len(f.ring)
-	f.byID[m.RequestID] = m
 	f.totals.Messages++
-	f.totals.Bytes += m.Size
-	f.totals.Verdicts[m.Verdict]++
-	f.totals.Actions[m.Action]++
-	for i := range m.Findings {
-		k := hitKey{m.Findings[i].Engine, m.Findings[i].Rule}
-		if _, ok := f.hits[k]; ok || len(f.hits) < maxHitRules {
-			f.hits[k]++
+	f.totals.Bytes += k.Size
+	f.totals.Verdicts[k.Verdict]++
+	f.totals.Actions[k.Action]++
+	for i := 0; ; i++ {
+		engine, rule, ok := m.Hit(i)
+		if !ok {
+			break
 		}
+		f.hit(engine, rule)
 	}
 	for w := range f.watchers {
 		select {
 		case w <- m:
 		default: // who is too slow misses messages
 		}
+	}
+}
+
+// hit counts a finding. It is called with the lock held.
+func (f *Feed) hit(engine, rule string) {
+	k := hitKey{engine, rule}
+	if _, ok := f.hits[k]; ok || len(f.hits) < maxHitRules {
+		f.hits[k]++
 	}
 }
 
@@ -84,22 +112,45 @@ func (f *Feed) Audit(a Audit) {
 // recent returns at most n messages, the newest first.
 func (f *Feed) recent(n int) []*Message {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := make([]*Message, 0, min(n, len(f.ring)))
-	for i := 1; i <= len(f.ring) && len(out) < n; i++ {
-		m := f.ring[(f.next-i+len(f.ring))%len(f.ring)]
+	newest := make([]Held, 0, min(n, len(f.ring)))
+	for i := 1; i <= len(f.ring) && len(newest) < n; i++ {
+		m := f.ring[(f.next-i+len(f.ring))%len(f.ring)].message
 		if m == nil {
 			break
 		}
-		out = append(out, m)
+		newest = append(newest, m)
+	}
+	f.mu.Unlock()
+	return shown(newest)
+}
+
+// shown renders messages, which is not for while the feed is locked.
+func shown(messages []Held) []*Message {
+	out := make([]*Message, len(messages))
+	for i, m := range messages {
+		out[i] = m.Show()
 	}
 	return out
 }
 
+// message returns the one with the id, nil if it is not held.
 func (f *Feed) message(id string) *Message {
+	if m := f.find(id); m != nil {
+		return m.Show()
+	}
+	return nil
+}
+
+// find goes through all of them: somebody asks once for thousands that come.
+func (f *Feed) find(id string) Held {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.byID[id]
+	for i := 1; i <= len(f.ring); i++ {
+		if h := &f.ring[(f.next-i+len(f.ring))%len(f.ring)]; h.message != nil && h.id == id {
+			return h.message
+		}
+	}
+	return nil
 }
 
 func (f *Feed) changes() []Audit {
@@ -129,8 +180,8 @@ const fromStart = "-"
 
 // watch returns the messages after the one with the id, oldest first, a channel of those to come, and a function that
 // must be called in the end; ok is false when too many watch already. An id that is not held has none after it.
-func (f *Feed) watch(after string) (missed []*Message, c <-chan *Message, done func(), ok bool) {
-	w := make(chan *Message, watchBuffer)
+func (f *Feed) watch(after string) (missed []Held, c <-chan Held, done func(), ok bool) {
+	w := make(chan Held, watchBuffer)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.watchers) >= maxWatchers {
@@ -138,11 +189,14 @@ func (f *Feed) watch(after string) (missed []*Message, c <-chan *Message, done f
 	}
 	found := after == fromStart
 	for i := range f.ring {
-		m := f.ring[(f.next+i)%len(f.ring)]
-		if found && m != nil {
-			missed = append(missed, m)
+		h := &f.ring[(f.next+i)%len(f.ring)]
+		if h.message == nil {
+			continue
 		}
-		found = found || m != nil && m.RequestID == after
+		if found {
+			missed = append(missed, h.message)
+		}
+		found = found || h.id == after
 	}
 	f.watchers[w] = struct{}{}
 	return missed, w, func() {

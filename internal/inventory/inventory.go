@@ -5,6 +5,7 @@ package inventory
 import (
 	"cmp"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +77,8 @@ func (in *Inventory) Observe(s Seen) {
 	if s.Host == "" {
 		return
 	}
-	path := Template(s.Path)
+	var room [256]byte
+	path := appendTemplate(room[:0], s.Path)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	e := in.find(strings.ToLower(s.Host), path)
@@ -101,7 +103,7 @@ func (in *Inventory) Observe(s Seen) {
 }
 
 // find returns the endpoint, or the one that stands for those without room.
-func (in *Inventory) find(host, path string) *endpoint {
+func (in *Inventory) find(host string, path []byte) *endpoint {
 	paths := in.hosts[host]
 	if paths == nil {
 		if len(in.hosts) >= maxHosts {
@@ -114,16 +116,16 @@ func (in *Inventory) find(host, path string) *endpoint {
 		}
 	}
 	if host == Other {
-		path = Other
+		path = []byte(Other)
 	}
-	e := paths[path]
+	e := paths[string(path)]
 	if e == nil && (len(paths) >= maxPaths || in.count >= maxEndpoints) {
-		path = Other
-		e = paths[path]
+		path = []byte(Other)
+		e = paths[Other]
 	}
 	if e == nil {
 		e = &endpoint{
-			Endpoint: Endpoint{Host: strings.Clone(host), Path: strings.Clone(path), Verdicts: map[string]int64{}, Actions: map[string]int64{}},
+			Endpoint: Endpoint{Host: strings.Clone(host), Path: string(path), Verdicts: map[string]int64{}, Actions: map[string]int64{}},
 			methods:  map[string]struct{}{}, types: map[string]struct{}{},
 		}
 		paths[e.Path] = e
@@ -139,10 +141,12 @@ func add(set map[string]struct{}, s string) {
 }
 
 func count(m map[string]int64, s string) {
-	if _, ok := m[s]; !ok && len(m) >= maxSet {
+	n, ok := m[s]
+	if !ok && len(m) >= maxSet {
 		s = Other
+		n = m[s]
 	}
-	m[s]++
+	m[s] = n + 1
 }
 
 // Endpoints returns all that was seen, by host and path.
@@ -164,22 +168,76 @@ func (in *Inventory) Endpoints() []Endpoint {
 
 // Template takes the variable parts out of a path: /v1/users/4711/items/550e8400-… is /v1/users/{id}/items/{uuid}.
 // It looks at the shape of each segment alone, so that equal paths have equal templates whenever they are seen.
-func Template(path string) string {
+func Template(path string) string { return string(appendTemplate(nil, path)) }
+
+func appendTemplate(b []byte, path string) []byte {
 	path, _, _ = strings.Cut(path, "?")
 	if path == "" || path == "/" {
-		return "/"
+		return append(b, '/')
 	}
-	var b strings.Builder
-	n := 0
-	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
-		b.WriteByte('/')
-		if n++; n > maxSegments {
-			b.WriteString("…")
-			break
+	path = strings.TrimPrefix(path, "/")
+	for n := 1; ; n++ {
+		segment, rest, more := strings.Cut(path, "/")
+		b = append(b, '/')
+		if n > maxSegments {
+			return append(b, "…"...)
 		}
-		b.WriteString(shape(segment))
+		b = append(b, shape(segment)...)
+		if !more {
+			return b
+		}
+		path = rest
 	}
-	return b.String()
+}
+
+// PathOf is the path of a URL, escaped; "" if there is none, or no URL.
+func PathOf(raw string) string {
+	if path, ok := easyPath(raw); ok {
+		return path
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.EscapedPath()
+}
+
+// easyPath finds the path of a URL of which nothing needs to be decoded or checked, as most are.
+func easyPath(raw string) (path string, ok bool) {
+	rest, ok := strings.CutPrefix(raw, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(raw, "http://"); !ok {
+			return "", false
+		}
+	}
+	slash := len(rest)
+	for i := range len(rest) {
+		switch c := rest[i]; {
+		case isEasy(c):
+		case c == '/':
+			slash = min(slash, i)
+		case c == '?' && slash < i:
+			return rest[slash:i], easyQuery(rest[i:])
+		default:
+			return "", false
+		}
+	}
+	return rest[slash:], true
+}
+
+// isEasy reports whether a character means itself in a host and in a path.
+func isEasy(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' || c == '~'
+}
+
+// easyQuery reports whether a URL with this query is surely one.
+func easyQuery(q string) bool {
+	for i := range len(q) {
+		if q[i] <= ' ' || q[i] >= 0x7f || q[i] == '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // shape is a segment itself if it looks like a name, else what kind of value it is.

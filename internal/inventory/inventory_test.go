@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -91,4 +92,34 @@ func FuzzTemplate(f *testing.F) {
 			t.Fatalf("%q: %q", path, got)
 		}
 	})
+}
+
+func samePath(tb testing.TB, raw string) {
+	tb.Helper()
+	want := ""
+	if u, err := url.Parse(raw); err == nil {
+		want = u.EscapedPath()
+	}
+	if got := PathOf(raw); got != want {
+		tb.Errorf("PathOf(%q) = %q, want %q", raw, got, want)
+	}
+}
+
+var urls = []string{
+	"", "/", "/a/b", "http://", "http:///a", "https://api.test", "https://api.test/", "https://api.test/v1/items/4711?page=2", "https://api.test?a=/b",
+	"https://api.test/a%2Fb", "https://api.test/a b", "https://u:p@api.test/x", "https://api.test:8443/x", "https://[::1]/x", "https://api.test/a?b#c/d",
+	"https://api.test/a#b?c", "https://api.test/%zz", "HTTP://api.test/x", "https://api.test/a;b=1/c,d", "https://api.test/grün", "https://api.test/a?b=\x7f", "https://api.test//a//", "mailto:a@b",
+}
+
+func TestPathOf(t *testing.T) {
+	for _, raw := range urls {
+		samePath(t, raw)
+	}
+}
+
+func FuzzPathOf(f *testing.F) {
+	for _, raw := range urls {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) { samePath(t, raw) })
 }

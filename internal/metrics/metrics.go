@@ -3,8 +3,11 @@
 package metrics
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,13 +19,47 @@ import (
 // Metrics is a registry with the counters of one process. Its methods may be called from many goroutines.
 type Metrics struct {
 	registry *prometheus.Registry
-	messages *prometheus.CounterVec
-	bytes    *prometheus.CounterVec
+	messages children[messageKey, prometheus.Counter]
+	bytes    children[string, prometheus.Counter]
 	findings *prometheus.CounterVec
 	gaps     *prometheus.CounterVec
 	changes  *prometheus.CounterVec
-	engines  *prometheus.HistogramVec
+	engines  children[string, prometheus.Observer]
 	stages   [numStages]prometheus.Observer // looked up once: this is done for every message
+}
+
+// messageKey are the labels of messages_total.
+type messageKey struct {
+	service, method string
+	status          int
+	verdict, action string
+}
+
+// children remembers the parts of a vector by their labels: a vector asked by name, for each message, costs more than what
+// is counted. They are as many as the vector has itself.
+type children[K comparable, V any] struct {
+	create func(K) V
+
+	known  atomic.Pointer[map[K]V]
+	adding sync.Mutex
+}
+
+func (c *children[K, V]) get(k K) V {
+	if known := c.known.Load(); known != nil {
+		if v, ok := (*known)[k]; ok {
+			return v
+		}
+	}
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	next := map[K]V{}
+	if known := c.known.Load(); known != nil {
+		next = maps.Clone(*known)
+	}
+	v := c.create(k)
+	next[k] = v
+	c.known.Store(&next)
+	return v
 }
 
 // The stages of a message, in the order of stageNames.
@@ -46,13 +83,17 @@ func New(version string) *Metrics {
 	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		messages: counter("messages_total", "Messages by service, HTTP method, ICAP status, verdict and action.",
-			"service", "method", "icap_status", "verdict", "action"),
-		bytes:    counter("body_bytes_total", "Bytes of message bodies received.", "service"),
 		findings: counter("findings_total", "Findings by engine, class and severity.", "engine", "class", "severity"),
 		gaps:     counter("gaps_total", "What was not looked at, by engine and reason.", "engine", "reason"),
 		changes:  counter("changes_total", "Places rewritten, by rewriter and action.", "rewriter", "action"),
 	}
+	messages := counter("messages_total", "Messages by service, HTTP method, ICAP status, verdict and action.",
+		"service", "method", "icap_status", "verdict", "action")
+	m.messages.create = func(k messageKey) prometheus.Counter {
+		return messages.WithLabelValues(k.service, k.method, strconv.Itoa(k.status), k.verdict, k.action)
+	}
+	bytes := counter("body_bytes_total", "Bytes of message bodies received.", "service")
+	m.bytes.create = func(service string) prometheus.Counter { return bytes.WithLabelValues(service) }
 	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "icapd", Name: name, Help: help, Buckets: prometheus.ExponentialBucketsRange(0.00005, 60, 20),
@@ -62,10 +103,11 @@ func New(version string) *Metrics {
 	for i, name := range stageNames {
 		m.stages[i] = stages.WithLabelValues(name)
 	}
-	m.engines = histogram("engine_seconds", "Time that an engine took for a message that it was shown something of, waiting included.", "engine")
+	engines := histogram("engine_seconds", "Time that an engine took for a message that it was shown something of, waiting included.", "engine")
+	m.engines.create = func(engine string) prometheus.Observer { return engines.WithLabelValues(engine) }
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "icapd", Name: "build_info", Help: "Always 1; the version is a label."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.messages, m.bytes, m.findings, m.gaps, m.changes, m.engines, stages, build,
+	m.registry.MustRegister(messages, bytes, m.findings, m.gaps, m.changes, engines, stages, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -82,8 +124,8 @@ func (m *Metrics) Counter(name, help string, value func() float64) {
 
 // Observe counts one message.
 func (m *Metrics) Observe(e *event.Event) {
-	m.messages.WithLabelValues(e.Service, method(e.Method), strconv.Itoa(e.ICAPStatus), e.Verdict, e.Action).Inc()
-	m.bytes.WithLabelValues(e.Service).Add(float64(e.Size))
+	m.messages.get(messageKey{e.Service, method(e.Method), e.ICAPStatus, e.Verdict, e.Action}).Inc()
+	m.bytes.get(e.Service).Add(float64(e.Size))
 	for i := range e.Findings {
 		f := &e.Findings[i]
 		m.findings.WithLabelValues(f.Engine, f.Class, f.Severity).Inc()
@@ -103,15 +145,16 @@ func (m *Metrics) Observe(e *event.Event) {
 		}
 	}
 	for i := range d.Engines {
-		m.engines.WithLabelValues(d.Engines[i].Engine).Observe(d.Engines[i].Busy / 1000)
+		m.engines.get(d.Engines[i].Engine).Observe(d.Engines[i].Busy / 1000)
 	}
 }
 
 // method keeps a peer from inventing label values.
 func method(m string) string {
-	switch m {
-	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "":
-		return m
+	for _, known := range [...]string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", ""} {
+		if m == known {
+			return known // and not m, which is a part of something large
+		}
 	}
 	return "other"
 }

@@ -37,10 +37,7 @@ func (f Format) Append(dst []byte, r Record) ([]byte, error) {
 	case f == ECS:
 		v = ecsChange(r.Change)
 	case r.Message != nil:
-		v = struct {
-			Kind string `json:"kind"`
-			*event.Event
-		}{"message", r.Message}
+		return append(r.Message.AppendFields(append(dst, `{"kind":"message",`...)), '}'), nil
 	default:
 		v = struct {
 			Kind string `json:"kind"`

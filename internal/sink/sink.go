@@ -63,6 +63,7 @@ type Sink struct {
 
 	mu      sync.Mutex
 	queue   []Record
+	array   []Record // empty; where the queue moves to when it is short, so that it need not grow anew
 	bytes   int
 	closing bool
 
@@ -84,7 +85,7 @@ func New(name string, w Writer, limits Limits) *Sink {
 	limits = limits.withDefaults()
 	s := &Sink{
 		name: name, w: w, limits: limits, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), enough: max(1, min(maxBatch, limits.Records/2)),
-		stop: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
+		array: make([]Record, 0, 2*maxBatch), stop: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
 	}
 	go s.run(ctx)
 	return s
@@ -225,8 +226,9 @@ func (s *Sink) write(ctx context.Context, batch []Record) bool {
 		s.bytes -= batch[i].weight()
 		s.queue[i] = Record{}
 	}
-	if s.queue = s.queue[n:]; len(s.queue) == 0 {
-		s.queue = nil // the array has moved on; begin a new one
+	if s.queue = s.queue[n:]; len(s.queue) <= maxBatch {
+		s.queue = append(s.array, s.queue...)
+		clear(s.array[len(s.queue):cap(s.array)])
 	}
 	s.mu.Unlock()
 	if errors.Is(err, ErrRefused) {
@@ -285,16 +287,16 @@ func (f *Fanout) Join(s *Sink) {
 	f.joined++
 }
 
-// Message hands the event of one message to all sinks. It keeps a copy, and never waits.
+// Message hands the event of one message to all sinks, which keep it: it must not change from then on, nor be a part of
+// something large. It never waits.
 func (f *Fanout) Message(e *event.Event) {
-	if len(f.sinks) == 0 {
-		return
-	}
-	own := *e // e may be a part of something large
 	for _, s := range f.sinks {
-		s.Put(Record{Message: &own})
+		s.Put(Record{Message: e})
 	}
 }
+
+// Empty reports whether the stream goes nowhere.
+func (f *Fanout) Empty() bool { return len(f.sinks) == 0 }
 
 // Change hands the record of a change to all sinks. It never waits.
 func (f *Fanout) Change(c Change) {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"icapd/conf"
+	"icapd/internal/admin"
+	"icapd/internal/event"
+	"icapd/internal/inventory"
+	"icapd/internal/metrics"
+	"icapd/internal/sink"
+)
+
+// BenchmarkTell is what it costs to tell of a message that nothing was found in: a metric, an event in a file, the console's
+// feed, the inventory. CPU time is that of the process, with what sinks do behind the message's back.
+func BenchmarkTell(b *testing.B) {
+	w, err := sink.NewFile(sink.FileOptions{Path: filepath.Join(b.TempDir(), "events.jsonl"), Bytes: 64 << 20, Keep: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	log := newLogs(io.Discard, &conf.Log{Level: "info"})
+	defer log.close()
+	file := sink.New("file", w, sink.Limits{})
+	s := &server{metrics: metrics.New("v"), back: &backstage{
+		stream: sink.NewFanout(file), asked: true, feed: admin.NewFeed(), inventory: inventory.New(),
+	}}
+	b.ReportAllocs()
+	before := processorTime(b)
+	for i := 0; b.Loop(); i++ {
+		e := quietEvent(i)
+		s.metrics.Observe(e)
+		s.back.observe(e)
+	}
+	if err := s.back.stream.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(file.Stats().Dropped)/float64(b.N), "dropped/op")
+}
+
+// quietEvent is the event of a message that nothing was found in.
+func quietEvent(i int) *event.Event {
+	return &event.Event{
+		Time: time.Now(), RequestID: "LBJ3ZEVPSLPIYK3MHSF" + strconv.Itoa(1_000_000+i%1_000_000), Service: "respmod", Direction: "response", Peer: "127.0.0.1",
+		Client: "192.0.2.7", Method: "GET", URL: "http://api.test/v1/items/4711?page=2", Host: "api.test", Status: 200, Type: "application/json",
+		Size: 1024, Profile: "default", Verdict: "clean", Action: "allow", ICAPStatus: 204,
+		Durations: event.Durations{Receive: 0.012, Walk: 0.011, Scan: 0.034, Reply: 0.008, Total: 0.061, Engines: []event.EngineTime{
+			{Engine: "injection", Items: 1, Busy: 0.012}, {Engine: "yara", Items: 1, Busy: 0.014},
+		}},
+	}
+}
+
+// processorTime is what the process has used, in nanoseconds.
+func processorTime(tb testing.TB) int64 {
+	tb.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
