@@ -45,8 +45,8 @@ func (g *generator) fill(v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			g.fill(v.Field(i))
+		for _, field := range v.Fields() {
+			g.fill(field)
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

@@ -38,6 +38,9 @@ func newKafka(t *testing.T, opt KafkaOptions) *Kafka {
 	return w
 }
 
+// impatient is how long a write may take where the test waits for one that cannot succeed.
+const impatient = time.Second
+
 // consume reads n records of the topic.
 func consume(t *testing.T, n int, opts ...kgo.Opt) []*kgo.Record {
 	t.Helper()
@@ -61,11 +64,12 @@ func consume(t *testing.T, n int, opts ...kgo.Opt) []*kgo.Record {
 
 // Records reach the topic, those too that were made while the broker was away; records of one host stay in order.
 func TestKafka(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := runKafka(t, kfake.DataDir(dir))
 	addr := c.ListenAddrs()[0]
 	w := newKafka(t, KafkaOptions{Brokers: addr, PartitionBy: "host", Format: ECS})
-	s := New("kafka", w, Limits{})
+	s := start("kafka", w, Limits{}, impatient)
 	defer closeNow(t, s, time.Second)
 	for i := range 300 {
 		s.Put(Record{Message: message(i)})
@@ -119,6 +123,7 @@ func TestKafka(t *testing.T) {
 // The broker asks for TLS and a password, which comes from a file; a wrong one is said, and what waits is sent with
 // the right one.
 func TestKafkaTLSAndSASL(t *testing.T) {
+	t.Parallel()
 	https := httptest.NewUnstartedServer(nil)
 	https.StartTLS()
 	cert := https.TLS.Certificates[0]
@@ -137,7 +142,7 @@ func TestKafkaTLSAndSASL(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := newKafka(t, KafkaOptions{Brokers: c.ListenAddrs()[0], TLS: client, SASL: name, User: "icapd", PasswordFile: password})
-			s := New("kafka", w, Limits{})
+			s := start("kafka", w, Limits{}, impatient)
 			defer closeNow(t, s, time.Second)
 			s.Put(Record{Message: message(1)})
 			eventually(t, "refused", func() bool { return s.Stats().Error != "" })
@@ -162,10 +167,11 @@ func TestKafkaTLSAndSASL(t *testing.T) {
 
 // A broker that takes little gets little: records without their lists, and nothing is tried for ever.
 func TestKafkaSmallBroker(t *testing.T) {
+	t.Parallel()
 	c := runKafka(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "20000"}))
 	defer c.Close()
 	w := newKafka(t, KafkaOptions{Brokers: c.ListenAddrs()[0]})
-	s := New("kafka", w, Limits{})
+	s := start("kafka", w, Limits{}, impatient)
 	defer closeNow(t, s, time.Second)
 	e := message(1)
 	for range 100 {

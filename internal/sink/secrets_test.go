@@ -28,6 +28,7 @@ func pair(t *testing.T) (tls.Certificate, *tls.Config) {
 // The real NATS server with TLS asks for a password or a token, which come from files and are read again: one that was
 // wrong is put right without a restart, and none is told.
 func TestNATSSignIn(t *testing.T) {
+	t.Parallel()
 	cert, client := pair(t)
 	for name, tt := range map[string]struct {
 		server server.Options
@@ -81,6 +82,7 @@ func TestNATSSignIn(t *testing.T) {
 
 // Syslog over TLS counts octets as over TCP (RFC 5425, section 4.3), and trusts nobody but the CA that it was given.
 func TestSyslogTLS(t *testing.T) {
+	t.Parallel()
 	cert, client := pair(t)
 	listen := func() net.Listener {
 		t.Helper()

@@ -61,6 +61,8 @@ type Sink struct {
 	w      Writer
 	limits Limits
 
+	timeout time.Duration // of one write
+
 	mu      sync.Mutex
 	queue   []Record
 	array   []Record // empty; where the queue moves to when it is short, so that it need not grow anew
@@ -80,11 +82,14 @@ type Sink struct {
 }
 
 // New returns a sink that has begun to work. Close ends it.
-func New(name string, w Writer, limits Limits) *Sink {
+func New(name string, w Writer, limits Limits) *Sink { return start(name, w, limits, writeTimeout) }
+
+// start is New with a bound of one's own on each write.
+func start(name string, w Writer, limits Limits, timeout time.Duration) *Sink {
 	ctx, cancel := context.WithCancel(context.Background())
 	limits = limits.withDefaults()
 	s := &Sink{
-		name: name, w: w, limits: limits, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), enough: max(1, min(maxBatch, limits.Records/2)),
+		name: name, w: w, limits: limits, timeout: timeout, wake: make(chan struct{}, 1), many: make(chan struct{}, 1), enough: max(1, min(maxBatch, limits.Records/2)),
 		array: make([]Record, 0, 2*maxBatch), stop: make(chan struct{}), cancel: cancel, done: make(chan struct{}),
 	}
 	go s.run(ctx)
@@ -217,7 +222,7 @@ func (s *Sink) linger() bool {
 
 // write gives a batch to the writer and takes what is done off the queue.
 func (s *Sink) write(ctx context.Context, batch []Record) bool {
-	wctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	wctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	n, err := s.w.Write(wctx, batch)
 	n = max(0, min(n, len(batch)))

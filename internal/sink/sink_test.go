@@ -128,6 +128,7 @@ func lines(t *testing.T, path string) []string {
 }
 
 func TestFileRotates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sub", "events.jsonl")
 	w := newFile(t, FileOptions{Path: path, Bytes: 1000, Age: time.Hour, Keep: 2})
@@ -203,6 +204,7 @@ func TestFileOnSmallDisk(t *testing.T) {
 }
 
 func TestSyslog(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -308,6 +310,7 @@ func runNATS(t *testing.T, port int, dir string) *server.Server {
 
 // Records reach JetStream, those too that were made while the server was away, and none of them twice.
 func TestNATS(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ns := runNATS(t, -1, dir)
 	url := ns.ClientURL()
@@ -479,6 +482,7 @@ func (w *failing) Write(_ context.Context, records []Record) (int, error) {
 func (*failing) Close() error { return nil }
 
 func TestNothingIsLostOrDoubledByFailures(t *testing.T) {
+	t.Parallel()
 	w := &failing{}
 	s := New("failing", w, Limits{})
 	for i := range 6 {
