@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -11,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"icapd/conf"
 	"icapd/icap"
+	"icapd/internal/event"
+	"icapd/internal/sink"
 )
 
 // A pipe on standard error and one on standard output that nobody reads stop neither traffic nor the end of the process.
@@ -73,4 +78,29 @@ func pipe(t *testing.T) *os.File {
 	const setSize = 1031 // F_SETPIPE_SZ
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, w.Fd(), setSize, 4096)
 	return w
+}
+
+// An event in the log is what encoding/json makes of it, after the level and the text that every line has.
+func TestEventInLog(t *testing.T) {
+	log := newLogs(io.Discard, &conf.Log{Level: "info"})
+	defer log.close()
+	e := quietEvent(1)
+	e.Reason = "says \"<b>\" & more\n"
+	e.Findings = []event.FindingRecord{{Engine: "yara", Rule: "r", Via: "zip>base64"}}
+	got, err := log.line([]byte("before\n"), sink.Record{Message: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	want.WriteString("before\n")
+	if err := encode(&want, struct {
+		Level   string `json:"level"`
+		Message string `json:"msg"`
+		*event.Event
+	}{"info", "message", e}); err != nil {
+		t.Fatal(err)
+	}
+	if string(got)+"\n" != want.String() {
+		t.Errorf("got  %s\nwant %s", got, want.String())
+	}
 }
