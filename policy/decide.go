@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"icapd/scan"
 )
@@ -154,7 +153,7 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 	if p.Pages == ActionReport && isPage(f) {
 		return Allow, "pages = report"
 	}
-	if p.Documents == ActionReport && f.Category == scan.Injection && inDocument(f.Item) {
+	if p.Documents == ActionReport && f.Category == scan.Injection && f.Hint != HintBlock && inDocument(f.Item) {
 		return Allow, "documents = report"
 	}
 	a, key := p.action(f.Category)
@@ -195,28 +194,6 @@ func isPage(f *scan.Finding) bool {
 	}
 	seen := it.Type == "text/plain" || slices.Contains(pageTypes, it.Type)
 	return seen && matchType(pageTypes, it.Message.Type)
-}
-
-// documentTypes are the beginnings of media types of documents that are made of parts.
-var documentTypes = []string{
-	"application/vnd.openxmlformats-officedocument.", "application/vnd.ms-word", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
-	"application/vnd.ms-visio", "application/vnd.visio", "application/vnd.ms-outlook", "application/vnd.ms-publisher", "application/vnd.ms-project",
-	"application/vnd.ms-xpsdocument", "application/oxps", "application/vnd.oasis.opendocument.", "application/vnd.sun.xml.",
-	"application/msword", "application/x-ole-storage", "application/pdf", "application/epub+zip",
-}
-
-// inDocument reports whether the item is a part of a document. The document itself is none: what stands in a field of
-// its own is looked at like any field.
-func inDocument(it *scan.Item) bool {
-	if it == nil {
-		return false
-	}
-	for p := it.Parent; p != nil; p = p.Parent {
-		if slices.ContainsFunc(documentTypes, func(t string) bool { return strings.HasPrefix(p.Type, t) }) {
-			return true
-		}
-	}
-	return false
 }
 
 // The words of scan.Finding.Hint.

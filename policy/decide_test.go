@@ -477,34 +477,74 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
-// What a document says is not a field of the message; a document in a field is one all the same.
+// What a document says is not a field of the message; a document in a field is one all the same, and so is a file that a
+// document carries.
 func TestDocuments(t *testing.T) {
-	attack := scan.Finding{Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintBlock}
-	p := &Profile{Name: "p", Injection: ActionRewrite, ActiveContent: ActionRewrite, Unscannable: ActionBlock, Documents: ActionReport}
+	attack := scan.Finding{Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintRewrite}
+	p := &Profile{Name: "p", Injection: ActionRewrite, ActiveContent: ActionBlock, Unscannable: ActionBlock, Documents: ActionReport}
 	body := &scan.Item{Type: "application/json"}
-	sheet := &scan.Item{Type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Parent: body}
-	part := &scan.Item{Type: "text/xml", Parent: sheet}
+	in := func(doc, name, typ string) *scan.Item {
+		d := &scan.Item{Type: doc, Parent: body, Path: "body/file(base64)"}
+		return &scan.Item{Type: typ, Parent: d, Name: name, Path: d.Path + "/" + name}
+	}
+	below := func(it *scan.Item, segment, typ string) *scan.Item {
+		return &scan.Item{Type: typ, Parent: it, Name: it.Name, Path: it.Path + segment}
+	}
+	attached := func(it *scan.Item) *scan.Item {
+		it.Attached = true
+		return it
+	}
+	const xlsx, odt, epub = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/vnd.oasis.opendocument.text", "application/epub+zip"
+	const ole, msg, pdf = "application/x-ole-storage", "application/vnd.ms-outlook", "application/pdf"
+	part := in(xlsx, "sheet1.xml", "text/xml")
 	for name, tt := range map[string]struct {
-		change func(f *scan.Finding, p *Profile)
-		want   Disposition
+		it   *scan.Item
+		want Disposition
 	}{
-		"a part":               {func(*scan.Finding, *Profile) {}, Allow},
-		"a part of a part":     {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Parent: part} }, Allow},
-		"the document":         {func(f *scan.Finding, _ *Profile) { f.Item = sheet }, Block},
-		"a field beside it":    {func(f *scan.Finding, _ *Profile) { f.Item = body }, Block},
-		"an archive":           {func(f *scan.Finding, _ *Profile) { f.Item = &scan.Item{Parent: &scan.Item{Type: "application/zip"}} }, Block},
-		"active content":       {func(f *scan.Finding, _ *Profile) { f.Category = scan.ActiveContent }, Block},
-		"malware":              {func(f *scan.Finding, _ *Profile) { f.Category = scan.Malware }, Block},
-		"a rule that is named": {func(_ *scan.Finding, p *Profile) { p.Rules = map[string]Action{"sqli-fingerprint": ActionBlock} }, Block},
-		"not set":              {func(_ *scan.Finding, p *Profile) { p.Documents = ActionUnset }, Block},
-		"nobody knows where":   {func(f *scan.Finding, _ *Profile) { f.Item = nil }, Block},
+		"a part":                        {part, Allow},
+		"a part in UTF-16":              {below(in(xlsx, "sheet1.XML", "text/plain"), "(utf-8)", "text/xml"), Allow},
+		"a drawing":                     {in(xlsx, "vmlDrawing1.vml", "text/html"), Allow},
+		"of OpenDocument":               {in(odt, "content.xml", "text/xml"), Allow},
+		"of a book":                     {in(epub, "chapter1.xhtml", "application/xhtml+xml"), Allow},
+		"text of a mail":                {in(msg, "__substg1.0_1000001F", "text/plain"), Allow},
+		"a macro":                       {below(in(ole, "Module1", "application/octet-stream"), "(vba)", "text/plain"), Allow},
+		"objects of a PDF":              {in(pdf, "object7(objects)", "text/plain"), Allow},
+		"the document":                  {part.Parent, Rewrite},
+		"a field beside it":             {body, Rewrite},
+		"nobody knows where":            {nil, Rewrite},
+		"an archive":                    {in("application/zip", "sheet1.xml", "text/xml"), Rewrite},
+		"JSON in a sheet":               {in(xlsx, "data.json", "application/json"), Rewrite},
+		"JSON that is called a part":    {in(xlsx, "sheet1.xml", "application/json"), Rewrite},
+		"JSON in a book":                {in(epub, "data.json", "application/json"), Rewrite},
+		"a page in a sheet":             {in(xlsx, "page.html", "text/html"), Rewrite},
+		"what is embedded in a part":    {below(part, "/p(base64)", "text/xml"), Rewrite},
+		"an archive in a document":      {below(in(xlsx, "x.zip", "application/zip"), "/a.xml", "text/xml"), Rewrite},
+		"a file of a PDF":               {attached(in(pdf, "object7(file)", "application/json")), Rewrite},
+		"a page that a PDF carries":     {attached(in(pdf, "object7(file)", "text/html")), Rewrite},
+		"the same in UTF-16":            {below(attached(in(pdf, "object7(file)", "text/plain")), "(utf-8)", "text/html"), Rewrite},
+		"a file of a mail":              {attached(in(msg, "a.xml", "text/xml")), Rewrite},
+		"a file that is called a text":  {attached(in(msg, "__substg1.0_1000001F", "text/plain")), Rewrite},
+		"a text that is none of a mail": {in(ole, "payload", "text/plain"), Rewrite},
+	} {
+		f := attack
+		f.Item = tt.it
+		d := Decide(p, &scan.Verdict{Findings: []scan.Finding{f}, Looked: true, Items: 1})
+		if d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+	for name, change := range map[string]func(f *scan.Finding, p *Profile){
+		"active content":       func(f *scan.Finding, _ *Profile) { f.Category = scan.ActiveContent },
+		"malware":              func(f *scan.Finding, _ *Profile) { f.Category = scan.Malware },
+		"a rule that is named": func(_ *scan.Finding, p *Profile) { p.Rules = map[string]Action{"sqli-fingerprint": ActionBlock} },
+		"a rule that blocks":   func(f *scan.Finding, _ *Profile) { f.Hint = HintBlock },
+		"not set":              func(_ *scan.Finding, p *Profile) { p.Documents, p.Injection = ActionUnset, ActionBlock },
 	} {
 		f, profile := attack, *p
 		f.Item = part
-		tt.change(&f, &profile)
-		d := Decide(&profile, &scan.Verdict{Findings: []scan.Finding{f}, Looked: true, Items: 1})
-		if d.Action != tt.want {
-			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		change(&f, &profile)
+		if d := Decide(&profile, &scan.Verdict{Findings: []scan.Finding{f}, Looked: true, Items: 1}); d.Action != Block {
+			t.Errorf("%s: %v (%s), want a block", name, d.Action, d.Rule)
 		}
 	}
 }

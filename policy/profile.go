@@ -33,10 +33,11 @@ type Profile struct {
 	Pages Action
 
 	// Documents, if it is ActionReport, lets the parts of office documents, PDFs, books and mail stores be what they
-	// are: findings of injection in them are only reported. What a letter or a sheet says is for people, not a
-	// field that a program interprets; cell formulas and drawings look like payloads by nature; and what acts in a
-	// document is active content, which is decided about under that key. Any other value decides about them like
-	// about everything else.
+	// are: findings of injection in them are only reported, unless the rule asks for a block. What a letter or a sheet
+	// says is for people, not a field that a program interprets; cell formulas and drawings look like payloads by
+	// nature; and what acts in a document is active content, which is decided about under that key. Files that are
+	// attached to a document, and entries that its format does not have, are no parts of it. Any other value decides
+	// about them like about everything else.
 	Documents Action
 
 	// What to do about gaps: only ActionReport lets a message through.

@@ -110,6 +110,10 @@ type Item struct {
 
 	Blob Blob // the bytes, never nil
 
+	// Attached says that the item is a file that its parent carries along, such as an attachment of a PDF or of a mail,
+	// and no part of what the parent itself is.
+	Attached bool
+
 	// Fields yields the fields of a structured item, in order of appearance; nil for other items.
 	Fields FieldSource
 

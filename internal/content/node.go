@@ -121,6 +121,8 @@ type child struct {
 	blob    scan.Blob
 	ref     any
 	partial bool
+
+	attached bool // a file that the parent carries along
 }
 
 // walk is one walk down.
@@ -216,7 +218,7 @@ func (t *Tree) spool(ctx context.Context, r io.Reader, in *body.Counter) (scan.B
 
 // newNode makes a node and tells its type.
 func (t *Tree) newNode(parent *node, c child) *node {
-	it := &scan.Item{Message: t.msg, Path: c.segment, Name: c.name, Claimed: c.claimed, Blob: c.blob}
+	it := &scan.Item{Message: t.msg, Path: c.segment, Name: c.name, Claimed: c.claimed, Blob: c.blob, Attached: c.attached}
 	if parent != nil {
 		it.Parent, it.Depth = parent.item, parent.item.Depth+1
 		it.Path = parent.item.Path + c.segment

@@ -89,8 +89,9 @@ func (w *walk) oleStream(n *node, f *mscfb.File, titles map[string]string) error
 	}
 	c := child{segment: seg.String() + segment(f.Name), name: f.Name}
 	if tag, ok := strings.CutPrefix(f.Name, msgProperty); ok {
+		c.attached = strings.HasPrefix(tag, msgAttach)
 		switch {
-		case strings.HasPrefix(tag, msgAttach) && titles[dir] != "":
+		case c.attached && titles[dir] != "":
 			c.name = titles[dir]
 			c.segment = seg.String() + segment(c.name)
 		case strings.HasSuffix(tag, "001F"):
@@ -225,7 +226,7 @@ func (w *walk) olePackage(k *node, data []byte) error {
 		return skipped(err)
 	}
 	off := int64(len(data)-len(p)) + 4
-	return w.child(k, child{segment: segment(name), name: name, blob: newSection(k.item.Blob, off, size)})
+	return w.child(k, child{segment: segment(name), name: name, blob: newSection(k.item.Blob, off, size), attached: true})
 }
 
 // maxVBA bounds the source of one module.

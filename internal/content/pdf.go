@@ -90,7 +90,7 @@ func (p *pdfWalk) keyword(at int) (int, error) {
 		return pos, p.w.fail(p.n.item.Path, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted})
 	}
 	start, end := pdfStream(p.data, pos, dict)
-	c := child{segment: fmt.Sprintf("/object%s(%s)", object, kind)}
+	c := child{segment: fmt.Sprintf("/object%s(%s)", object, kind), attached: kind == "file"}
 	if kind == "file" && len(p.titles) > 0 {
 		c.name, p.titles = p.titles[0], p.titles[1:]
 	}

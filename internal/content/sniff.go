@@ -106,17 +106,19 @@ func refine(typ string, head []byte, b scan.Blob) string {
 			break
 		}
 	}
-	if fine == typeZip || fine == typeJar {
-		if use := zipUse(head, b); use != "" {
-			return use
-		}
+	if fine == typeZip || fine == typeJar || fine == typeEPUB {
+		return zipUse(head, b, fine)
 	}
 	return fine
 }
 
-const typeJar = "application/java-archive"
+const (
+	typeJar  = "application/java-archive"
+	typeEPUB = "application/epub+zip"
+	typeODT  = "application/vnd.oasis.opendocument.text"
+)
 
-// zipUses are folders and parts of documents, in lower case, with what they say about a package.
+// zipUses are folders and parts of packages, in lower case, with what they say.
 var zipUses = []struct{ name, typ string }{
 	{"word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
 	{"xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
@@ -125,35 +127,85 @@ var zipUses = []struct{ name, typ string }{
 	{".fdseq", "application/vnd.ms-xpsdocument"},
 }
 
+// zipTells are entries that tell documents from archives.
+type zipTells struct {
+	types, manifest, content, container, mimetype bool
+	use                                           int // the first of zipUses that there is
+}
+
 // zipUse tells what document an archive is where its first entries do not show it: by the entry that names the type
-// (ODF 1.3 part 2, section 3.3; EPUB 3.3, section 4.2.6.2), or by the directory of a package (ECMA-376 part 2). ""
-// says that it is an archive.
-func zipUse(head []byte, b scan.Blob) string {
-	if use := namedUse(head); use != "" {
-		return use
+// (ODF 1.3 part 2, section 3.3; EPUB 3.3, section 4.2.6.2), or by the directory of a package (ECMA-376 part 2). Where it
+// is no document, it is what it was taken for. A sender can write the names of entries anywhere: they count in the
+// directory, and a book, which nothing disarms, needs all that it must have.
+func zipUse(head []byte, b scan.Blob, seen string) string {
+	named := namedUse(head)
+	if named != "" && named != typeEPUB {
+		return named
 	}
+	t := zipTells{use: len(zipUses)}
+	err := zipNames(b, t.entry)
+	if named == typeEPUB && t.container && t.mimetype {
+		return typeEPUB
+	}
+	if err != nil { // damaged: where the names may stand has to do for those that are looked at more closely
+		t.damaged(b)
+	}
+	switch {
+	case t.types && t.use < len(zipUses):
+		return zipUses[t.use].typ
+	case !t.types && t.manifest && t.content:
+		return typeODT
+	case seen == typeEPUB:
+		return typeZip
+	}
+	return seen
+}
+
+// entry notes what a name in the directory tells.
+func (t *zipTells) entry(name []byte) bool {
+	if len(name) > maxName { // no name that tells anything is as long
+		return true
+	}
+	s := strings.TrimPrefix(strings.ReplaceAll(strings.ToLower(string(name)), `\`, "/"), "/")
+	switch s {
+	case "[content_types].xml":
+		t.types = true
+	case "meta-inf/manifest.xml":
+		t.manifest = true
+	case "content.xml":
+		t.content = true
+	case "meta-inf/container.xml":
+		t.container = true
+	case "mimetype":
+		t.mimetype = true
+	}
+	for i, u := range zipUses[:t.use] {
+		if strings.Contains(s, u.name) {
+			t.use = i
+			break
+		}
+	}
+	return true
+}
+
+// damaged notes what is written where the directory may have been.
+func (t *zipTells) damaged(b scan.Blob) {
 	const most = 256 << 10
 	size := b.Size()
 	dir := bytes.ToLower(readAt(b, max(0, size-most), int(min(size, most))))
 	if i := bytes.Index(dir, []byte(strings.ToLower(zipCentralSig))); i >= 0 {
 		dir = dir[i:]
 	}
-	switch {
-	case bytes.Contains(dir, []byte("[content_types].xml")):
-	case bytes.Contains(dir, []byte("meta-inf/manifest.xml")) && bytes.Contains(dir, []byte("content.xml")):
-		return "application/vnd.oasis.opendocument.text"
-	case bytes.Contains(dir, []byte("meta-inf/container.xml")):
-		return "application/epub+zip"
-	default:
-		return ""
-	}
+	t.types = t.types || bytes.Contains(dir, []byte("[content_types].xml"))
+	t.manifest = t.manifest || bytes.Contains(dir, []byte("meta-inf/manifest.xml"))
+	t.content = t.content || bytes.Contains(dir, []byte("content.xml"))
 	dir = bytes.ReplaceAll(dir, []byte{'\\'}, []byte{'/'})
-	for _, u := range zipUses {
+	for i, u := range zipUses[:t.use] {
 		if bytes.Contains(dir, []byte(u.name)) {
-			return u.typ
+			t.use = i
+			break
 		}
 	}
-	return ""
 }
 
 // namedUse returns what the first entry says, if it is the one that names the type and is stored.
@@ -168,7 +220,7 @@ func namedUse(head []byte) string {
 		return ""
 	}
 	typ := claimedType(string(head[at : at+size]))
-	for _, family := range []string{"application/epub+zip", "application/vnd.oasis.opendocument.", "application/vnd.sun.xml."} {
+	for _, family := range []string{typeEPUB, "application/vnd.oasis.opendocument.", "application/vnd.sun.xml."} {
 		if strings.HasPrefix(typ, family) && !strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			return typ
 		}

@@ -78,8 +78,38 @@ const maxZipDir = 64 << 20
 // error.
 func readZipDir(b scan.Blob, limit int) (*zipDir, error) {
 	d := &zipDir{}
-	if err := d.findEnd(b); err != nil {
+	size, err := d.locate(b)
+	if err != nil {
 		return d, err
+	}
+	return d, d.readCentral(b, size, limit)
+}
+
+// zipNames yields the names in the central directory, as they stand there, until yield is false. An error says that
+// there are more that cannot be read.
+func zipNames(b scan.Blob, yield func(name []byte) bool) error {
+	d := &zipDir{}
+	size, err := d.locate(b)
+	if err != nil {
+		return err
+	}
+	for dir := readAt(b, d.start, int(size)); len(dir) > 0; {
+		n := zipCentralSize(dir)
+		if n == 0 {
+			return errZipCentral
+		}
+		if !yield(dir[zipCentralLen : zipCentralLen+int(binary.LittleEndian.Uint16(dir[28:]))]) {
+			return nil
+		}
+		dir = dir[n:]
+	}
+	return nil
+}
+
+// locate finds the central directory and returns how many bytes of it are read.
+func (d *zipDir) locate(b scan.Blob) (int64, error) {
+	if err := d.findEnd(b); err != nil {
+		return 0, err
 	}
 	e := d.end
 	size, offset := int64(binary.LittleEndian.Uint32(e[12:])), int64(binary.LittleEndian.Uint32(e[16:]))
@@ -95,20 +125,32 @@ func readZipDir(b scan.Blob, limit int) (*zipDir, error) {
 	}
 	d.start = tail - size
 	if d.start < 0 || size < 0 {
-		return d, errZipCentral
+		return 0, errZipCentral
 	}
 	d.base = d.start - offset
 	if sig := readAt(b, d.start, 4); string(sig) != zipCentralSig && size > 0 {
 		// The end record lies about the size: believe the offset.
 		if string(readAt(b, offset, 4)) != zipCentralSig {
-			return d, errZipCentral
+			return 0, errZipCentral
 		}
 		d.start, d.base, size = offset, 0, tail-offset
 	}
 	if size > maxZipDir {
 		d.more, size = true, maxZipDir
 	}
-	return d, d.readCentral(b, size, limit)
+	return size, nil
+}
+
+// zipCentralSize is the size of the record that a directory begins with, 0 if there is none.
+func zipCentralSize(dir []byte) int {
+	if len(dir) < zipCentralLen || string(dir[:4]) != zipCentralSig {
+		return 0
+	}
+	n := zipCentralLen + int(binary.LittleEndian.Uint16(dir[28:])) + int(binary.LittleEndian.Uint16(dir[30:])) + int(binary.LittleEndian.Uint16(dir[32:]))
+	if n > len(dir) {
+		return 0
+	}
+	return n
 }
 
 // findEnd finds the end record: the last one of which the comment fits, else the last one.
@@ -176,11 +218,8 @@ func (d *zipDir) readCentral(b scan.Blob, size int64, limit int) error {
 			d.more = true
 			return nil
 		}
-		if len(dir) < zipCentralLen || string(dir[:4]) != zipCentralSig {
-			return errZipCentral
-		}
-		n := zipCentralLen + int(binary.LittleEndian.Uint16(dir[28:])) + int(binary.LittleEndian.Uint16(dir[30:])) + int(binary.LittleEndian.Uint16(dir[32:]))
-		if n > len(dir) {
+		n := zipCentralSize(dir)
+		if n == 0 {
 			return errZipCentral
 		}
 		e := parseZipCentral(dir[:n:n])
