@@ -298,6 +298,9 @@ type ZipWriter struct {
 	out bytes.Buffer
 	dir bytes.Buffer
 	n   int
+
+	deflater *flate.Writer // of the last entry: its tables are larger than most parts
+	packed   bytes.Buffer
 }
 
 // Keep writes an entry without unpacking it.
@@ -315,19 +318,28 @@ func (w *ZipWriter) Put(name string, data []byte, like *ZipEntry, store bool) er
 		w.entry(name, 0, time, crc, int64(len(data)), data)
 		return nil
 	}
-	var packed bytes.Buffer
-	f, err := flate.NewWriter(&packed, flate.DefaultCompression)
-	if err != nil {
+	if err := w.deflate(data); err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	w.entry(name, 8, time, crc, int64(len(data)), packed.Bytes())
+	w.entry(name, 8, time, crc, int64(len(data)), w.packed.Bytes())
 	return nil
+}
+
+// deflate packs into w.packed.
+func (w *ZipWriter) deflate(data []byte) (err error) {
+	w.packed.Reset()
+	if w.deflater == nil {
+		w.deflater, err = flate.NewWriter(&w.packed, flate.DefaultCompression)
+	} else {
+		w.deflater.Reset(&w.packed)
+	}
+	if err == nil {
+		_, err = w.deflater.Write(data)
+	}
+	if err == nil {
+		err = w.deflater.Close()
+	}
+	return err
 }
 
 func (w *ZipWriter) entry(name string, method uint16, time, crc uint32, size int64, raw []byte) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -108,4 +109,33 @@ func FuzzZip(f *testing.F) {
 			t.Fatalf("%v %+v", err, again)
 		}
 	})
+}
+
+// Entries do not depend on those before them: what packs and unpacks them is used again.
+func TestZipEntriesAlone(t *testing.T) {
+	var w ZipWriter
+	text := bytes.Repeat([]byte("some text "), 1000)
+	for _, data := range [][]byte{text, []byte("short"), text, nil, text} {
+		if err := w.Put(strconv.Itoa(w.n), data, nil, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := NewJob(ModeDisarm, Switches{}, Limits{}, nil)
+	z, err := OpenZip(job, w.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range z.Entries {
+		data, err := e.Read(job)
+		if err != nil || i%2 == 0 && (!bytes.Equal(data, text) || !bytes.Equal(e.raw, z.Entries[0].raw)) {
+			t.Errorf("%d: %d bytes, %v", i, len(data), err)
+		}
+	}
+	z.Entries[0].raw = append(bytes.Clone(z.Entries[0].raw[:20]), 0xff, 0xff, 0xff, 0xff)
+	if _, err := z.Entries[0].Read(job); err == nil {
+		t.Error("a broken entry was read")
+	}
+	if data, err := z.Entries[2].Read(job); err != nil || !bytes.Equal(data, text) {
+		t.Errorf("after a broken one: %d bytes, %v", len(data), err)
+	}
 }
