@@ -61,6 +61,8 @@ const cfbMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 func (p *pack) content(ctx context.Context, at *part, data []byte) error {
 	switch {
+	case p.trash(at):
+		return nil
 	case at.inBy("afchunk"):
 		return p.altChunk(ctx, at, data)
 	case at.inBy("oleobject") || at.inBy("package") || bytes.HasPrefix(data, []byte("PK\x03\x04")):

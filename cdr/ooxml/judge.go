@@ -234,7 +234,9 @@ func (p *pack) judgeParts(linked map[*part]bool) (signed bool) {
 		case at == p.types || isSignature(at):
 			signed = signed || isSignature(at)
 		case !linked[at]:
-			p.dropPart(at, vectorOrphan)
+			if !p.trash(at) {
+				p.dropPart(at, vectorOrphan)
+			}
 		default:
 			if v := p.activePart(at); v != "" && at != p.main {
 				p.dropPart(at, v)
@@ -242,6 +244,16 @@ func (p *pack) judgeParts(linked map[*part]bool) (signed bool) {
 		}
 	}
 	return signed
+}
+
+// trash reports whether a part is one that programs leave where another was: under a name that the format has for it
+// (ISO/IEC 29500-2, annex on packages in ZIP), with nothing but fill bytes in it.
+func (p *pack) trash(at *part) bool {
+	if !strings.HasPrefix(at.name, "[trash]/") {
+		return false
+	}
+	data, err := p.read(at)
+	return err == nil && len(bytes.Trim(data, "\x00\xff")) == 0
 }
 
 func (p *pack) dropPart(at *part, vector string) {

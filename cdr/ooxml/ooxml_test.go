@@ -46,6 +46,7 @@ var vectors = map[string]pkg{
 	"vba as picture":    docx("", piece{name: "word/media/image1.png", mime: "image/png", rel: offRel + "image", body: cfb + "V\x00B\x00A\x00CANARY"}),
 	"vba data":          docx("", piece{name: "word/vbaData.xml", mime: "application/vnd.ms-word.vbaData+xml", rel: msRel + "wordVbaData", body: "<a>CANARY</a>"}),
 	"jsa":               docx("", piece{name: "word/jsaProject.bin", mime: "application/octet-stream", rel: "http://schemas.onlyoffice.com/jsaProject", body: "CANARY"}),
+	"trash":             docx("", piece{name: "[trash]/0000.dat", mime: "application/octet-stream", body: "\xff\xff\x00\x00CANARY"}),
 	"orphan":            docx("", piece{name: "word/hidden.xml", mime: "application/xml", body: "<a>CANARY</a>"}),
 	"unknown binary":    docx("", piece{name: "word/x.bin", mime: "application/octet-stream", rel: "http://x.test/y", body: "CANARY"}),
 	"program":           docx("", piece{name: "word/media/x.exe", mime: "image/png", rel: offRel + "image", body: "MZ\x90\x00CANARY"}),
@@ -183,6 +184,7 @@ func TestCleanStaysAsItIs(t *testing.T) {
 		"xlsx": xlsx(`</sheets><definedNames><definedName name="_xlnm.Print_Area" localSheetId="0">One!$A$1:$B$2</definedName></definedNames>`,
 			cell(`SUM(A1:B2)+Table1[[#This Row],[x]]+'One'!A1&amp;"a|b"`)+cell(`HYPERLINK("#One!A1","x")`)+cell(`HYPERLINK("https://a.test/"&amp;A1)`)+`<hyperlinks><hyperlink ref="A1" location="One!A1"/></hyperlinks>`, core),
 		"pptx":  pptx(`<p:sp><a:hlinkClick r:id="" action="ppaction://hlinkshowjump?jump=nextslide"/></p:sp>`, core),
+		"trash": docx("", piece{name: "[trash]/0000.dat", mime: "application/octet-stream", body: "\xff\xff\xff\xff\x00\x00\x00\x00"}),
 		"visio": {"visio/document.xml", visioMain + "drawing.main+xml", `<VisioDocument><Cell N="Width" V="1" F="GUARD(1)"/></VisioDocument>`, nil},
 	} {
 		if r, job, err := run(t, doc.bytes(t)); err != nil || r.Changed() {

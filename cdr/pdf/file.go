@@ -31,6 +31,7 @@ type file struct {
 	unused     []int  // free entries of the table in hand
 	startxrefs []span // cross-reference sections, as far as they were read
 	repaired   bool   // the tables are not the file's own
+	edited     int    // where the revision before the last one ends, -1 if there is none
 	compressed bool   // there are object streams
 	fatal      error  // what ended reading for good
 	broken     []int  // objects that have no place or cannot be parsed

@@ -54,6 +54,7 @@ func (f *file) unreached(w *walker) error {
 		}
 	}
 	slices.Sort(numbers)
+	f.edited = f.lastEdit()
 	for i, num := range numbers {
 		if i%256 == 0 && f.ctx.Err() != nil {
 			return f.ctx.Err()
@@ -79,9 +80,27 @@ func (f *file) unreachedObject(w *walker, num int, v object) {
 	w.here = num
 	if vector := w.active(v); vector != "" {
 		w.found(vectorUnreachable, kit.ActionRemoved, vector)
-	} else if !w.signed && w.carries(v) {
+	} else if !w.signed && !f.earlier(num) && w.carries(v) {
 		w.found(vectorUnreachable, kit.ActionRemoved, "data")
 	}
+}
+
+// earlier reports whether an object stands in a revision before the last one: an edit took away what referred to it.
+func (f *file) earlier(num int) bool {
+	s := f.xref[num]
+	if s == nil || s.packed || s.start == 0 || f.repaired {
+		return false
+	}
+	return s.start < f.edited
+}
+
+// lastEdit returns where the revision before the last one ends, -1 if there is one revision.
+func (f *file) lastEdit() int {
+	last := bytes.LastIndex(f.data, []byte("%%EOF"))
+	if last < 0 {
+		return -1
+	}
+	return bytes.LastIndex(f.data[:last], []byte("%%EOF"))
 }
 
 // carries reports whether an object that nothing refers to holds data: a stream or a string. Of 404 documents without
@@ -211,6 +230,7 @@ func (w *walker) oldObject(o parsed, err error) bool {
 // returns how many bytes of comments there are.
 func (w *walker) between(g span) (comments int) {
 	p := &parser{data: w.f.data[:g.to], pos: g.from}
+	tables := false
 	for {
 		start := p.pos
 		p.space()
@@ -221,7 +241,12 @@ func (w *walker) between(g span) (comments int) {
 		switch {
 		case p.accept("xref"):
 			p.table()
+			tables = true
 		case p.accept("trailer"):
+			tables = true
+			if w.stray(p, g.to) {
+				p.table()
+			}
 			v, err := p.object()
 			d, ok := v.(*dict)
 			if err != nil || !ok {
@@ -236,11 +261,40 @@ func (w *walker) between(g span) (comments int) {
 			p.offset()
 		case p.accept("endobj"), p.accept("endstream"):
 		case p.mark(w.f.base):
+		case tables && w.stray(p, g.to):
+			p.table()
 		default:
 			w.found(vectorHidden, kit.ActionRemoved, "between objects")
 			return comments
 		}
 	}
+}
+
+// Damage in tables is a letter or a word where a number was. Readers mend it. More than that is not damage.
+const (
+	strayWord  = 7
+	strayInAll = 12
+)
+
+// stray skips a word in tables or trailers that should not be there, if it is too short to hold anything.
+func (w *walker) stray(p *parser, to int) bool {
+	start := p.pos
+	p.space()
+	from := p.pos
+	for p.pos < to && isAlphanumeric(p.data[p.pos]) {
+		p.pos++
+	}
+	n := p.pos - from
+	if n == 0 || n > strayWord || w.strays+n > strayInAll {
+		p.pos = start
+		return false
+	}
+	w.strays += n
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
 // mark skips the few characters above ASCII behind the header that say the file is binary. They should be a comment.

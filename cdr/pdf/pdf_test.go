@@ -353,6 +353,54 @@ func TestOldRevisions(t *testing.T) {
 	}
 }
 
+// An object that an edit left without anything that refers to it is no reason to write a document anew; one that came
+// with the last edit, or with the only writing, is.
+func TestLeftByAnEdit(t *testing.T) {
+	update := func(first []byte, object string) []byte {
+		b := bytes.NewBuffer(slices.Clone(first))
+		prev, at := bytes.LastIndex(first, []byte("xref\n0")), b.Len()
+		fmt.Fprintf(b, "7 0 obj\n%s\nendobj\n", object)
+		x := b.Len()
+		fmt.Fprintf(b, "xref\n7 1\n%010d 00000 n \ntrailer\n<</Size 8/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n", at, prev, x)
+		return b.Bytes()
+	}
+	left := table(carrier{objects: []string{"(old text)"}})
+	if out, job, err := disarm(t, update(left, "[]"), kit.Switches{}); err != nil || out != nil {
+		t.Errorf("left by an edit: %v %v", err, job.Removals())
+	}
+	for name, data := range map[string][]byte{"by the only writing": left, "by the last edit": update(table(carrier{objects: []string{"[]"}}), "("+canary+")")} {
+		if out, _, err := disarm(t, data, kit.Switches{}); err != nil || out == nil || survives(out, canary) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Readers mend a letter or a short word in a table. What is longer could be something.
+func TestDamagedTables(t *testing.T) {
+	plain := table(carrier{})
+	for _, tt := range []struct {
+		old, fresh string
+		kept       bool
+	}{
+		{"xref\n0", "xref\nx0", true},
+		{"startxref\n", "farbage 5", true},
+		{"trailer\n", "trailer 3 ", true},
+		{"65535 f", "6x535 f", true},
+		{"xref\n0", "xref\n" + canary + " 0", false},
+		{"xref\n0", "xref\nabcdefg abcdefg 0", false},
+		{"trailer\n", "trailer " + canary + " ", false},
+	} {
+		data := bytes.Replace(plain, []byte(tt.old), []byte(tt.fresh), 1)
+		if bytes.Equal(data, plain) {
+			t.Fatalf("no %q", tt.old)
+		}
+		out, job, err := disarm(t, data, kit.Switches{})
+		if err != nil || (out == nil) != tt.kept || survives(out, canary) {
+			t.Errorf("%q: %v %v", tt.fresh, err, job.Removals())
+		}
+	}
+}
+
 // A document without anything active stays as it is, byte for byte.
 func TestUnchanged(t *testing.T) {
 	field := "<</T(a)/FT/Tx/V(b)/Subtype/Widget/Rect[0 0 9 9]/MK<<>>/DA(/F1 9 Tf)/AP<</N 7 0 R>>>>"

@@ -19,6 +19,7 @@ type walker struct {
 
 	depth    int  // of copy in itself
 	inAction bool // the entries of an action are being copied
+	strays   int  // characters between objects that should not be there
 	dropped  []note
 	dropIdx  map[note]int
 	reached  map[int]bool // objects of the input that are used

@@ -26,7 +26,7 @@ var destinations = set(`
 	creatim cs datafield defchp defpap do doccomm docvar ds dptxbxtext ebcend ebcstart factoidname falt fchars
 	ffdeftext ffentrymcr ffexitmcr ffformat ffhelptext ffl ffname ffstattext file filetbl fldinst fldrslt fldtype
 	fname fontemb fontfile fonttbl footer footerf footerl footerr footnote formfield ftncn ftnsep ftnsepc g
-	generator gridtbl header headerf headerl headerr hl hlfr hlinkbase hlloc hlsrc hsv info keycode keywords
+	generator gridtbl header headerf headerl headerr headeryb hl hlfr hlinkbase hlloc hlsrc hsv info keycode keywords
 	latentstyles lchars levelnumbers leveltext lfolevel list listlevel listname listoverride listoverridetable
 	listpicture liststylename listtable listtext lsdlockedexcept macc manager mmath momath momathpara
 	mmathpict mmathpr nesttableprops nextfile nonesttables objalias objclass objname objsect objtime oldcprops

@@ -272,6 +272,9 @@ var programNames = map[string]bool{
 	".exe": true, ".dll": true, ".scr": true, ".com": true, ".pif": true, ".cpl": true, ".msi": true, ".msp": true, ".bat": true, ".cmd": true,
 	".ps1": true, ".psm1": true, ".vbs": true, ".vbe": true, ".js": true, ".jse": true, ".wsf": true, ".wsh": true, ".wsc": true, ".sct": true,
 	".hta": true, ".lnk": true, ".jar": true, ".reg": true, ".chm": true, ".one": true, ".appref-ms": true, ".application": true, ".sh": true,
+	".rb": true, ".py": true, ".pl": true, ".mst": true, ".class": true, ".inf": true, ".scf": true, ".hlp": true, ".settingcontent-ms": true,
+	".xll": true, ".wll": true, ".apk": true, ".dmg": true, ".library-ms": true, ".search-ms": true, ".website": true, ".diagcab": true,
+	".msc": true, ".gadget": true, ".desktop": true,
 }
 
 // eager is the profile with rewriting in force where it only reports, and nothing skipped.

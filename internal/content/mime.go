@@ -75,6 +75,9 @@ func (f mimeFormat) open(w *walk, n *node) error {
 	}
 	boundary := boundaryOf(contentType, d.data[e.body0:e.body1])
 	if boundary == "" {
+		if f.mail {
+			return w.whole(n, d, e)
+		}
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errNoBoundary}
 	}
 	f.doubled(w, n, d, &e)
@@ -93,10 +96,41 @@ func (f mimeFormat) open(w *walk, n *node) error {
 		return stop
 	}
 	if !closed {
+		if index > 0 && !isForm(contentType) {
+			w.t.hazard(n, hazard{
+				rule: "mime-unclosed", severity: scan.Low, span: scan.Span{Start: int64(e.body0), End: int64(e.body1)},
+				detail: "the closing boundary is missing: the last part goes to the end, as all readers of mail take it",
+			}, "")
+			return nil
+		}
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errUnclosed}
 	}
 	return nil
 }
+
+// whole looks at the body of a mail that says it has parts, names no boundary, and has no line that could be one: there
+// is nothing that a reader could take for a part, and it shows the text as it is. Where a coding hides what the lines
+// are, it is a gap.
+func (w *walk) whole(n *node, d doc, e mimeEntity) error {
+	transfer, _, count := e.get(d.data, "content-transfer-encoding")
+	switch strings.ToLower(strings.TrimSpace(transfer)) {
+	case "", "7bit", "8bit":
+	default:
+		count = 2
+	}
+	if body := d.data[e.body0:e.body1]; count > 1 || bytes.HasPrefix(body, []byte("--")) || bytes.Contains(body, []byte("\n--")) {
+		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errNoBoundary}
+	}
+	c := child{segment: partSegment("", "", 1), ref: mimePart{entity: e}}
+	if err := w.enter(n, c.segment); err != nil {
+		return skipped(err)
+	}
+	c.blob = newSection(n.item.Blob, int64(e.body0), int64(e.body1-e.body0))
+	return w.child(n, c)
+}
+
+// isForm reports whether a multipart body is that of a form, whose readers refuse one that was cut off.
+func isForm(contentType string) bool { return claimedType(contentType) == "multipart/form-data" }
 
 // doubled reports headers that consumers disagree about when there are two.
 func (mimeFormat) doubled(w *walk, n *node, d doc, e *mimeEntity) {

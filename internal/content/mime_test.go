@@ -89,6 +89,31 @@ func TestMultipartHazards(t *testing.T) {
 	}
 }
 
+// Mail without an end, or without a boundary, is read by everybody: in the one the last part goes to the end, in the other
+// there are no parts.
+func TestUnfinishedMail(t *testing.T) {
+	const head = "From: a@b.test\nSubject: x\nContent-Type: multipart/mixed;"
+	for _, c := range []struct {
+		mail, last, rule string
+		gap              error
+	}{
+		{head + " boundary=q\n\n--q\nContent-Type: text/plain\n\nx\n", "body/1 text/plain", "mime-unclosed", nil},
+		{head + "\n\nno parts\n", "body/1 text/plain", "", nil},
+		{head + "\nContent-Transfer-Encoding: base64\n\nbm8gcGFydHM=\n", "body message/rfc822", "", errNoBoundary},
+		{head + " boundary=q\n\nno parts\n", "body message/rfc822", "", errUnclosed},
+	} {
+		tree := openTree(t, []byte(crlf(c.mail)), Hints{ContentType: typeMail})
+		items, rule := paths(t, tree), ""
+		for _, f := range tree.Findings() {
+			rule = f.Rule
+		}
+		gaps := tree.Gaps()
+		if items[len(items)-1] != c.last || rule != c.rule || (len(gaps) > 0) != (c.gap != nil) || c.gap != nil && !errors.Is(gaps[0].Err, c.gap) {
+			t.Errorf("%q: %q, finding %q, gaps %v", c.mail, items, rule, gaps)
+		}
+	}
+}
+
 func FuzzMIME(f *testing.F) {
 	f.Add([]byte(form), true)
 	f.Add([]byte("From x\r\nSubject: a\r\n b\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nx\r\n--q--"), false)

@@ -460,7 +460,7 @@ var mailHeaders = []string{"received", "return-path", "from", "to", "subject", "
 // tellMail tells a mail by its header: by claim or name one known field is enough, else there must be three.
 func tellMail(s *sample) string {
 	need := 3
-	if s.claim == typeMail || s.ext == ".eml" || s.ext == ".mht" || s.ext == ".mhtml" {
+	if s.claim == typeMail || s.ext == ".eml" || s.ext == ".mht" || s.ext == ".mhtml" || s.ext == ".mbox" {
 		need = 1
 	}
 	e := parseEntity(s.head, 0, len(s.head))
