@@ -103,7 +103,8 @@ func TestFieldEdits(t *testing.T) {
 		{"", "<a b = 'x' c='y'/>", "/a/@b", scan.EditSet, `"<`, `<a b = "&quot;&lt;" c='y'/>`},
 		{"", "<a b = 'x' c='y'/>", "/a/@b", scan.EditNull, "", `<a b = "" c='y'/>`},
 		{"", "<a b = 'x' c='y'/>", "/a/@b", scan.EditDrop, "", `<a c='y'/>`},
-		{"", soap, "/DOCTYPE", scan.EditDrop, "", soap[:21] + soap[strings.Index(soap, "<s:Env"):]},
+		// Without the declarations a reference to an entity is no XML any more: it becomes text.
+		{"", soap, "/DOCTYPE", scan.EditDrop, "", strings.Replace(soap[:21]+soap[strings.Index(soap, "<s:Env"):], "&unknown;", "&amp;unknown;", 1)},
 		{"", "<a><!--x--></a>", "/a/comment()", scan.EditSet, "a--b-", "<a><!--a- -b- --></a>"},
 		{"text/html", "<p title=x hidden>y<br></p>", "//p[1]/@title", scan.EditSet, `"><`, `<p title="&#34;&gt;&lt;" hidden>y<br></p>`},
 		{"text/html", "<p title=x hidden>y<br></p>", "//p[1]/@title", scan.EditDrop, "", `<p hidden>y<br></p>`},
