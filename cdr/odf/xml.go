@@ -28,9 +28,6 @@ var unwrapped = map[string]string{
 	"database-display": vectorDatabase, "database-name": vectorDatabase, "database-row-number": vectorDatabase, "execute-macro": vectorEvent,
 }
 
-// formulaDoctype is what OpenOffice 3 wrote above each formula: readers know it, and fetch nothing.
-var formulaDoctype = regexp.MustCompile(`^<!DOCTYPE math:math PUBLIC "-//OpenOffice\.org//DTD Modified W3C MathML 1\.01//EN" "math\.dtd">$`)
-
 // cleaner copies the tokens of one part.
 type cleaner struct {
 	job     *kit.Job
@@ -89,10 +86,6 @@ func (c *cleaner) token(t *kit.XMLToken, depth int) error {
 	case kit.XMLDoctype:
 		if bytes.Contains(raw, []byte("[")) {
 			return kit.Unsupported("an OpenDocument part with a document type of its own")
-		}
-		if formulaDoctype.Match(raw) {
-			c.out = append(c.out, raw...)
-			return nil
 		}
 		c.remove(vectorEntity, "document type", kit.ActionRemoved)
 	case kit.XMLPI:
