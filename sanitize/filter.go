@@ -72,6 +72,12 @@ func newFilter(rules []*Rule) *filter {
 			add(strings.ReplaceAll(w, "~", " ")).groups |= t.group
 		}
 	}
+	for _, w := range foreignTriggers() {
+		add(w).groups |= groupPrompt | groupForeign
+	}
+	for _, w := range disguisedTriggers() {
+		add(w).groups |= groupPrompt
+	}
 	for i, r := range rules {
 		for _, text := range r.Literals {
 			l := add(text)

@@ -9,6 +9,11 @@ func lookPrompt(l *look) {
 	if len(l.low) < minPrompt {
 		return
 	}
+	plain := l.low
+	if out, found := despaced(l.scratch[:0], plain); found {
+		l.low, l.scratch = out, out[:0]
+		defer func() { l.low = plain }()
+	}
 	p := promptReading{s: l.low}
 	p.read()
 	for _, m := range []struct {
@@ -29,6 +34,12 @@ func lookPrompt(l *look) {
 	}
 	if score > p.best {
 		p.best, p.first = score, at
+	}
+	if i := brokenSection(l.low); i >= 0 {
+		l.sign(signPromptRole, i, min(len(l.low), i+80))
+	}
+	if p.best < promptThreshold && forgedTurn(l.low) {
+		p.best, p.first = promptThreshold, 0
 	}
 	if p.override < 0 && p.best >= promptThreshold {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))

@@ -12,7 +12,7 @@ const (
 )
 
 // promptFlag is something that a sentence says by more than the presence of a word.
-type promptFlag uint32
+type promptFlag uint64
 
 const (
 	saysDrop       promptFlag = 1 << iota // drops what was said before
@@ -39,6 +39,16 @@ const (
 	saysPolite                            // more than one word before the order
 	saysEverything                        // "everything", "anything": what one drops without naming it
 	saysUnasked                           // "do not ask for confirmation", "without telling"
+	saysSecret                            // what the user must not be told
+	saysReads                             // "an AI reading this"
+	saysGranted                           // "authorised you"
+	saysRank                              // what is said here goes before what governs
+	saysGuard                             // "content policy", "safety checks"
+	saysTakes                             // "adopt the persona"
+	saysObeys                             // "never refuses"
+	saysBefore                            // "before any other"
+	saysRegardless                        // "regardless", "no matter"
+	saysAsks                              // "what are your"
 )
 
 // promptSentence is what the words of a sentence come to.
@@ -53,6 +63,7 @@ type promptSentence struct {
 	score        int
 
 	mine, not            bool // the word before was "my", "not"
+	marks                promptMarks
 	negated              bool // "not ask", "not wait"
 	fromAt, yourAt, ifAt int  // which words "from", "your" and the "you" of "if you are" were
 }
@@ -123,6 +134,34 @@ var promptFeatures = []promptFeature{
 	{weight: 3, need: [3]promptWord{wYou, wMust, wAct}, flags: saysNamed, without: saysLong},
 	{weight: 3, need: [3]promptWord{wYou | wModel, wAct, wTool}, flags: saysNamed, without: saysLong},
 	{weight: 3, flags: saysUnasked, without: saysLong},
+	// Of whom and what it is told to think otherwise.
+	{weight: 6, flags: saysSecret, without: saysLong},
+	{weight: 4, flags: saysReads},
+	{weight: 4, flags: saysGranted},
+	{weight: 4, flags: saysRank, without: saysLong},
+	{weight: 3, first: wDrop, flags: saysGuard, without: saysLong},
+	{weight: 3, need: [3]promptWord{wDrop, wYou}, flags: saysGuard, without: saysLong},
+	{weight: 4, need: [3]promptWord{wOver}, flags: saysGuard, without: saysLong, most: 8},
+	{weight: 4, flags: saysTakes},
+	{weight: 2, flags: saysTakes, need: [3]promptWord{wKind | wModel | wMode | wFree | wEvery}},
+	{weight: 3, flags: saysObeys, need: [3]promptWord{wYou | wModel | wKind | wEvery}, without: saysLong},
+	{weight: 2, first: wPersona, flags: saysYouAre},
+	{weight: 3, first: wPersona, flags: saysActAs, need: [3]promptWord{wKind | wModel | wMode}},
+	{weight: 3, first: wPersona, flags: saysActAs, need: [3]promptWord{wTalk}},
+	{weight: 3, first: wPersona, need: [3]promptWord{wYour, wRules | wLimit}},
+	{weight: 3, flags: saysYouAre | saysLonger, need: [3]promptWord{wModel | wKind | wRules}},
+	{weight: 2, flags: saysPriorRules, need: [3]promptWord{wYour, wOver}, without: saysMine},
+	{weight: 3, need: [3]promptWord{wEvery, wPrior, wOver}, not: wRules, without: saysLong | saysMine, most: 12},
+	{weight: 6, first: wTell, need: [3]promptWord{wEvery, wTalk, wYour}, without: saysLong},
+	{weight: 5, flags: saysAsks, need: [3]promptWord{wRules, wYour}, without: saysLong, most: 12},
+	{weight: 4, need: [3]promptWord{wYour, wReply}, flags: saysOnward},
+	{weight: 4, need: [3]promptWord{wTool, wMust}, flags: saysBefore, without: saysLong},
+	{weight: 2, first: wAct | wLeak, need: [3]promptWord{wTalk}, without: saysLong},
+	{weight: 4, need: [3]promptWord{wModel, wMust, wMode}, without: saysLong},
+	{weight: 3, need: [3]promptWord{wMode, wTalk}, without: saysLong, most: 5},
+	{weight: 2, flags: saysAsks, need: [3]promptWord{wRules, wYour, wWhole | wInside}, without: saysLong, most: 12},
+	{weight: 3, need: [3]promptWord{wLeak}, without: saysLong, most: 16},
+	{weight: 2, first: wAct | wSpeak | wPut, flags: saysRegardless, without: saysLong},
 }
 
 // weighs reports whether the sentence has the feature.
@@ -181,7 +220,7 @@ func (g *promptReader) word(i int) int {
 	if g.p.words == 0 {
 		g.p.start = i
 	}
-	g.p.word(s[i:end])
+	g.spelled(s[i:end])
 	return end
 }
 
@@ -192,16 +231,19 @@ func (g *promptReader) punctuation(i int) {
 	case ':':
 		p.flags |= saysColon
 		g.labels |= roleLabel(g.s[:i], p.words)
-		if p.words <= 4 && p.last&wModel != 0 || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0 {
+		if p.words <= 4 && (p.last&wModel != 0 || p.last&wJob != 0 && p.prev&wModel != 0) || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0 {
 			p.flags |= saysCalled
 		}
-	case ',', '!':
-		if p.hail() {
+	case ',', '!', '.', '\n':
+		if p.hail() && (c != '.' && c != '\n' || p.all&wHail != 0) {
 			p.flags |= saysCalled
 		}
 	}
 	if c == ',' {
-		p.opened = false // a verb behind a comma begins anew
+		if p.dropsRules() {
+			p.flags |= saysDrop
+		}
+		p.opened, p.marks.subject, p.marks.part = false, false, 0 // a verb behind a comma begins anew
 		return
 	}
 	g.finish()
@@ -300,7 +342,7 @@ func imperatives(window *[3]promptSentence) int {
 
 // hail reports whether the words so far call a model: "Hello LLM", "Dear AI", "Assistant".
 func (p *promptSentence) hail() bool {
-	return p.words <= 6 && p.last&wModel != 0 && p.flags&saysMine == 0 && (p.words == 1 || p.fillers >= p.words-1 || p.all&wHail != 0 && p.words <= 5)
+	return p.words <= 6 && (p.last&wModel != 0 || p.last&wJob != 0 && p.prev&wModel != 0) && p.flags&saysMine == 0 && (p.words == 1 || p.fillers >= p.words-1 || p.all&wHail != 0 && p.words <= 5)
 }
 
 // promptShapes has, for each length of a word, the set of first letters that the words of promptWords of that length
@@ -342,6 +384,7 @@ func (p *promptSentence) word(w []byte) {
 	p.pair(string(w), k)
 	p.near(string(w), k)
 	p.open(k)
+	p.turns(string(w), k)
 	p.all |= k
 	p.prev, p.last = p.last, k
 }
@@ -469,27 +512,13 @@ func (p *promptSentence) dropsRules() bool {
 		return p.all&(wThing|wGiven) != 0 || p.flags&saysEverything != 0
 	case p.all&wThing != 0 && p.all&wPrior != 0 && p.all&wEvery != 0:
 		return true
+	case p.marks.system:
+		return true
+	case p.all&(wThing|wRules) != 0 && p.all&wGiven != 0 && p.flags&saysYouAre != 0 && p.flags&saysMine == 0:
+		return true
+	case p.marks.guarded:
+		return true
 	}
 	return false
 }
 
-// foreignDrop finds an order to drop instructions in another language than English.
-func foreignDrop(s []byte) int {
-	s = bytes.ToLower(s)
-	const reach = 60
-	for i := range foreignDrops {
-		for _, verb := range foreignDrops[i].verbs {
-			at := bytes.Index(s, []byte(verb))
-			if at < 0 || at > 0 && isLetter(s[at-1]) {
-				continue
-			}
-			near := s[max(0, at-reach):min(len(s), at+len(verb)+reach)]
-			for _, object := range foreignDrops[i].objects {
-				if bytes.Contains(near, []byte(object)) && verb != "ignore" {
-					return at
-				}
-			}
-		}
-	}
-	return -1
-}

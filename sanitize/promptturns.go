@@ -1,0 +1,170 @@
+package sanitize
+
+import "bytes"
+
+// promptMarks is where in a sentence words stood that mean something with those behind them; 0 for nowhere.
+type promptMarks struct {
+	not, disclose, hide, model, refuse, take, rank, talk, part int
+
+	subject bool // somebody who is not addressed does what follows
+	granted bool // the word before grants
+	system  bool // "the system message"
+	guarded bool // "the content policy"
+	guard   bool // the word before is "content", "safety"
+	inner   bool // the word before is "system", "developer"
+	asks    bool // the sentence begins as a question for what is the model's
+	before  bool // the word before is "before"
+}
+
+// turns notes how words turn the meaning of those behind them.
+func (p *promptSentence) turns(w string, k promptWord) {
+	m := &p.marks
+	within := func(at, n int) bool { return at > 0 && p.words-at <= n }
+	switch w {
+	case "not", "don't", "never", "without", "nobody", "stop", "cease", "longer", "quit":
+		m.not = p.words
+	case "what", "which":
+		m.asks = m.asks || p.words == 1
+	case "regardless", "irrespective", "whatever":
+		p.flags |= saysRegardless
+	case "matter":
+		if p.prev&wFree != 0 || p.last&wFree != 0 {
+			p.flags |= saysRegardless
+		}
+	case "aside", "away", "out":
+		if within(m.part, 10) {
+			p.first, p.opened = wDrop, true
+			p.all |= wDrop
+		}
+	case "henceforth", "hereafter", "onwards":
+		p.flags |= saysOnward
+	case "remainder", "rest":
+		m.talk = p.words
+	case "from":
+		if within(m.hide, 4) {
+			m.disclose = p.words
+		}
+	case "other":
+		if m.before {
+			p.flags |= saysBefore
+		}
+	}
+	m.before = w == "before" || m.before && k&wEvery != 0
+	p.obeys(k, within)
+	p.conceals(k, within)
+	p.governs(w, k, within)
+	m.inner, m.guard = w == "system" || w == "developer", k&wGuard != 0
+	m.granted = k&wGrant != 0
+	if p.words <= 6 && k&(wFill|wModel|wHail|wObey|wDrop|wYou) == 0 && w != "do" && w != "not" && w != "don't" && w != "longer" {
+		m.subject = true
+	}
+}
+
+// obeys notes verbs that heed: not to follow is to drop.
+func (p *promptSentence) obeys(k promptWord, within func(int, int) bool) {
+	m := &p.marks
+	if k&wPart != 0 && !m.subject && p.words <= 8 {
+		m.part = p.words
+	}
+	if k&wObey != 0 && within(m.not, 2) && !m.subject {
+		p.first, p.opened = wDrop, true
+		p.all |= wDrop
+	}
+	if k&wRefuse != 0 && within(m.not, 2) {
+		p.flags |= saysObeys
+	}
+}
+
+// conceals notes what a user is to be kept from.
+func (p *promptSentence) conceals(k promptWord, within func(int, int) bool) {
+	m := &p.marks
+	if k&wTold != 0 && within(m.not, 2) && !m.subject {
+		m.disclose = p.words
+	}
+	if k&wHide != 0 && !m.subject {
+		m.hide = p.words
+	}
+	if k&wUser != 0 && within(m.disclose, 4) && p.words > m.disclose {
+		p.flags |= saysSecret
+	}
+	if k&wKnow != 0 && within(m.not, 2) && p.all&wUser != 0 && p.all&(wMust|wFill) != 0 && p.words <= 16 {
+		p.flags |= saysSecret
+	}
+}
+
+// governs notes what is said of models, and of what governs them.
+func (p *promptSentence) governs(w string, k promptWord, within func(int, int) bool) {
+	m := &p.marks
+	switch {
+	case k&wRead != 0 && within(m.model, 4):
+		m.refuse = p.words // for what is read, see below
+	case (w == "this" || w == "these" || w == "the") && within(m.refuse, 2) && within(m.model, 7) && w != "the":
+		p.flags |= saysReads
+	case k&wTurn != 0 && within(m.take, 3):
+		p.flags |= saysTakes
+	case k&wTalk != 0 && within(m.talk, 4):
+		p.flags |= saysOnward
+	case m.granted && k&wYou != 0:
+		p.flags |= saysGranted
+	case k&(wRules|wThing) != 0 && within(m.rank, 5) && (m.inner || p.all&(wYour|wPrior) != 0):
+		p.flags |= saysRank
+	case m.asks && p.words <= 3 && k&wYour != 0:
+		p.flags |= saysAsks
+	}
+	if k&wThing != 0 && m.inner {
+		m.system = true
+	}
+	if k&(wRules|wLimit) != 0 && m.guard {
+		p.flags |= saysGuard
+		m.guarded = m.guarded || k&wRules != 0 && p.all&wDrop != 0
+	}
+	if k&wModel != 0 {
+		m.model = p.words
+	}
+	if k&wTake != 0 {
+		m.take = p.words
+	}
+	if k&wRank != 0 && w != "authoritative" {
+		m.rank = p.words
+	}
+}
+
+// leet are the digits and signs that stand for letters.
+var leet = [256]byte{'0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b'}
+
+// spelled reads a word that may be spelled in disguise: digits for letters, hyphens between words.
+func (g *promptReader) spelled(w []byte) {
+	if _, known := promptWords[string(w)]; known || len(w) > maxSpelled {
+		g.p.word(w)
+		return
+	}
+	digits, hyphens := 0, 0
+	for _, c := range w {
+		switch {
+		case isDigit(c):
+			digits++
+		case c == '-':
+			hyphens++
+		}
+	}
+	switch {
+	case hyphens > 0:
+		for part := range bytes.SplitSeq(w, []byte("-")) {
+			g.p.word(part)
+		}
+	case digits > 0 && digits*2 <= len(w):
+		var plain [maxSpelled]byte
+		for i, c := range w {
+			plain[i] = c
+			if leet[c] != 0 {
+				plain[i] = leet[c]
+			}
+		}
+		g.p.word(plain[:len(w)])
+	default:
+		g.p.word(w)
+	}
+}
+
+// maxSpelled is the length beyond which a word is no disguise, in bytes.
+const maxSpelled = 40
