@@ -7,7 +7,7 @@ import "bytes"
 type contextSet uint8
 
 // contextNames are the kinds of text in the order of their bits.
-var contextNames = []string{"code", "markdown", "prose", "html"}
+var contextNames = []string{"code", "markdown", "prose", "html", "sentence"}
 
 // contextProse is the bit of prose.
 const contextProse contextSet = 1 << 2
@@ -17,7 +17,7 @@ const maxContext = 8 << 10
 
 // contextTests tell the kinds of text, in the order of contextNames. Payloads are short and stand on one line; what
 // is called code or markdown here has several lines of it, so that a payload cannot dress up cheaply.
-var contextTests = [...]func([]byte) bool{looksLikeCode, looksLikeMarkdown, looksLikeProse, looksLikeHTML}
+var contextTests = [...]func([]byte) bool{looksLikeCode, looksLikeMarkdown, looksLikeProse, looksLikeHTML, looksLikeSentence}
 
 // looksLikeCode wants several lines, and among them a good share that end or begin as lines of programs do.
 func looksLikeCode(text []byte) bool {
@@ -99,6 +99,28 @@ func looksLikeProse(text []byte) bool {
 		}
 	}
 	return plain*100 >= len(text)*90
+}
+
+// looksLikeSentence wants words before and around what is quoted, and a full stop: text that speaks of the language
+// of a sink. Attackers can write that too; only rules of sinks that take no prose spare it.
+func looksLikeSentence(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	if len(text) < 24 || !isLetter(text[0]) || bytes.IndexByte([]byte(".!?"), text[len(text)-1]) < 0 {
+		return false
+	}
+	lead := text[:min(len(text), 24)]
+	for _, c := range lead[:10] {
+		if !isLetter(c) && c != ' ' && c != ',' && c != '\'' && c != '-' && !isDigit(c) {
+			return false
+		}
+	}
+	plain := 0
+	for _, c := range text {
+		if isLetter(c) || c == ' ' {
+			plain++
+		}
+	}
+	return bytes.IndexByte(lead, ' ') > 0 && words(text) >= 5 && plain*100 >= len(text)*65
 }
 
 // words counts runs of three and more letters that stand between spaces or punctuation of prose.

@@ -54,17 +54,17 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesHeader, before, end)
 	case bytes.HasPrefix(line, []byte("http/1.")) && (short && words(prefix) <= 3 || l.urlLayer() && len(s) < 512 && bytes.HasPrefix(line[min(len(line), 8):], []byte(" "))):
 		l.sign(signLinesMessage, before, end)
-	case l.urlLayer() && short && requestLine(line):
+	case (l.urlLayer() && short || before <= 64 && breaks <= 3 && len(s) < 512 && before > 0 && bytes.IndexByte(prefix, ' ') < 0) && requestLine(line):
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && short && start-before >= 2 && bytes.IndexByte(prefix, ' ') < 0 && headerName(line):
 		l.sign(signLinesHeader, before, end)
-	case protocolCommand(line) && short:
+	case protocolCommand(line) && short, short && redisArray(prefix, line), short && before > 0 && words(prefix) <= 1 && l.bareCommand(before, start, len(line)):
 		l.sign(signLinesProtocol, before, end)
 	case l.urlLayer() && short && logLine(line):
 		l.sign(signLinesLog, before, end)
-	case short && len(prefix) > 0 && bytes.IndexByte(prefix, ' ') < 0 && !logLine(prefix) && entry(line):
+	case short && len(prefix) > 0 && bytes.IndexByte(prefix, ' ') < 0 && !logLine(prefix) && (entry(line) || len(line) > 16 && line[0] == '[' && logLine(line) && bytes.IndexByte(line, ']') > 0):
 		l.sign(signLinesLog, before, end)
 	}
 }
@@ -144,6 +144,22 @@ func protocolCommand(line []byte) bool {
 		}
 	}
 	return false
+}
+
+// redisArray reports whether prefix and line begin a command as Redis clients write it: *3, $3.
+func redisArray(prefix, line []byte) bool {
+	return len(line) > 1 && line[0] == '$' && isDigit(line[1]) && len(prefix) > 1 && isDigit(prefix[len(prefix)-1]) && prefix[max(0, len(prefix)-2)] == '*'
+}
+
+// bareCommands are the commands of mail and store protocols that stand alone on a line.
+var bareCommands = []string{"QUIT", "DATA", "RSET", "NOOP", "STLS", "FLUSHALL", "SHUTDOWN", "SAVE", "BGSAVE", "MULTI", "EXEC", "STAT", "LOGOUT"}
+
+// bareCommand reports whether the line of n bytes at start, behind CR LF, is a command in capitals that ends with CR LF.
+func (l *look) bareCommand(before, start, n int) bool {
+	if l.view[before] != '\r' || start+n >= len(l.view) || l.view[start+n] != '\r' {
+		return false
+	}
+	return slices.Contains(bareCommands, string(l.view[start:start+n]))
 }
 
 // logLine reports whether a line looks like the next entry of a log.

@@ -239,6 +239,19 @@ func endOfValue(s []byte, i int) int {
 	return i
 }
 
+// mentioned reports whether the text behind a tag speaks of it: "<script> tags", and runs to its end without another.
+func mentioned(s []byte) bool {
+	if bytes.Contains(s, []byte("</")) || bytes.ContainsAny(s, "()=`") {
+		return false
+	}
+	for _, noun := range []string{" tag", " element", " block", " section"} {
+		if bytes.HasPrefix(s, []byte(noun)) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	end := min(t.end, i+80)
 	switch {
@@ -246,6 +259,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		l.sign(signMarkupHandler, i, end)
 	case t.srcdoc:
 		l.sign(signMarkupActive, i, end)
+	case name == "script" && !closed && t.attributes == 0 && mentioned(l.low[min(t.end, len(l.low)):]):
 	case name == "script" && !closed:
 		l.sign(signMarkupScript, i, end)
 	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):

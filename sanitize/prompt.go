@@ -6,7 +6,7 @@ import "bytes"
 // instructions, markup of conversations and tool calls, orders in hidden places. Single phrases prove nothing, so
 // what is said is weighed: who is addressed, what it is told to do, to what, and where that stands.
 func lookPrompt(l *look) {
-	if len(l.low) < minPrompt {
+	if len(l.low) < minPrompt && !bytes.HasPrefix(l.low, []byte("</")) {
 		return
 	}
 	plain := l.low
@@ -116,6 +116,9 @@ func (p *promptReading) score() int {
 	sum := 0
 	for _, w := range p.weights {
 		sum += w
+	}
+	if sum == p.weights[partObject]+p.weights[partMention] { // names things of a model's world, and orders nothing
+		return 0
 	}
 	return sum
 }

@@ -53,7 +53,7 @@ type Rule struct {
 	Kinds []string `yaml:"kinds"`
 
 	// Spare names kinds of text in which the rule does not count, because what it looks for is at home there:
-	// code, markdown, prose, html.
+	// code, markdown, prose, html, sentence.
 	Spare []string `yaml:"spare"`
 
 	Match   []string `yaml:"match"`   // examples that the rule must match

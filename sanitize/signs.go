@@ -201,6 +201,7 @@ const (
 	signTextSelectors
 	signTextHomoglyph
 	signTextControl
+	signTextStacked
 	signFormulaDDE
 	signFormulaFunction
 	signFormulaAny
@@ -280,6 +281,7 @@ var signNames = []string{
 	signTextSelectors:      "text.selectors",
 	signTextHomoglyph:      "text.homoglyph",
 	signTextControl:        "text.control",
+	signTextStacked:        "text.stacked",
 	signFormulaDDE:         "formula.dde",
 	signFormulaFunction:    "formula.function",
 	signFormulaAny:         "formula.any",

@@ -16,6 +16,12 @@ type sqlReading struct {
 	quoted   bool // the view begins inside a string that its first token closes
 }
 
+// conditionOfCode reports whether the text is a line of a program: an "if" with a comparison that SQL does not know.
+func conditionOfCode(s []byte) bool {
+	s = bytes.TrimLeft(s, " \t")
+	return (bytes.HasPrefix(s, []byte("if (")) || bytes.HasPrefix(s, []byte("while ("))) && bytes.Contains(s, []byte("==")) && bytes.IndexByte(s, '\'') < 0
+}
+
 // lookSQL reads the view as SQL in the three places where it may land: bare, and between either quotes.
 func lookSQL(l *look) {
 	l.tokens = lexSQL(l.tokens[:0], l.low, 0)
@@ -40,7 +46,7 @@ func lookSQL(l *look) {
 		r.read()
 		r.breakout()
 	}
-	if (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && l.wanted(signSQLFingerprint) {
+	if (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && !conditionOfCode(l.low) && l.wanted(signSQLFingerprint) {
 		l.lookFingerprint()
 	}
 }

@@ -131,6 +131,10 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 		return
 	}
 	single := d.open == "{"
+	if single && smartyTag(trimmed) {
+		l.sign(signTemplateObject, at, end)
+		return
+	}
 	switch {
 	case probe(trimmed):
 		l.sign(signTemplateProbe, at, end)
@@ -138,6 +142,10 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 		return
 	case namesObject(trimmed, d):
 		l.sign(signTemplateObject, at, end)
+	case d.open == "{{" && goCall(trimmed):
+		l.sign(signTemplateCall, at, end)
+	case d.open == "${" && len(trimmed) > 2 && trimmed[0] == '.' && isLetter(trimmed[1]): // FreeMarker's own variables
+		l.sign(signTemplateGlobal, at, end)
 	case templateGlobals[string(trimmed)] && (!d.dollar || trimmed[0] == '$'):
 		l.sign(signTemplateGlobal, at, end)
 	case d.statement:
@@ -152,6 +160,38 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 	case d.open == "{{" && (bytes.Contains(trimmed, []byte(" as |")) || bytes.HasPrefix(trimmed, []byte("with ")) || trimmed[0] == '\'' || trimmed[0] == '"' || body[0] == '=' && isWord(trimmed[0])):
 		l.sign(signTemplateCall, at, end)
 	}
+}
+
+// smartyTag reports whether the expression is a tag of Smarty that reads files or runs code, with an attribute.
+func smartyTag(body []byte) bool {
+	name, rest, found := bytes.Cut(body, []byte(" "))
+	if !found {
+		return false
+	}
+	switch string(name) {
+	case "fetch", "include", "include_php", "insert", "eval", "config_load", "extends", "math":
+	default:
+		return false
+	}
+	key, value, found := bytes.Cut(bytes.TrimLeft(rest, " "), []byte("="))
+	return found && len(value) > 1 && isQuote(value[0]) && len(key) > 1 && bytes.IndexByte(key, ' ') < 0
+}
+
+// goFunctions are functions that Go's templates have, and that take arguments.
+var goFunctions = map[string]bool{"printf": true, "print": true, "println": true, "call": true, "index": true, "html": true, "js": true, "urlquery": true, "slice": true}
+
+// goCall reports whether the expression is a call in the way of Go's templates: a function or a method, and its
+// arguments behind spaces.
+func goCall(body []byte) bool {
+	name, rest, found := bytes.Cut(body, []byte(" "))
+	rest = bytes.TrimLeft(rest, " ")
+	if !found || len(rest) < 2 {
+		return false
+	}
+	if goFunctions[string(name)] {
+		return isQuote(rest[0]) || rest[0] == '.' || rest[0] == '$' || rest[0] == '\x60'
+	}
+	return len(name) > 1 && name[0] == '.' && isLetter(name[1]) && (isQuote(rest[0]) || rest[0] == '\x60')
 }
 
 // statementBody tells a statement from what only looks like its delimiters.

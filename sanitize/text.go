@@ -29,6 +29,7 @@ func lookText(l *look) {
 type textReading struct {
 	before, before2 rune
 	tags            int // in a row
+	marks           int // combining ones, in a row
 	flag            bool
 	selectors       int // in a row
 	soft            int // soft hyphens
@@ -67,10 +68,11 @@ func (t *textReading) rune(l *look, r rune, i, n int) {
 		if r == 0x202D || r == 0x202E || !t.rtl {
 			l.sign(signTextBidi, i, i+n)
 		}
-	case invisible(r):
+	case invisible(r), blankFiller(r):
 		t.invisible(l, r, i)
 	}
 	t.tags, t.selectors = 0, 0
+	t.stacked(l, r, i, n)
 	if unicode.Is(unicode.Hebrew, r) || unicode.Is(unicode.Arabic, r) {
 		t.rtl = true
 	}
@@ -82,10 +84,24 @@ func (t *textReading) rune(l *look, r rune, i, n int) {
 	t.step(r)
 }
 
+// mostMarks is how many combining marks a letter of any script can bear.
+const mostMarks = 8
+
+// stacked counts marks on top of each other.
+func (t *textReading) stacked(l *look, r rune, i, n int) {
+	if !unicode.Is(unicode.Mn, r) {
+		t.marks = 0
+		return
+	}
+	if t.marks++; t.marks == mostMarks+1 {
+		l.sign(signTextStacked, i, i+n)
+	}
+}
+
 func (t *textReading) step(r rune) { t.before2, t.before = t.before, r }
 
 func (t *textReading) ascii(l *look, r rune, i int) {
-	t.tags, t.selectors, t.flag = 0, 0, false
+	t.tags, t.selectors, t.marks, t.flag = 0, 0, 0, false
 	c := l.view[i]
 	switch {
 	case isLetter(c):
@@ -117,6 +133,11 @@ func (t *textReading) tag(l *look, i int) {
 // and Persian words, marks to scripts that run right to left, soft hyphens into words.
 func (t *textReading) invisible(l *look, r rune, i int) {
 	switch r {
+	case 0x3164, 0xFFA0, 0x115F, 0x1160: // fillers: blank letters, which names are made of that nobody sees
+		if !unicode.Is(unicode.Hangul, t.before) || blankFiller(t.before) {
+			l.sign(signTextInvisible, i, min(len(l.view), i+3))
+		}
+		return
 	case 0xAD, 0x200E, 0x200F, 0x61C, 0x180E:
 		if r == 0xAD {
 			t.soft++
@@ -150,6 +171,8 @@ func (t *textReading) invisible(l *look, r rune, i int) {
 	}
 	t.hidden++
 }
+
+func blankFiller(r rune) bool { return r == 0x3164 || r == 0xFFA0 || r == 0x115F || r == 0x1160 }
 
 func (t *textReading) letter(r rune, i int) {
 	if t.scripts == 0 {

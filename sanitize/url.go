@@ -92,6 +92,17 @@ func (l *look) url(start, colon int) {
 		return
 	}
 	host := hostOf(rest)
+	if double && hiddenAuthority(rest) {
+		l.sign(signURLDisguised, start, end)
+		return
+	}
+	if deceptiveHost(host) {
+		l.sign(signTextHomoglyph, start, end)
+	}
+	if dotted := strings.ReplaceAll(host, "\u3002", "."); dotted != host && judgeHost(dotted) != hostPublic {
+		l.sign(signURLDisguised, start, end) // the full stop of Chinese, which clients fold
+		return
+	}
 	if strings.Count(host, "%") > 1 && strings.Contains(host, "%2e") || strings.Contains(host, "%6") && strings.Count(host, "%") > 2 {
 		l.sign(signURLDisguised, start, end) // no client writes a host in escapes
 		return
@@ -117,6 +128,9 @@ func (l *look) url(start, colon int) {
 			l.sign(signURLLoopback, start, end)
 		}
 	case hostPrivate:
+		if servicePort(rest) {
+			l.sign(signURLInternal, start, end)
+		}
 		l.sign(signURLPrivate, start, end)
 	case hostInternal:
 		l.sign(signURLInternal, start, end)
@@ -130,6 +144,8 @@ func ordinaryURL(rest []byte, scheme string) bool {
 	}
 	for i := 3; i < len(rest) && i < 80; i++ {
 		switch c := rest[i]; {
+		case c == '-' && rest[i-1] == '-', c == '.' && i == 11 && string(rest[3:11]) == "metadata": // of punycode, of clouds
+			return false
 		case isLetter(c), isDigit(c), c == '.', c == '-':
 			continue
 		case c == '/':
@@ -193,19 +209,39 @@ func developmentPort(rest []byte) bool {
 	if !found {
 		return false
 	}
-	n := 0
-	for n < len(port) && isDigit(port[n]) {
-		n++
-	}
+	n := portDigits(port)
 	if n != 4 && n != 5 {
 		return false
 	}
-	switch string(port[:n]) {
-	case "2375", "2376", "2379", "6379", "9200", "9300", "5984", "8500", "8301", "27017", "5432", "3306", "1433", "1521", "11211", "10250", "10255", "2181", "9042", "7001", "4444", "1337", "5985", "5986", "3389", "8009", "1099", "1389", "9092":
-		return false
-	}
-	return true
+	return !servicePorts[string(port[:n])]
 }
+
+func portDigits(port []byte) (n int) {
+	for n < len(port) && isDigit(port[n]) {
+		n++
+	}
+	return n
+}
+
+// servicePort reports whether a URL has a port of one of the services that attackers reach for.
+func servicePort(rest []byte) bool {
+	rest = bytes.TrimLeft(rest[:min(len(rest), 64)], "/")
+	_, port, found := bytes.Cut(rest, []byte(":"))
+	return found && servicePorts[string(port[:portDigits(port)])]
+}
+
+// servicePorts are the ports of stores, queues, orchestrators, debuggers and tunnels, which nobody develops a site on.
+var servicePorts = func() map[string]bool {
+	m := map[string]bool{}
+	for _, p := range []string{
+		"4040", "6443", "8001", "2019", "9229", "9222", "15672", "8086", "8200", "4646", "8983", "50070", "61616", "2380", "4243", "10249", "26257", "7474", "7687", "9600", "8125", "16010",
+		"2375", "2376", "2379", "6379", "9200", "9300", "5984", "8500", "8301", "27017", "5432", "3306", "1433", "1521", "11211", "10250", "10255", "2181", "9042", "7001", "4444", "1337", "5985", "5986", "3389", "8009", "1099", "1389", "9092",
+	} {
+		m[p] = true
+	}
+	return m
+}()
+
 
 type hostKind uint8
 
@@ -245,8 +281,8 @@ func judgeHost(host string) hostKind {
 func judgeAddress(addr netip.Addr, plain bool) hostKind {
 	mapped := addr.Is4In6()
 	addr = addr.Unmap()
-	metadata := addr == netip.AddrFrom4([4]byte{169, 254, 169, 254}) || addr == netip.AddrFrom4([4]byte{100, 100, 100, 200}) ||
-		addr == netip.AddrFrom4([4]byte{192, 0, 0, 192}) || addr == netip.AddrFrom4([4]byte{169, 254, 170, 2}) || addr.String() == "fd00:ec2::254"
+	metadata := addr.Is4() && linkLocalService(addr.As4()) || addr == netip.AddrFrom4([4]byte{100, 100, 100, 200}) ||
+		addr == netip.AddrFrom4([4]byte{192, 0, 0, 192}) || addr.String() == "fd00:ec2::254"
 	switch {
 	case metadata:
 		return hostMetadata
@@ -264,6 +300,11 @@ func judgeAddress(addr netip.Addr, plain bool) hostKind {
 		return hostDisguised
 	}
 	return hostPublic
+}
+
+// linkLocalService reports whether clouds serve metadata or credentials at a link-local address.
+func linkLocalService(a [4]byte) bool {
+	return a[0] == 169 && a[1] == 254 && (a[2] == 169 || a[2] == 170 || a[2] == 0 && a[3] == 23 || a[2] == 42 && a[3] == 42)
 }
 
 // lenientAddress reads an address as inet_aton and browsers do: dotted or not, decimal, octal or hexadecimal parts,
