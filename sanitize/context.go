@@ -108,9 +108,9 @@ func looksLikeSentence(text []byte) bool {
 	if len(text) < 24 || !isLetter(text[0]) || bytes.IndexByte([]byte(".!?"), text[len(text)-1]) < 0 {
 		return false
 	}
-	lead := text[:min(len(text), 24)]
-	for _, c := range lead[:10] {
-		if !isLetter(c) && c != ' ' && c != ',' && c != '\'' && c != '-' && !isDigit(c) {
+	lead := bytes.IndexByte(text, ' ')
+	for _, c := range text[:max(lead, 0)] {
+		if !isLetter(c) && c != '\'' && c != '-' {
 			return false
 		}
 	}
@@ -120,7 +120,7 @@ func looksLikeSentence(text []byte) bool {
 			plain++
 		}
 	}
-	return bytes.IndexByte(lead, ' ') > 0 && words(text) >= 5 && plain*100 >= len(text)*65
+	return lead > 0 && words(text) >= 4 && plain*100 >= len(text)*65
 }
 
 // words counts runs of three and more letters that stand between spaces or punctuation of prose.

@@ -81,6 +81,9 @@ func lookMarkup(l *look) {
 // isXSS asks libinjection, which is right about tags but also takes any style attribute, XML head or namespace
 // for an attack.
 func (l *look) isXSS() bool {
+	if containsAny(l.low, "<script> tag", "<script> element") && !bytes.ContainsAny(l.low, "()=`") {
+		return false
+	}
 	if containsAny(l.low, "<?xml", "xmlns", "style=", "style =", "<!doctype") {
 		return false
 	}

@@ -32,6 +32,9 @@ func lookPrompt(l *look) {
 		p.override = drop
 		l.sign(signPromptOverride, drop, min(len(l.low), drop+80))
 	}
+	if bannerAt(l.low) >= 0 && score > 0 {
+		score += 4
+	}
 	if score > p.best {
 		p.best, p.first = score, at
 	}
@@ -41,13 +44,17 @@ func lookPrompt(l *look) {
 	if p.best < promptThreshold && forgedTurn(l.low) {
 		p.best, p.first = promptThreshold, 0
 	}
-	if p.override < 0 && p.best >= promptThreshold {
+	threshold := promptThreshold
+	if len(l.low) > maxOrders {
+		threshold += 2
+	}
+	if p.override < 0 && p.best >= threshold {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
 	}
 	if (p.override >= 0 || p.best >= promptThreshold-2 && p.addressed) && l.hiddenText() {
 		l.sign(signPromptHidden, p.first, min(len(l.low), p.first+80))
 	}
-	if i := leakingLink(l.low); i >= 0 {
+	if i := max(leakingLink(l.low), talkingHole(l.low)); i >= 0 {
 		l.sign(signPromptExfiltration, i, min(len(l.low), i+80))
 	}
 }
@@ -242,7 +249,7 @@ var (
 		{"system prompt", 3}, {"your instructions", 3}, {"initial instructions", 4}, {"original instructions", 3}, {"text above", 3}, {"words above", 3}, {"everything above", 3}, {"bound by", 2}, {"your rules", 2}, {"your guidelines", 3}, {"previous instructions", 2}, {"prior instructions", 3}, {"superseded", 2}, {"initial prompt", 3}, {"hidden instructions", 3}, {"your prompt", 3}, {"conversation history", 3}, {"chat history", 3}, {"this conversation", 2}, {"previous messages", 2}, {"the user's", 1}, {"the user", 1}, {"environment variables", 2}, {"api key", 2}, {"api keys", 2}, {"credentials", 2}, {"password", 1}, {"passwords", 1}, {"secret", 1}, {"confidential", 2}, {"developer mode", 4}, {"jailbreak", 3}, {"dan mode", 5}, {"do anything now", 5}, {"god mode", 2}, {"debug mode", 2}, {"maintenance mode", 1}, {"unrestricted", 2}, {"no restrictions", 3}, {"without restrictions", 3}, {"safety guidelines", 3}, {"content policy", 2}, {"content filter", 2}, {"guardrails", 2},
 	}
 	leaks = wordList{
-		{"print everything", 3}, {"output everything", 3}, {"repeat the text", 3}, {"repeat the words", 4}, {"repeat everything", 4}, {"starting with \"you are", 5}, {"what were your", 3}, {"what is your system", 4}, {"send the contents", 3}, {"share credentials", 3}, {"send your", 2}, {"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 5}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
+		{"print everything", 3}, {"output everything", 3}, {"repeat the text", 3}, {"repeat the words", 4}, {"repeat everything", 4}, {"starting with \"you are", 5}, {"what were your", 3}, {"what is your system", 4}, {"send the contents", 3}, {"share credentials", 3}, {"send your", 2}, {"reveal", 2}, {"disclose", 2}, {"leak", 2}, {"exfiltrate", 4}, {"print your", 3}, {"output your", 3}, {"show me your", 3}, {"repeat your", 3}, {"display your", 3}, {"send the conversation", 4}, {"send it to", 2}, {"send them to", 2}, {"send this to", 2}, {"send all", 2}, {"post it to", 2}, {"upload", 1}, {"email it to", 2}, {"forward it", 2}, {"encode", 1}, {"what are your instructions", 2}, {"tell me your", 2}, {"return all", 2}, {"dump", 1}, {"to the url", 2}, {"markdown image", 3},
 	}
 	urgencies = wordList{
 		{"important!!!", 3}, {"important:", 1}, {"***important", 3}, {"urgent:", 1}, {"system override", 4}, {"admin override", 4}, {"system notice", 2}, {"system update", 1}, {"security alert", 1}, {"authorized by", 1}, {"this is a test of", 1}, {"end of document", 2}, {"end of user input", 4}, {"end of data", 3}, {"end of context", 3}, {"system:", 2}, {"[system]", 3}, {"override:", 2}, {"developer:", 1}, {"admin:", 1}, {"priority:", 1},

@@ -17,8 +17,8 @@ func disguisedTriggers() []string {
 				if letter != stem[i] {
 					continue
 				}
-				from := max(0, min(i-2, len(stem)-5))
-				words = append(words, stem[from:i]+string(rune(digit))+stem[i+1:min(len(stem), from+5)])
+				from := max(0, min(i-2, len(stem)-4))
+				words = append(words, stem[from:i]+string(rune(digit))+stem[i+1:from+4])
 			}
 		}
 		for _, gap := range []string{" ", ".", "-", "_", "*"} {

@@ -18,6 +18,38 @@ var sections = func() map[string]bool {
 // commonSections are names that stand in other markup as well; they count where words to a model follow.
 var commonSections = map[string]bool{"message": true, "user": true, "document": true, "documents": true, "email": true, "results": true, "input": true, "query": true, "question": true, "system": true, "instruction": true, "transcript": true}
 
+// speakers are those in whose name a tag like <assistant_note> speaks.
+var speakers = map[string]bool{"assistant": true, "ai": true, "llm": true, "agent": true, "developer": true, "operator": true, "hidden": true}
+
+// bannerAt finds a banner in brackets that ends what was read or begins orders: "[END OF ARTICLE]", -1 for none.
+func bannerAt(s []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(s[from:], '[')
+		if i < 0 {
+			return -1
+		}
+		at := from + i
+		from = at + 1
+		end := bytes.IndexByte(s[from:min(len(s), from+60)], ']')
+		if end < 0 {
+			continue
+		}
+		words := bytes.Fields(s[from : from+end])
+		if len(words) < 2 {
+			continue
+		}
+		switch string(words[0]) {
+		case "begin", "end", "start", "new", "override", "priority", "urgent":
+		default:
+			continue
+		}
+		last := string(bytes.Trim(words[len(words)-1], ":!."))
+		if promptWords[last]&(wThing|wTalk|wRules|wTask) != 0 || last == "article" || last == "document" || last == "email" || last == "page" {
+			return at
+		}
+	}
+}
+
 // brokenSection finds a tag that ends a section of a prompt which the text did not begin, or one that begins
 // instructions; -1 for none.
 func brokenSection(s []byte) int {
@@ -38,7 +70,13 @@ func brokenSection(s []byte) int {
 			end++
 		}
 		name := strings.ReplaceAll(string(s[from:end]), "-", "_")
-		if end >= len(s) || s[end] != '>' || !sections[name] {
+		if end >= len(s) || s[end] != '>' {
+			continue
+		}
+		if prefix, rest, found := strings.Cut(name, "_"); found && rest != "" && speakers[prefix] && !closes {
+			return at
+		}
+		if !sections[name] {
 			continue
 		}
 		switch {
@@ -70,13 +108,39 @@ func dropsOrAnswers(s []byte) bool {
 	return drop >= 0 || score >= 3
 }
 
+// talkingHole finds an address with a place for a conversation in it: https://a.example/?q=[all messages so far]; -1 for
+// none.
+func talkingHole(s []byte) int {
+	for from := 0; ; {
+		i := bytes.IndexByte(s[from:], '=')
+		if i < 0 || from+i+8 > len(s) {
+			return -1
+		}
+		at := from + i
+		from = at + 1
+		open := bytes.IndexByte([]byte("<[{"), s[from])
+		if open < 0 || bytes.LastIndex(s[max(0, at-200):at], []byte("://")) < 0 {
+			continue
+		}
+		end := bytes.IndexByte(s[from:min(len(s), from+100)], ">]}"[open])
+		if end < 0 {
+			continue
+		}
+		for w := range bytes.FieldsSeq(s[from+1 : from+end]) {
+			if promptWords[string(bytes.Trim(w, ",.;'"))]&wTalk != 0 || string(w) == "messages" {
+				return at
+			}
+		}
+	}
+}
+
 // forgedTurn reports whether the text begins as somebody's turn in a conversation with a model, and asks for or gives
 // away a secret.
 func forgedTurn(s []byte) bool {
 	s = bytes.TrimLeft(s[:min(len(s), maxSectionText)], " \t\r\n*#[")
 	label, rest, found := bytes.Cut(s, []byte(":"))
 	switch string(bytes.TrimSpace(label)) {
-	case "human", "assistant", "ai", "assistant]", "human]":
+	case "human", "assistant", "ai", "assistant]", "human]", "response":
 	default:
 		return false
 	}

@@ -49,6 +49,14 @@ const (
 	saysBefore                            // "before any other"
 	saysRegardless                        // "regardless", "no matter"
 	saysAsks                              // "what are your"
+	saysWhat                              // begins with "what", "which"
+	saysMail                              // holds an address of mail
+	saysMe                                // "me" is whom it is told to serve
+	saysYourself                          // "your purpose", "your loyalty"
+	saysNewSelf                           // and that it is a new one
+	saysMode                              // "mode"
+	saysYourTool                          // "your file tool"
+	saysAuthority                         // "I am your developer"
 )
 
 // promptSentence is what the words of a sentence come to.
@@ -135,7 +143,45 @@ var promptFeatures = []promptFeature{
 	{weight: 3, need: [3]promptWord{wYou | wModel, wAct, wTool}, flags: saysNamed, without: saysLong},
 	{weight: 3, flags: saysUnasked, without: saysLong},
 	// Of whom and what it is told to think otherwise.
-	{weight: 6, flags: saysSecret, without: saysLong},
+	{weight: 3, flags: saysSecret, without: saysLong},
+	{weight: 3, flags: saysSecret, need: [3]promptWord{wThis}, without: saysLong},
+	{weight: 2, flags: saysSecret, need: [3]promptWord{wRules | wTool | wTalk}, without: saysLong},
+	{weight: 2, flags: saysSecret, need: [3]promptWord{wReply}, without: saysLong},
+	{weight: 3, need: [3]promptWord{wFree, wLimit, wYou}, without: saysYouSet | saysLong},
+	{weight: 4, flags: saysWhat, need: [3]promptWord{wThing, wPrior, wTalk | wThing}, without: saysLong, most: 12},
+	{weight: 2, first: wTell, need: [3]promptWord{wForm}, without: saysLong, most: 8},
+	{weight: 2, first: wTell | wTask, need: [3]promptWord{wSelf | wGiven}, flags: saysYouAre, without: saysLong},
+	{weight: 4, flags: saysMode, need: [3]promptWord{wSwitch, wTell | wAct, wData}, without: saysLong, most: 14},
+	{weight: 6, flags: saysObeys | saysOnward, without: saysLong},
+	{weight: 2, first: wAct, flags: saysNamed | saysMail, without: saysLong, most: 10},
+	{weight: 2, flags: saysReads, need: [3]promptWord{wAct}, without: saysLong},
+	{weight: 6, first: wDrop, flags: saysInstead | saysMe, need: [3]promptWord{wUser}, without: saysLong},
+	{weight: 6, flags: saysYourself, need: [3]promptWord{wServe, wUser}, without: saysLong},
+	{weight: 2, flags: saysRank, need: [3]promptWord{wThis}, without: saysLong},
+	{weight: 6, first: wAct, need: [3]promptWord{wEvery, wMode, wYour}, without: saysLong},
+	{weight: 2, flags: saysYourself | saysNewSelf, need: [3]promptWord{wUser | wModel}, without: saysLong},
+	{weight: 3, first: wAct, need: [3]promptWord{wEvery, wThing}, flags: saysNamed | saysUnasked, without: saysLong},
+	{weight: 4, first: wAct | wTell | wLeak, need: [3]promptWord{wStealth}, without: saysLong},
+	{weight: 6, first: wTell | wTask | wPut, need: [3]promptWord{wForm, wSelf | wRules, wYou | wYour}, without: saysLong, most: 24},
+	{weight: 4, first: wTell | wTask, need: [3]promptWord{wThing | wRules, wSelf, wYou | wYour}, without: saysLong},
+	{weight: 4, first: wTell | wTask, need: [3]promptWord{wThing, wPrior, wTalk}, without: saysLong | saysMine},
+	{weight: 4, first: wTell | wSpeak, need: [3]promptWord{wInside, wThing, wTalk}, without: saysLong},
+	{weight: 4, need: [3]promptWord{wServe, wYou | wYour}, flags: saysMe, without: saysLong},
+	{weight: 4, flags: saysYourself | saysNewSelf},
+	{weight: 6, need: [3]promptWord{wSwitch, wHard, wMode}, flags: saysMode, without: saysLong, most: 9},
+	{weight: 2, need: [3]promptWord{wSwitch, wMode}, flags: saysMode, without: saysLong, most: 14},
+	{weight: 4, flags: saysRegardless, need: [3]promptWord{wReply}, without: saysLong},
+	{weight: 2, flags: saysRegardless, need: [3]promptWord{wThing}, without: saysLong},
+	{weight: 6, first: wPut | wSpeak, need: [3]promptWord{wEvery, wReply}, without: saysLong, most: 14},
+	{weight: 3, first: wSpeak | wTell | wPut, need: [3]promptWord{wTask}, flags: saysInstead, without: saysLong},
+	{weight: 3, first: wDrop, flags: saysReply, without: saysLong},
+	{weight: 6, need: [3]promptWord{wEvery, wGiven, wYou}, flags: saysLonger, without: saysLong},
+	{weight: 3, flags: saysYourTool, need: [3]promptWord{wAct}, without: saysLong},
+	{weight: 4, flags: saysAuthority, without: saysLong},
+	{weight: 2, flags: saysAuthority, need: [3]promptWord{wModel | wLimit | wRules | wData}, without: saysLong},
+	{weight: 3, first: wAct, need: [3]promptWord{wEvery, wTalk | wData}, flags: saysNamed, without: saysLong},
+	{weight: 2, first: wAct, need: [3]promptWord{wTool, wTalk}, without: saysLong},
+	{weight: 4, need: [3]promptWord{wPlural, wMust, wAct}, without: saysLong},
 	{weight: 4, flags: saysReads},
 	{weight: 4, flags: saysGranted},
 	{weight: 4, flags: saysRank, without: saysLong},
@@ -153,13 +199,12 @@ var promptFeatures = []promptFeature{
 	{weight: 2, flags: saysPriorRules, need: [3]promptWord{wYour, wOver}, without: saysMine},
 	{weight: 3, need: [3]promptWord{wEvery, wPrior, wOver}, not: wRules, without: saysLong | saysMine, most: 12},
 	{weight: 6, first: wTell, need: [3]promptWord{wEvery, wTalk, wYour}, without: saysLong},
-	{weight: 5, flags: saysAsks, need: [3]promptWord{wRules, wYour}, without: saysLong, most: 12},
+	{weight: 6, flags: saysAsks, need: [3]promptWord{wRules, wYour}, without: saysLong, most: 6},
 	{weight: 4, need: [3]promptWord{wYour, wReply}, flags: saysOnward},
 	{weight: 4, need: [3]promptWord{wTool, wMust}, flags: saysBefore, without: saysLong},
 	{weight: 2, first: wAct | wLeak, need: [3]promptWord{wTalk}, without: saysLong},
 	{weight: 4, need: [3]promptWord{wModel, wMust, wMode}, without: saysLong},
 	{weight: 3, need: [3]promptWord{wMode, wTalk}, without: saysLong, most: 5},
-	{weight: 2, flags: saysAsks, need: [3]promptWord{wRules, wYour, wWhole | wInside}, without: saysLong, most: 12},
 	{weight: 3, need: [3]promptWord{wLeak}, without: saysLong, most: 16},
 	{weight: 2, first: wAct | wSpeak | wPut, flags: saysRegardless, without: saysLong},
 }
@@ -183,7 +228,7 @@ func promptGrammar(s []byte) (score, at, drop int) {
 	g := promptReader{s: s, at: -1, drop: -1}
 	for i := 0; i < len(s); {
 		switch {
-		case isPromptLetter(s[i]):
+		case isPromptLetter(s[i]), leet[s[i]] != 0 && i+1 < len(s) && isLetter(s[i+1]) && (i == 0 || !isWord(s[i-1])):
 			i = g.word(i)
 		case sentenceEnds(s, i):
 			g.punctuation(i)
@@ -231,7 +276,7 @@ func (g *promptReader) punctuation(i int) {
 	case ':':
 		p.flags |= saysColon
 		g.labels |= roleLabel(g.s[:i], p.words)
-		if p.words <= 4 && (p.last&wModel != 0 || p.last&wJob != 0 && p.prev&wModel != 0) || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0 {
+		if p.words <= 4 && (p.last&wModel != 0 || p.last&wJob != 0 && p.prev&wModel != 0) || p.words <= 12 && p.all&wModel != 0 && p.all&(wHail|wRules) != 0 || p.words <= 12 && p.marks.calls {
 			p.flags |= saysCalled
 		}
 	case ',', '!', '.', '\n':
@@ -254,7 +299,9 @@ func (g *promptReader) symbol(i int) {
 	switch c := g.s[i]; {
 	case c == '=':
 		g.p.flags |= saysEquals | saysNamed
-	case c == '@', c == '_', c == '/' && i > 0 && g.s[i-1] == '/':
+	case c == '@':
+		g.p.flags |= saysMail | saysNamed
+	case c == '_', c == '/' && i > 0 && g.s[i-1] == '/':
 		g.p.flags |= saysNamed
 	}
 }
@@ -278,7 +325,7 @@ func (g *promptReader) finish() {
 	sum, start, called := 0, p.start, promptFlag(0)
 	for i := range g.window {
 		w := &g.window[i]
-		called |= w.flags & saysCalled
+		called |= w.flags & (saysCalled | saysReads)
 		if sum += w.score; w.score > 0 {
 			start = min(start, w.start)
 		}
@@ -342,6 +389,12 @@ func imperatives(window *[3]promptSentence) int {
 
 // hail reports whether the words so far call a model: "Hello LLM", "Dear AI", "Assistant".
 func (p *promptSentence) hail() bool {
+	if p.last&wJob != 0 && p.all&wHail != 0 && p.words <= 3 && p.flags&saysMine == 0 {
+		return true
+	}
+	if p.marks.bot && p.words <= 2 && p.flags&saysMine == 0 {
+		return true
+	}
 	return p.words <= 6 && (p.last&wModel != 0 || p.last&wJob != 0 && p.prev&wModel != 0) && p.flags&saysMine == 0 && (p.words == 1 || p.fillers >= p.words-1 || p.all&wHail != 0 && p.words <= 5)
 }
 
@@ -521,4 +574,3 @@ func (p *promptSentence) dropsRules() bool {
 	}
 	return false
 }
-

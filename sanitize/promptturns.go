@@ -12,6 +12,11 @@ type promptMarks struct {
 	guarded bool // "the content policy"
 	guard   bool // the word before is "content", "safety"
 	inner   bool // the word before is "system", "developer"
+	cond    bool // the sentence begins with "if" or "when"
+	bot     bool // the word before calls a program, and nobody else
+	calls   bool // models are called: "automated readers", "whichever model"
+	any     int  // where "any", "whichever", "automated" stood
+	am      int  // where "I am", "this is" stood
 	asks    bool // the sentence begins as a question for what is the model's
 	before  bool // the word before is "before"
 }
@@ -21,10 +26,47 @@ func (p *promptSentence) turns(w string, k promptWord) {
 	m := &p.marks
 	within := func(at, n int) bool { return at > 0 && p.words-at <= n }
 	switch w {
-	case "not", "don't", "never", "without", "nobody", "stop", "cease", "longer", "quit":
+	case "not", "don't", "never", "without", "nobody", "stop", "cease", "longer", "quit", "doesn't", "didn't", "won't":
 		m.not = p.words
 	case "what", "which":
-		m.asks = m.asks || p.words == 1
+		if p.words == 1 {
+			m.asks = true
+			p.flags |= saysWhat
+		}
+	case "opposite", "contrary", "reverse":
+		if p.words <= 4 {
+			p.first, p.opened = wDrop, true
+			p.all |= wDrop
+		}
+	case "if", "when":
+		m.cond = p.words == 1
+	case "job", "task", "role":
+		if m.cond && p.words <= 4 && within(p.yourAt, 1) {
+			p.flags |= saysCalled
+		}
+	case "can", "may", "could":
+		if p.last&wModel != 0 {
+			p.opened = true // says what they can do
+		}
+	case "me", "mine", "only":
+		p.flags |= saysMe
+	case "mode":
+		p.flags |= saysMode
+	case "any", "whichever", "automated", "artificial", "every":
+		m.any = p.words
+	case "am", "i'm":
+		m.am = p.words
+	case "as":
+		if p.words == 1 {
+			m.am = p.words
+		}
+	case "quiet", "silent", "nothing", "mum":
+		if p.last&wRefuse != 0 {
+			p.flags |= saysObeys
+		}
+		if p.words <= 3 && p.last&(wHide|wTell|wFill|wSpeak) != 0 {
+			m.disclose = p.words + 1 // "keep quiet about this towards the user"
+		}
 	case "regardless", "irrespective", "whatever":
 		p.flags |= saysRegardless
 	case "matter":
@@ -49,13 +91,15 @@ func (p *promptSentence) turns(w string, k promptWord) {
 			p.flags |= saysBefore
 		}
 	}
+	p.selves(w, k, within)
+	m.bot = w == "bot" || w == "bots" || w == "ai" || w == "llm" || w == "llms" || w == "gpt" || w == "chatbot"
 	m.before = w == "before" || m.before && k&wEvery != 0
 	p.obeys(k, within)
 	p.conceals(k, within)
 	p.governs(w, k, within)
 	m.inner, m.guard = w == "system" || w == "developer", k&wGuard != 0
 	m.granted = k&wGrant != 0
-	if p.words <= 6 && k&(wFill|wModel|wHail|wObey|wDrop|wYou) == 0 && w != "do" && w != "not" && w != "don't" && w != "longer" {
+	if p.words <= 6 && p.first == 0 && m.take == 0 && m.hide == 0 && m.part == 0 && k&(wFill|wModel|wHail|wObey|wDrop|wYou|wTake|wHide|wTold|wPart|wSwitch) == 0 && w != "do" && w != "not" && w != "don't" && w != "longer" {
 		m.subject = true
 	}
 }
@@ -75,19 +119,45 @@ func (p *promptSentence) obeys(k promptWord, within func(int, int) bool) {
 	}
 }
 
+// selves notes what is said of the model itself and of who speaks to it.
+func (p *promptSentence) selves(w string, k promptWord, within func(int, int) bool) {
+	m := &p.marks
+	if within(m.any, 2) && (k&wModel != 0 || k&(wJob|wPlural) != 0 || w == "readers" || w == "systems" || w == "reviewers") || k&wRead != 0 && p.all&wModel != 0 && p.all&wThis != 0 {
+		m.calls = true
+	}
+	if k&wSelf != 0 && within(p.yourAt, 2) {
+		p.flags |= saysYourself
+	}
+	if k&wSelf != 0 && (p.last|p.prev)&wNew != 0 {
+		p.flags |= saysNewSelf
+	}
+	if within(p.yourAt, 3) && (w == "tool" || w == "tools" || w == "plugin" || w == "functions") {
+		p.flags |= saysYourTool
+	}
+	if within(m.am, 2) && k&wYour != 0 || m.am == 1 && k&wModel != 0 && p.all&wThis != 0 && p.words <= 8 {
+		m.am = p.words + 100
+	}
+	if m.am > 100 && p.words-m.am+100 <= 2 && (k&(wPrior|wMode) != 0 || w == "master" || w == "creator") || m.am > 100 && k&wGrant != 0 {
+		p.flags |= saysAuthority
+	}
+}
+
 // conceals notes what a user is to be kept from.
 func (p *promptSentence) conceals(k promptWord, within func(int, int) bool) {
 	m := &p.marks
 	if k&wTold != 0 && within(m.not, 2) && !m.subject {
 		m.disclose = p.words
 	}
+	if k&wTold != 0 && within(m.not, 1) && p.words > 4 && p.all&wEvery != 0 {
+		p.flags |= saysUnasked
+	}
 	if k&wHide != 0 && !m.subject {
 		m.hide = p.words
 	}
-	if k&wUser != 0 && within(m.disclose, 4) && p.words > m.disclose {
+	if k&wUser != 0 && within(m.disclose, 6) && p.words > m.disclose {
 		p.flags |= saysSecret
 	}
-	if k&wKnow != 0 && within(m.not, 2) && p.all&wUser != 0 && p.all&(wMust|wFill) != 0 && p.words <= 16 {
+	if k&wKnow != 0 && within(m.not, 2) && p.all&wUser != 0 && p.all&(wMust|wFill|wReply) != 0 && p.words <= 16 {
 		p.flags |= saysSecret
 	}
 }
@@ -100,7 +170,7 @@ func (p *promptSentence) governs(w string, k promptWord, within func(int, int) b
 		m.refuse = p.words // for what is read, see below
 	case (w == "this" || w == "these" || w == "the") && within(m.refuse, 2) && within(m.model, 7) && w != "the":
 		p.flags |= saysReads
-	case k&wTurn != 0 && within(m.take, 3):
+	case k&wTurn != 0 && within(m.take, 3) && (!m.subject || p.all&wYou != 0):
 		p.flags |= saysTakes
 	case k&wTalk != 0 && within(m.talk, 4):
 		p.flags |= saysOnward
@@ -114,7 +184,7 @@ func (p *promptSentence) governs(w string, k promptWord, within func(int, int) b
 	if k&wThing != 0 && m.inner {
 		m.system = true
 	}
-	if k&(wRules|wLimit) != 0 && m.guard {
+	if (k&(wRules|wLimit) != 0 || w == "layer") && m.guard {
 		p.flags |= saysGuard
 		m.guarded = m.guarded || k&wRules != 0 && p.all&wDrop != 0
 	}
@@ -152,18 +222,30 @@ func (g *promptReader) spelled(w []byte) {
 		for part := range bytes.SplitSeq(w, []byte("-")) {
 			g.p.word(part)
 		}
-	case digits > 0 && digits*2 <= len(w):
-		var plain [maxSpelled]byte
-		for i, c := range w {
-			plain[i] = c
-			if leet[c] != 0 {
-				plain[i] = leet[c]
-			}
-		}
-		g.p.word(plain[:len(w)])
+	case digits > 0 && digits*5 <= 3*len(w):
+		g.p.word(undigited(w))
 	default:
 		g.p.word(w)
 	}
+}
+
+// undigited returns the word with letters for its digits; 1 stands for i, or else for l.
+func undigited(w []byte) []byte {
+	plain := make([]byte, len(w))
+	for _, one := range []byte{'i', 'l'} {
+		for i, c := range w {
+			switch plain[i] = c; {
+			case c == '1':
+				plain[i] = one
+			case leet[c] != 0:
+				plain[i] = leet[c]
+			}
+		}
+		if _, known := promptWords[string(plain)]; known {
+			break
+		}
+	}
+	return plain
 }
 
 // maxSpelled is the length beyond which a word is no disguise, in bytes.

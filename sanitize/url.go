@@ -242,7 +242,6 @@ var servicePorts = func() map[string]bool {
 	return m
 }()
 
-
 type hostKind uint8
 
 const (
