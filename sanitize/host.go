@@ -14,7 +14,7 @@ func hiddenAuthority(rest []byte) bool {
 	if end := bytes.IndexAny(rest, "/ \r\n\"'<>,;|)}`"); end >= 0 {
 		rest = rest[:end]
 	}
-	if bytes.IndexByte(rest, '@') < 0 || bytes.Count(rest, []byte("@")) < 2 && bytes.IndexAny(rest, `#\?&`) < 0 {
+	if bytes.IndexByte(rest, '@') < 0 || bytes.Count(rest, []byte("@")) < 2 && !bytes.ContainsAny(rest, `#\?&`) {
 		return false
 	}
 	for part := range bytes.FieldsFuncSeq(rest, func(r rune) bool { return strings.ContainsRune(`@#\?& `, r) }) {
@@ -58,7 +58,7 @@ func deceptiveLabel(label string) bool {
 	latin, strange, alike := 0, 0, 0
 	for _, r := range label {
 		switch {
-		case r < utf8.RuneSelf && isLetter(byte(r)), 0xC0 <= r && r < 0x250, 0x1E00 <= r && r < 0x1F00:
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', 0xC0 <= r && r < 0x250, 0x1E00 <= r && r < 0x1F00:
 			latin++
 		case !unicode.IsLetter(r), unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo):
 		default:

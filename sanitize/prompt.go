@@ -10,9 +10,9 @@ func lookPrompt(l *look) {
 		return
 	}
 	plain := l.low
+	defer func() { l.low = plain }()
 	if out, found := despaced(l.scratch[:0], plain); found {
-		l.low, l.scratch = out, out[:0]
-		defer func() { l.low = plain }()
+		l.low, l.scratch = out[:min(len(out), len(plain))], out[:0]
 	}
 	p := promptReading{s: l.low}
 	p.read()
@@ -45,7 +45,7 @@ func lookPrompt(l *look) {
 		p.best, p.first = promptThreshold, 0
 	}
 	threshold := promptThreshold
-	if len(l.low) > maxOrders {
+	if len(l.low) > longOrder {
 		threshold += 2
 	}
 	if p.override < 0 && p.best >= threshold {
@@ -64,6 +64,9 @@ const minPrompt = 16
 
 // promptThreshold is the weight from which text counts as an order to a language model.
 const promptThreshold = 6
+
+// longOrder is the length from which it takes more: in long text some words come together by chance. In bytes.
+const longOrder = 400
 
 // roleMarkers are delimiters of conversation formats, which models take for the start of another speaker's turn.
 var roleMarkers = []string{

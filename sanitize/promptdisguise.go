@@ -34,19 +34,20 @@ const minSpaced = 8
 // despaced appends the text with spaced out words put together, if there are any: "i g n o r e  a l l". Two gaps
 // in a row part words; where there are none, words that the grammar knows are told apart.
 func despaced(dst, s []byte) ([]byte, bool) {
-	found := false
+	from := 0 // up to where dst has what is in s
 	for i := 0; i < len(s); {
 		end, letters := spacedRun(s, i)
 		if letters < minSpaced {
-			dst = append(dst, s[i])
 			i++
 			continue
 		}
-		found = true
-		dst = together(dst, s[i:end])
-		i = end
+		dst = together(append(dst, s[from:i]...), s[i:end])
+		i, from = end, end
 	}
-	return dst, found
+	if from == 0 {
+		return dst, false
+	}
+	return append(dst, s[from:]...), true
 }
 
 // spacedRun returns where the single letters end that begin at i, and how many they are.

@@ -8,6 +8,8 @@ import (
 
 // foreignOrders are stems of verbs and objects of orders to models in other languages: verbs that drop and that
 // disclose, objects that govern a model. A verb and an object near each other, in either order, count.
+//
+//nolint:misspell // words of other languages
 var foreignOrders = []struct{ verbs, objects []string }{
 	{[]string{"vergiss", "ignorier", "missacht", "vergessen sie", "verwirf", "setz dich über", "umgehe", "befolge nicht"}, []string{"anweisung", "alles vor", "alles bis", "alles, was", "alles was", "alle regeln", "deine regeln", "sämtliche regeln", "regeln, die dir", "bisherigen regeln", "prompt", "instruktio", "befehle", "vorgaben"}},
 	{[]string{"gib", "zeig", "verrate", "nenne", "wiederhol"}, []string{"systemprompt", "system-prompt", "deine anweisungen", "deine instruktionen", "deinen prompt"}},

@@ -53,6 +53,9 @@ func bannerAt(s []byte) int {
 // brokenSection finds a tag that ends a section of a prompt which the text did not begin, or one that begins
 // instructions; -1 for none.
 func brokenSection(s []byte) int {
+	if bytes.IndexByte(s, '<') < 0 {
+		return -1
+	}
 	open := map[string]int{}
 	for from, tags := 0, 0; tags < maxSectionTags; tags++ {
 		i := bytes.IndexByte(s[from:], '<')
@@ -79,19 +82,24 @@ func brokenSection(s []byte) int {
 		if !sections[name] {
 			continue
 		}
-		switch {
-		case !closes:
-			open[name]++
-			if strings.HasPrefix(name, "instruction") && dropsOrAnswers(s[end+1:]) {
-				return at
-			}
-		case open[name] > 0:
-			open[name]--
-		case !commonSections[name] && (len(s) < maxSectionText || dropsOrAnswers(s[end+1:])) || dropsOrAnswers(s[end+1:]):
+		if breaksSection(s[end+1:], name, closes, open, len(s)) {
 			return at
 		}
 	}
 	return -1
+}
+
+// breaksSection judges a tag of a section by what follows it; open counts the sections that the text of size bytes began.
+func breaksSection(rest []byte, name string, closes bool, open map[string]int, size int) bool {
+	switch {
+	case !closes:
+		open[name]++
+		return strings.HasPrefix(name, "instruction") && dropsOrAnswers(rest)
+	case open[name] > 0:
+		open[name]--
+		return false
+	}
+	return !commonSections[name] && size < maxSectionText || dropsOrAnswers(rest)
 }
 
 const (

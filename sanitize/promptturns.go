@@ -25,6 +25,11 @@ type promptMarks struct {
 func (p *promptSentence) turns(w string, k promptWord) {
 	m := &p.marks
 	within := func(at, n int) bool { return at > 0 && p.words-at <= n }
+	if k == 0 {
+		m.before, m.inner, m.guard, m.granted, m.bot = false, false, false, false, false
+		m.subject = m.subject || p.words <= 6 && p.first == 0 && m.take == 0 && m.hide == 0 && m.part == 0
+		return
+	}
 	switch w {
 	case "not", "don't", "never", "without", "nobody", "stop", "cease", "longer", "quit", "doesn't", "didn't", "won't":
 		m.not = p.words
@@ -44,6 +49,41 @@ func (p *promptSentence) turns(w string, k promptWord) {
 		if m.cond && p.words <= 4 && within(p.yourAt, 1) {
 			p.flags |= saysCalled
 		}
+	default:
+		p.hints(w, within)
+	}
+	p.selves(w, k, within)
+	m.bot = w == "bot" || w == "bots" || w == "ai" || w == "llm" || w == "llms" || w == "gpt" || w == "chatbot"
+	m.before = w == "before" || m.before && k&wEvery != 0
+	p.obeys(k, within)
+	p.conceals(k, within)
+	p.governs(w, k, within)
+	m.inner, m.guard = w == "system" || w == "developer", k&wGuard != 0
+	m.granted = k&wGrant != 0
+	if p.words <= 6 && p.first == 0 && m.take == 0 && m.hide == 0 && m.part == 0 && k&(wFill|wModel|wHail|wObey|wDrop|wYou|wTake|wHide|wTold|wPart|wSwitch|wMark) == 0 {
+		m.subject = true
+	}
+}
+
+// obeys notes verbs that heed: not to follow is to drop.
+func (p *promptSentence) obeys(k promptWord, within func(int, int) bool) {
+	m := &p.marks
+	if k&wPart != 0 && !m.subject && p.words <= 8 {
+		m.part = p.words
+	}
+	if k&wObey != 0 && within(m.not, 2) && !m.subject {
+		p.first, p.opened = wDrop, true
+		p.all |= wDrop
+	}
+	if k&wRefuse != 0 && within(m.not, 2) {
+		p.flags |= saysObeys
+	}
+}
+
+// hints notes the words that turns does not.
+func (p *promptSentence) hints(w string, within func(int, int) bool) {
+	m := &p.marks
+	switch w {
 	case "can", "may", "could":
 		if p.last&wModel != 0 {
 			p.opened = true // says what they can do
@@ -90,32 +130,6 @@ func (p *promptSentence) turns(w string, k promptWord) {
 		if m.before {
 			p.flags |= saysBefore
 		}
-	}
-	p.selves(w, k, within)
-	m.bot = w == "bot" || w == "bots" || w == "ai" || w == "llm" || w == "llms" || w == "gpt" || w == "chatbot"
-	m.before = w == "before" || m.before && k&wEvery != 0
-	p.obeys(k, within)
-	p.conceals(k, within)
-	p.governs(w, k, within)
-	m.inner, m.guard = w == "system" || w == "developer", k&wGuard != 0
-	m.granted = k&wGrant != 0
-	if p.words <= 6 && p.first == 0 && m.take == 0 && m.hide == 0 && m.part == 0 && k&(wFill|wModel|wHail|wObey|wDrop|wYou|wTake|wHide|wTold|wPart|wSwitch) == 0 && w != "do" && w != "not" && w != "don't" && w != "longer" {
-		m.subject = true
-	}
-}
-
-// obeys notes verbs that heed: not to follow is to drop.
-func (p *promptSentence) obeys(k promptWord, within func(int, int) bool) {
-	m := &p.marks
-	if k&wPart != 0 && !m.subject && p.words <= 8 {
-		m.part = p.words
-	}
-	if k&wObey != 0 && within(m.not, 2) && !m.subject {
-		p.first, p.opened = wDrop, true
-		p.all |= wDrop
-	}
-	if k&wRefuse != 0 && within(m.not, 2) {
-		p.flags |= saysObeys
 	}
 }
 
@@ -250,3 +264,8 @@ func undigited(w []byte) []byte {
 
 // maxSpelled is the length beyond which a word is no disguise, in bytes.
 const maxSpelled = 40
+
+// turnWords are the words that mean something to turns, and nothing else.
+const turnWords = "not don't never without nobody stop cease longer quit doesn't didn't won't what which opposite contrary reverse if when job task role can may could me mine only mode " +
+	"any whichever automated artificial every am i'm as quiet silent nothing mum regardless irrespective whatever matter aside away out henceforth hereafter onwards remainder rest from " +
+	"other before system developer do readers systems reviewers tool tools plugin functions master creator layer the these this"

@@ -59,6 +59,7 @@ const (
 	wServe                          // serve, obey
 	wThis                           // this, these: what is read
 	wSwitch                         // enter, activate: of modes
+	wMark                           // means something to promptSentence.turns
 	wPlural                         // models at large: "AI agents", "LLMs"
 	wHard                           // modes that no product has: unrestricted, jailbreak
 )
@@ -128,6 +129,9 @@ var promptWords = func() map[string]promptWord {
 		for w := range strings.FieldsSeq(words) {
 			m[w] |= kind
 		}
+	}
+	for w := range strings.FieldsSeq(turnWords) {
+		m[w] |= wMark
 	}
 	for w := range pairMeanings {
 		m[w] |= wPair

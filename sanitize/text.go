@@ -89,7 +89,7 @@ const mostMarks = 8
 
 // stacked counts marks on top of each other.
 func (t *textReading) stacked(l *look, r rune, i, n int) {
-	if !unicode.Is(unicode.Mn, r) {
+	if r < 0x300 || 0x2E80 <= r && r < 0xFE00 || !unicode.Is(unicode.Mn, r) {
 		t.marks = 0
 		return
 	}
