@@ -239,7 +239,7 @@ func (t *keyTable) start(slots int) {
 // add reports whether the hash is new. A table that is full forgets what comes.
 func (t *keyTable) add(h uint64) bool {
 	h = max(h, 1)
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // G115: a power of two
 	i := h & mask
 	for t.slots[i] != 0 {
 		if t.slots[i] == h {

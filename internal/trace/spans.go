@@ -67,8 +67,13 @@ func attributes(e *event.Event) []*common.KeyValue {
 		number("icapd.body_bytes", e.Size), number("icapd.findings", int64(len(e.Findings))), number("icapd.gaps", int64(len(e.Gaps))),
 	}
 	for _, it := range []struct{ key, value string }{
-		{"icapd.api", e.API}, {"icapd.profile", e.Profile}, {"icapd.rule", e.Rule}, {"icapd.shadowed", e.Shadowed},
-		{"icapd.type", e.Type}, {"http.request.method", e.Method}, {"server.address", e.Host},
+		{"icapd.api", e.API},
+		{"icapd.profile", e.Profile},
+		{"icapd.rule", e.Rule},
+		{"icapd.shadowed", e.Shadowed},
+		{"icapd.type", e.Type},
+		{"http.request.method", e.Method},
+		{"server.address", e.Host},
 	} {
 		if it.value != "" {
 			out = append(out, text(it.key, it.value))
