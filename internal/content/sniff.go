@@ -130,7 +130,9 @@ var zipUses = []struct{ name, typ string }{
 // zipTells are entries that tell documents from archives.
 type zipTells struct {
 	types, manifest, content, container, mimetype bool
-	use                                           int // the first of zipUses that there is
+
+	program bool // what Java runs an archive by, or what it runs
+	use     int  // the first of zipUses that there is
 }
 
 // zipUse tells what document an archive is where its first entries do not show it: by the entry that names the type
@@ -155,7 +157,7 @@ func zipUse(head []byte, b scan.Blob, seen string) string {
 		return zipUses[t.use].typ
 	case !t.types && t.manifest && t.content:
 		return typeODT
-	case seen == typeEPUB:
+	case seen == typeEPUB, seen == typeJar && err == nil && t.container && !t.program: // books that are packed another way
 		return typeZip
 	}
 	return seen
@@ -179,6 +181,7 @@ func (t *zipTells) entry(name []byte) bool {
 	case "mimetype":
 		t.mimetype = true
 	}
+	t.program = t.program || s == "meta-inf/manifest.mf" || strings.HasSuffix(s, ".class")
 	for i, u := range zipUses[:t.use] {
 		if strings.Contains(s, u.name) {
 			t.use = i

@@ -149,3 +149,25 @@ func TestAttached(t *testing.T) {
 		}
 	}
 }
+
+// A book that is packed another way than it should be is an archive and no program, unless Java would run it.
+func TestBookIsNoProgram(t *testing.T) {
+	for want, names := range map[string][]string{
+		typeZip: {"META-INF/", "META-INF/container.xml", "mimetype", "OPS/a.html"},
+		typeJar: {"META-INF/", "META-INF/container.xml", "META-INF/MANIFEST.MF", "a/B.class"},
+	} {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for _, name := range names {
+			if _, err := w.Create(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := zipUse(b.Bytes(), scan.Bytes(b.Bytes()), typeJar); got != want {
+			t.Errorf("%q: %s", names, got)
+		}
+	}
+}
