@@ -46,14 +46,14 @@ changes, and the log says why.`,
 // paceGC lets a process with few rules collect as seldom as one with many: by default the heap is collected when it
 // has doubled, which takes a hundred messages where there is next to nothing in it to begin with.
 func paceGC() {
-	const room = 16 << 20 // bytes of garbage between two collections, at least
+	const room = 12 << 20 // bytes of garbage between two collections, at least
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	if live[0].Value.Kind() != metrics.KindUint64 || os.Getenv("GOGC") != "" {
 		return
 	}
 	heap := max(live[0].Value.Uint64(), 2<<20)
-	debug.SetGCPercent(int(max(100, 100*room/heap))) //nolint:gosec // G115: at most 800
+	debug.SetGCPercent(int(max(100, 100*room/heap))) //nolint:gosec // G115: at most 600
 }
 
 // serve runs until a signal, or until a listener fails.
