@@ -3,9 +3,11 @@ package integration
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"hash"
 	"io"
 	"testing"
+	"time"
 
 	"icapd/icap"
 	"icapd/integration/lab"
@@ -51,10 +53,13 @@ func TestLargeBodyInLittleMemory(t *testing.T) {
 			t.Errorf("no204 %v: ICAP %d", no204, resp.Status)
 		}
 	}
-	audits, err := i.Audits()
-	if err != nil || len(audits) != 2 {
-		t.Fatalf("%d audit events, %v", len(audits), err)
-	}
+	var audits []lab.Audit
+	eventually(t, 10*time.Second, func() (err error) { // the log is written behind the answers
+		if audits, err = i.Audits(); err == nil && len(audits) != 2 {
+			err = fmt.Errorf("%d audit events", len(audits))
+		}
+		return err
+	})
 	for _, a := range audits {
 		if a.Verdict != "clean" || a.Size != size {
 			t.Errorf("%s", a.Line)
