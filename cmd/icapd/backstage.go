@@ -13,6 +13,7 @@ import (
 	"icapd/internal/admin"
 	"icapd/internal/event"
 	"icapd/internal/inventory"
+	"icapd/internal/metrics"
 	"icapd/internal/quarantine"
 	"icapd/internal/secret"
 	"icapd/internal/service"
@@ -23,6 +24,9 @@ import (
 // backstage is what happens after a message has its answer: the audit stream, the quarantine, the inventory, the
 // console's feed. None of it makes a message wait. It lives as long as the process: reloads do not change it.
 type backstage struct {
+	batch     *event.Batch
+	log       *logs
+	metrics   *metrics.Metrics // nil if nothing is counted
 	stream    *sink.Fanout
 	traces    *sink.Sink // nil if messages are not traced
 	sampler   trace.Sampler
@@ -38,7 +42,8 @@ type backstage struct {
 
 // newBackstage opens what the configuration names. The error is all that cannot be opened.
 func newBackstage(c *conf.Config, version string, log *logs) (*backstage, error) {
-	b := &backstage{feed: admin.NewFeed(), inventory: inventory.New(), store: c.Quarantine.Store}
+	b := &backstage{log: log, feed: admin.NewFeed(), inventory: inventory.New(), store: c.Quarantine.Store}
+	b.batch = event.NewBatch(b.tell)
 	var sinks []*sink.Sink
 	var errs []error
 	for i := range c.Events {
@@ -199,16 +204,44 @@ func (b *backstage) openVault(c *conf.Quarantine, log *logs) error {
 
 // observe takes the event of a message on, and keeps it.
 func (b *backstage) observe(e *event.Event) {
-	traced := recorded(e)
-	if b.stream.Empty() && !traced && !b.asked {
+	if b.stream.Empty() && !recorded(e) && !b.asked {
 		return
 	}
+	b.batch.Add(e)
+}
+
+// tell is given the events, many at a time. What goes wrong with one is no reason to lose the others, or the process.
+func (b *backstage) tell(events []*event.Event) {
+	for len(events) > 0 {
+		events = b.tellSome(events)
+	}
+}
+
+// tellSome returns the events that are left when one could not be told of.
+func (b *backstage) tellSome(events []*event.Event) (rest []*event.Event) {
+	var i int
+	defer func() {
+		if p := recover(); p != nil {
+			b.log.WithField("request_id", events[i].RequestID).Errorf("an event could not be told of: %v", p)
+			rest = events[i+1:]
+		}
+	}()
+	for i = range events {
+		b.tellOne(events[i])
+	}
+	return nil
+}
+
+func (b *backstage) tellOne(e *event.Event) {
 	b.stream.Message(e)
-	if traced {
+	if recorded(e) {
 		b.follow(e)
 	}
 	if !b.asked {
 		return
+	}
+	if b.metrics != nil {
+		b.metrics.Observe(e)
 	}
 	b.feed.Add((*heldEvent)(e))
 	b.inventory.Observe(inventory.Seen{
@@ -293,6 +326,7 @@ func (b *backstage) parts() []admin.Part {
 
 // close lets queues run empty, until ctx ends.
 func (b *backstage) close(ctx context.Context) {
+	b.batch.Close()
 	if b.keeper != nil {
 		b.keeper.Close(ctx)
 	}

@@ -63,15 +63,11 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 		cli: c, config: p.config, log: log, metrics: metrics.New(c.version), retag: retag,
 		door: newDoorman(log), back: back, reloads: make(chan reloadRequest),
 	}
+	back.metrics = s.metrics
 	off := c.off
 	s.off.Store(&off)
 	s.service = service.New(p.pipeline, service.Options{
-		Record: func(e *event.Event) {
-			if back.asked {
-				s.metrics.Observe(e)
-			}
-			s.back.observe(e)
-		},
+		Record: back.observe,
 		Keep:   s.back.keep,
 		Room:   s.back.room,
 		Trace:  back.trace(),
@@ -263,10 +259,14 @@ func (s *server) reloadCertificates() error {
 	return errors.Join(errs...)
 }
 
-// newAdmin makes the server of the admin address.
+// newAdmin makes the server of the admin address. Whoever asks there is told of all messages that have their answer.
 func (s *server) newAdmin() *http.Server {
+	handler := admin.New(s.adminOptions())
 	return &http.Server{
-		Handler:           admin.New(s.adminOptions()),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.back.batch.Flush()
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10,
 	}

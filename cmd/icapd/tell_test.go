@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -42,19 +46,16 @@ func benchmarkTelling(b *testing.B) {
 	log := newLogs(io.Discard, &conf.Log{Level: "info"})
 	defer log.close()
 	file := sink.New("file", w, sink.Limits{})
-	s := &server{metrics: metrics.New("v"), back: &backstage{
-		stream: sink.NewFanout(file), asked: true, feed: admin.NewFeed(), inventory: inventory.New(),
-	}}
+	back := &backstage{
+		log: log, metrics: metrics.New("v"), stream: sink.NewFanout(file), asked: true, feed: admin.NewFeed(), inventory: inventory.New(),
+	}
+	back.batch = event.NewBatch(back.tell)
 	b.ReportAllocs()
 	before := processorTime(b)
 	for i := 0; b.Loop(); i++ {
-		e := quietEvent(i)
-		s.metrics.Observe(e)
-		s.back.observe(e)
+		back.observe(quietEvent(i))
 	}
-	if err := s.back.stream.Close(b.Context()); err != nil {
-		b.Fatal(err)
-	}
+	back.close(b.Context())
 	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
 	b.ReportMetric(float64(file.Stats().Dropped)/float64(b.N), "dropped/op")
 }
@@ -79,4 +80,26 @@ func processorTime(tb testing.TB) int64 {
 		tb.Fatal(err)
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// TestTellAfterPanic has an event in the middle that cannot be told of: the others are.
+func TestTellAfterPanic(t *testing.T) {
+	var text bytes.Buffer
+	log := newLogs(&text, &conf.Log{Level: "info"})
+	back := &backstage{log: log, metrics: metrics.New("v"), stream: sink.NewFanout(), asked: true, feed: admin.NewFeed(), inventory: inventory.New()}
+	bad := quietEvent(3)
+	bad.Gaps = []event.GapRecord{{Engine: "\xff", Reason: "a label that is not UTF-8, which nobody makes"}}
+	back.tell([]*event.Event{quietEvent(1), bad, quietEvent(2)})
+	log.close()
+	w := httptest.NewRecorder()
+	back.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	if !strings.Contains(w.Body.String(), "icapd_body_bytes_total{service=\"respmod\"} 3072\n") {
+		t.Error("not all three were counted")
+	}
+	if paths := back.inventory.Endpoints(); len(paths) != 1 || paths[0].Messages != 2 {
+		t.Errorf("the inventory has %+v", paths)
+	}
+	if !strings.Contains(text.String(), bad.RequestID) {
+		t.Errorf("the log does not say so: %q", text.String())
+	}
 }

@@ -4,7 +4,6 @@ package inventory
 
 import (
 	"cmp"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -57,9 +56,17 @@ const (
 	Other = "{other}"
 )
 
+// endpoint is an Endpoint while it is counted. The few names that one of them has are found sooner one after the other than
+// by their hashes.
 type endpoint struct {
 	Endpoint
-	methods, types map[string]struct{}
+	methods, types    []string
+	verdicts, actions []tally
+}
+
+type tally struct {
+	name string
+	n    int64
 }
 
 // Inventory is what was seen since the start of the process. It may be used from many goroutines.
@@ -95,11 +102,11 @@ func (in *Inventory) Observe(s Seen) {
 	} else {
 		e.Received += s.Bytes
 	}
-	add(e.methods, s.Method)
-	add(e.types, s.Type)
+	e.methods = add(e.methods, s.Method)
+	e.types = add(e.types, s.Type)
 	e.Schema += s.Schema
-	count(e.Verdicts, s.Verdict)
-	count(e.Actions, s.Action)
+	e.verdicts = count(e.verdicts, s.Verdict)
+	e.actions = count(e.actions, s.Action)
 }
 
 // find returns the endpoint, or the one that stands for those without room.
@@ -124,29 +131,40 @@ func (in *Inventory) find(host string, path []byte) *endpoint {
 		e = paths[Other]
 	}
 	if e == nil {
-		e = &endpoint{
-			Endpoint: Endpoint{Host: strings.Clone(host), Path: string(path), Verdicts: map[string]int64{}, Actions: map[string]int64{}},
-			methods:  map[string]struct{}{}, types: map[string]struct{}{},
-		}
+		e = &endpoint{Endpoint: Endpoint{Host: strings.Clone(host), Path: string(path)}}
 		paths[e.Path] = e
 		in.count++
 	}
 	return e
 }
 
-func add(set map[string]struct{}, s string) {
-	if _, ok := set[s]; !ok && s != "" && len(set) < maxSet {
-		set[strings.Clone(s[:min(len(s), 128)])] = struct{}{}
+func add(set []string, s string) []string {
+	s = s[:min(len(s), 128)]
+	if s == "" || slices.Contains(set, s) || len(set) >= maxSet {
+		return set
 	}
+	return append(set, strings.Clone(s))
 }
 
-func count(m map[string]int64, s string) {
-	n, ok := m[s]
-	if !ok && len(m) >= maxSet {
-		s = Other
-		n = m[s]
+func count(tallies []tally, s string) []tally {
+	for i := range tallies {
+		if tallies[i].name == s {
+			tallies[i].n++
+			return tallies
+		}
 	}
-	m[s] = n + 1
+	if len(tallies) >= maxSet && s != Other {
+		return count(tallies, Other)
+	}
+	return append(tallies, tally{strings.Clone(s), 1})
+}
+
+func byName(tallies []tally) map[string]int64 {
+	out := make(map[string]int64, len(tallies))
+	for _, t := range tallies {
+		out[t.name] = t.n
+	}
+	return out
 }
 
 // Endpoints returns all that was seen, by host and path.
@@ -157,8 +175,8 @@ func (in *Inventory) Endpoints() []Endpoint {
 	for _, paths := range in.hosts {
 		for _, e := range paths {
 			c := e.Endpoint
-			c.Methods, c.Types = slices.Sorted(maps.Keys(e.methods)), slices.Sorted(maps.Keys(e.types))
-			c.Verdicts, c.Actions = maps.Clone(e.Verdicts), maps.Clone(e.Actions)
+			c.Methods, c.Types = slices.Sorted(slices.Values(e.methods)), slices.Sorted(slices.Values(e.types))
+			c.Verdicts, c.Actions = byName(e.verdicts), byName(e.actions)
 			out = append(out, c)
 		}
 	}
