@@ -111,7 +111,8 @@ func (p *pack) isRecords(at *part) bool {
 
 // binaryBook is what is known of a binary workbook before its parts are cleaned.
 type binaryBook struct {
-	values bool // all formulas become values
+	values bool   // formulas that look beyond their sheet become values
+	names  []bool // of each name: it does not look there
 }
 
 // planRecords looks for what makes formulas dangerous: links to other workbooks, and names of functions that fetch.
@@ -131,22 +132,35 @@ func (p *pack) planRecords() (binaryBook, error) {
 		case recSupBookSrc:
 			b.values = b.values || dead.in(r.data)
 		case recName:
-			if name, _, ok := wideString(r.data); ok {
-				call := strings.ToUpper(name)
-				for _, prefix := range []string{"_XLFN.", "_XLWS.", "_XLL."} {
-					call = strings.TrimPrefix(call, prefix)
-				}
-				b.values = b.values || danger[call]
+			name, end, ok := wideString(r.data, nameAt)
+			call := strings.ToUpper(name)
+			for _, prefix := range functionPrefixes {
+				call = strings.TrimPrefix(call, prefix)
 			}
+			elsewhere, plain := true, false
+			if ok {
+				elsewhere, plain = b.tokens(r.data[end:])
+			}
+			b.values = b.values || danger[call] || !plain
+			b.names = append(b.names, plain && !elsewhere && !danger[call])
 		}
 		return nil
 	})
 	return b, err
 }
 
+// functionPrefixes are in front of the names of functions that are newer than the format.
+var functionPrefixes = []string{"_XLFN.", "_XLWS.", "_XLL."}
+
+// Where the texts of records begin: that of a cell behind its column and style, that of a name behind its flags, its
+// key and its sheet ([MS-XLSB] 2.4.8, 2.4.711).
+const (
+	cellAt = 8
+	nameAt = 9
+)
+
 // wideString reads a counted string of UTF-16.
-func wideString(b []byte) (s string, end int, ok bool) {
-	const at = 8 // of all records that are read here
+func wideString(b []byte, at int) (s string, end int, ok bool) {
 	if at+4 > len(b) {
 		return "", 0, false
 	}
@@ -204,6 +218,8 @@ type recordWalk struct {
 	kept    int
 	lost    int
 	formula bool // a formula of this part became a value
+	strange bool // a formula of this part must not stay
+	shared  bool // one of them is shared by cells, which do not say so but where it is
 
 	supports []bool // of each supporting link: it is gone
 }
@@ -214,10 +230,8 @@ func (p *pack) cleanRecords(ctx context.Context, at *part, book binaryBook) erro
 		return err
 	}
 	w := recordWalk{p: p, at: at, book: book, dead: deadNames(at)}
-	if !book.values {
-		if err := records(data, w.findFormula); err != nil {
-			return err
-		}
+	if err := records(data, w.findFormula); err != nil {
+		return err
 	}
 	n := 0
 	err = records(data, func(r *record) error {
@@ -242,13 +256,37 @@ func (p *pack) cleanRecords(ctx context.Context, at *part, book binaryBook) erro
 	return nil
 }
 
-// findFormula looks for a formula that must not stay. One is enough: shared formulas make it hard to tell which cells
-// depend on it, so that all of the sheet become values then.
+// findFormula looks for formulas that must not stay: cells that share one are judged by it, and the rules of a part by
+// its cells.
 func (w *recordWalk) findFormula(r *record) error {
-	if at := formulaAt(r); at > 0 && !plainTokens(r.data[min(at, len(r.data)):]) {
-		w.book.values = true
+	if w.stays(r) {
+		return nil
+	}
+	w.strange = true
+	switch r.kind {
+	case recSharedFmla, recArrayFmla, recTableFmla:
+		w.shared = true
 	}
 	return nil
+}
+
+// stays reports whether the formula of a record may stay, if it has one. Of a workbook that loses its links those stay
+// that look at nothing but cells of their own sheet.
+func (w *recordWalk) stays(r *record) bool {
+	const shared = 0x01
+	if r.kind == recTableFmla {
+		return !w.book.values
+	}
+	at := formulaAt(r)
+	if at == 0 {
+		return true
+	}
+	formula := r.data[min(at, len(r.data)):]
+	looks, ok := w.book.tokens(formula)
+	if looks && w.book.values || w.shared && len(formula) > 4 && formula[4] == shared {
+		return false
+	}
+	return ok
 }
 
 // formulaAt returns where the parsed formula of a record begins, 0 if it has none.
@@ -256,7 +294,7 @@ func formulaAt(r *record) int {
 	const cell = 8
 	switch r.kind {
 	case recFmlaString:
-		if _, end, ok := wideString(r.data); ok {
+		if _, end, ok := wideString(r.data, cellAt); ok {
 			return end + 2
 		}
 		return len(r.data)
@@ -305,7 +343,8 @@ func (w *recordWalk) record(r *record) error {
 		w.name(r)
 		return nil
 	}
-	if w.book.values && w.value(r) {
+	if !w.stays(r) || w.rules(r) {
+		w.value(r)
 		return nil
 	}
 	if r.kind > recFmlaError && w.dead.in(r.data) {
@@ -364,49 +403,90 @@ func (w *recordWalk) sheetsOf(r *record) {
 	}
 }
 
-// name gives a name that a workbook runs by itself another one; formulas know names by their number.
+// name gives a name that a workbook runs by itself another one; formulas know names by their number. What a name stands
+// for becomes an error if it calls what it must not.
 func (w *recordWalk) name(r *record) {
-	const at, procedure = 8, 1<<2 | 1<<3 // of VBA, and a macro
-	name, end, ok := wideString(r.data)
-	if !ok || !autoName.MatchString(name) && r.data[0]&procedure == 0 {
+	name, end, ok := wideString(r.data, nameAt)
+	if !ok {
 		return
 	}
 	data := bytes.Clone(r.data)
-	data[0] &^= procedure
+	if !newerFunction(r.data, name) {
+		data[0] &^= nameProcedure
+	}
 	if autoName.MatchString(name) {
-		for i := at + 4; i+1 < end; i += 2 {
+		for i := nameAt + 4; i+1 < end; i += 2 {
 			data[i], data[i+1] = 'x', 0
 		}
+	}
+	if _, plain := w.book.tokens(data[end:]); !plain {
+		data = append(append(data[:end:end], noFormula...), behindFormula(data[end:])...)
+	}
+	if bytes.Equal(data, r.data) {
+		return
 	}
 	w.edits.replace(r.start, r.end, putRecord(recName, data))
 	w.p.removed(vectorMacroName, w.at.name, kit.ActionNeutralised, name)
 }
 
+// nameProcedure are the flags of a name that is a procedure of VBA, or a macro.
+const nameProcedure = 1<<2 | 1<<3
+
+// newerFunction reports whether a name stands for a function that is newer than the format, which has the flags of a
+// macro, too.
+func newerFunction(flags []byte, name string) bool {
+	const future = 1 << 1 // in the third byte
+	return flags[2]&future != 0 && strings.HasPrefix(strings.ToUpper(name), functionPrefixes[0])
+}
+
+// noFormula is the formula #NAME?.
+var noFormula = []byte{2, 0, 0, 0, 0x1C, 0x1D, 0, 0, 0, 0}
+
+// behindFormula returns what follows the parsed formula of a name; nothing but an empty comment if that is not to be told.
+func behindFormula(b []byte) []byte {
+	none := []byte{0xFF, 0xFF, 0xFF, 0xFF}
+	for range 2 { // the tokens, and what is too long for them
+		if len(b) < 4 {
+			return none
+		}
+		n := int64(binary.LittleEndian.Uint32(b))
+		if n > int64(len(b)-4) {
+			return none
+		}
+		b = b[4+n:]
+	}
+	return b
+}
+
+// rules reports whether a record begins conditional formats or checks of what is typed, and those go: their formulas are
+// not looked at, and where one formula must not stay others may be like it.
+func (w *recordWalk) rules(r *record) bool {
+	return (w.strange || w.book.values) && (r.kind == recBeginRules || r.kind == recBeginChecks)
+}
+
 // value turns a cell with a formula into one with the last value, and drops what else computes.
-func (w *recordWalk) value(r *record) bool {
+func (w *recordWalk) value(r *record) {
 	const cell = 8
 	kind, end := 0, 0
 	switch r.kind {
 	case recFmlaString:
 		kind = recCellString
-		_, end, _ = wideString(r.data)
+		_, end, _ = wideString(r.data, cellAt)
 	case recFmlaNum:
 		kind, end = recCellReal, cell+8
 	case recFmlaBool:
 		kind, end = recCellBool, cell+1
 	case recFmlaError:
 		kind, end = recCellError, cell+1
-	case recSharedFmla, recArrayFmla, recTableFmla:
-		w.edits.cut(r.start, r.end)
-		return true
 	case recBeginRules:
 		w.leave(r, recEndRules, vectorFormula)
-		return true
+		return
 	case recBeginChecks:
 		w.leave(r, recEndChecks, vectorFormula)
-		return true
+		return
 	default:
-		return false
+		w.edits.cut(r.start, r.end)
+		return
 	}
 	if end == 0 || end > len(r.data) {
 		w.edits.cut(r.start, r.end)
@@ -415,120 +495,4 @@ func (w *recordWalk) value(r *record) bool {
 	}
 	w.formula = true
 	w.p.removed(vectorFormula, w.at.name, kit.ActionNeutralised, "")
-	return true
-}
-
-// The numbers of functions that call, register or fetch, and of HYPERLINK ([MS-XLSB] 2.5.97.10).
-var dangerNumbers = map[uint16]bool{149: true, 150: true, 267: true, 379: true, 110: true, 132: true, 133: true, 138: true, 53: true, 257: true}
-
-const numberHyperlink = 359
-
-// tokenSizes are the bytes behind each token's first one; -1 for those that are not of fixed size, or not known.
-func tokenSize(token byte) int {
-	switch t := token; {
-	case t >= 0x80:
-		return -1
-	case t >= 0x03 && t <= 0x16:
-		return 0
-	case t == 0x01:
-		return 4
-	case t == 0x1c, t == 0x1d:
-		return 1
-	case t == 0x1e:
-		return 2
-	case t == 0x1f:
-		return 8
-	}
-	switch token&0x1f | 0x20 { // value classes
-	case 0x20:
-		return 14
-	case 0x21, 0x29:
-		return 2
-	case 0x22:
-		return 3
-	case 0x23:
-		return 4
-	case 0x24, 0x26, 0x27, 0x28, 0x2a, 0x2c, 0x39:
-		return 6
-	case 0x25, 0x2b, 0x2d:
-		return 12
-	case 0x3a, 0x3c:
-		return 8
-	case 0x3b, 0x3d:
-		return 14
-	}
-	return -1
-}
-
-// plainTokens reports whether a parsed formula is known to the last token, and calls nothing that it must not.
-func plainTokens(formula []byte) bool {
-	if len(formula) < 4 {
-		return false
-	}
-	n := int(binary.LittleEndian.Uint32(formula))
-	if n > len(formula)-4 {
-		return false
-	}
-	b := formula[4 : 4+n]
-	link, texts := false, []string(nil)
-	for len(b) > 0 {
-		token := b[0]
-		size := tokenSize(token)
-		switch {
-		case token == 0x17 && len(b) >= 3: // text
-			size = 2 + 2*int(binary.LittleEndian.Uint16(b[1:]))
-			if len(b) > size {
-				texts = append(texts, utf16Text(b[3:1+size]))
-			}
-		case token == 0x18 && len(b) >= 2 && b[1] == 0x19: // table
-			size = 1 + 12
-		case token == 0x19 && len(b) >= 4: // attributes: jumps of CHOOSE are a list
-			size = 3
-			if b[1]&0x04 != 0 {
-				size += 2 * (int(binary.LittleEndian.Uint16(b[2:])) + 1)
-			}
-		}
-		if size < 0 || len(b) < 1+size || token < 0x20 && token == 0x18 && b[1] != 0x19 {
-			return false
-		}
-		if f, ok := calledNumber(token, b); ok {
-			if dangerNumbers[f] {
-				return false
-			}
-			link = link || f == numberHyperlink
-		}
-		b = b[1+size:]
-	}
-	return !link || safeTexts(texts)
-}
-
-func calledNumber(token byte, b []byte) (uint16, bool) {
-	if token < 0x20 {
-		return 0, false
-	}
-	switch token&0x1f | 0x20 {
-	case 0x21:
-		return binary.LittleEndian.Uint16(b[1:]), true
-	case 0x22:
-		return binary.LittleEndian.Uint16(b[2:]) & 0x7fff, true
-	}
-	return 0, false
-}
-
-func utf16Text(b []byte) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = binary.LittleEndian.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-// safeTexts reports whether the first text of a formula with HYPERLINK is a link that may stay.
-func safeTexts(texts []string) bool {
-	for _, t := range texts {
-		if (strings.Contains(t, ":") || strings.HasPrefix(t, `\\`)) && !kit.SafeLink(t) {
-			return false
-		}
-	}
-	return true
 }
