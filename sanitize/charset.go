@@ -25,7 +25,7 @@ const maxCompatibility = 3
 
 // decodeCompatibility folds full-width and other compatibility forms (NFKC, Unicode annex 15) and look-alikes of
 // ASCII punctuation.
-func decodeCompatibility(dst, src []byte) ([]byte, bool) {
+func decodeCompatibility(dst, src []byte, e *edits) ([]byte, bool) {
 	if !utf8.Valid(src) {
 		return dst, false
 	}
@@ -33,9 +33,10 @@ func decodeCompatibility(dst, src []byte) ([]byte, bool) {
 	if known == len(src) {
 		return dst, false
 	}
-	if out, ok := narrowed(dst, src, known); ok {
+	if out, ok := narrowed(dst, src, known, e); ok {
 		return out, true
 	}
+	e.everywhere()
 	return composed(dst, src, known)
 }
 
@@ -94,7 +95,7 @@ func composed(dst, src []byte, known int) ([]byte, bool) {
 
 // narrowed is decodeCompatibility for text of which each character becomes what it becomes by itself. Up to known there is
 // nothing to change.
-func narrowed(dst, src []byte, known int) ([]byte, bool) {
+func narrowed(dst, src []byte, known int, e *edits) ([]byte, bool) {
 	facts := runeFacts()
 	out := append(dst, src[:known]...)
 	marked := true // a mark may not stand here
@@ -109,8 +110,10 @@ func narrowed(dst, src []byte, known int) ([]byte, bool) {
 		f := facts.fact(r)
 		switch {
 		case 0xFF01 <= r && r <= 0xFF5E:
+			e.at(len(out))
 			out = append(out, byte(r-0xFEE0))
 		case f&factFolded != 0:
+			e.at(len(out))
 			out = append(out, facts.fold(r)...)
 		case f&factSettled != 0, f&factMark != 0 && !marked:
 			out = append(out, src[i:i+n]...)
@@ -127,7 +130,7 @@ func narrowed(dst, src []byte, known int) ([]byte, bool) {
 }
 
 // decodeUTF7 resolves the runs of RFC 2152 ("+ADw-"), which old mail and page code reads as markup.
-func decodeUTF7(dst, src []byte) ([]byte, bool) {
+func decodeUTF7(dst, src []byte, e *edits) ([]byte, bool) {
 	if !bytes.Contains(src, []byte("+A")) {
 		return dst, false
 	}
@@ -139,13 +142,15 @@ func decodeUTF7(dst, src []byte) ([]byte, bool) {
 			i++
 			continue
 		}
-		n, ok := 0, false
+		n, ok, from := 0, false, len(dst)
 		if dst, n, ok = utf7Run(dst, src[i+1:]); !ok {
 			failed = i + n
 			dst = append(dst, '+')
 			i++
 			continue
 		}
+		e.at(from)
+		e.at(len(dst))
 		i += 1 + n
 		changed = true
 	}
@@ -189,7 +194,7 @@ func utf7Run(dst, s []byte) ([]byte, int, bool) {
 
 // decodeLookups resolves the nested lookups of Log4j that write single characters: ${lower:J}, ${::-n},
 // ${env:X:-d}, ${date:'i'}. The innermost ones first; the rounds of the views do the rest.
-func decodeLookups(dst, src []byte) ([]byte, bool) {
+func decodeLookups(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	from, end := 0, -1 // dst has what is before from; the next brace closes at end
 	for i := 0; i+3 < len(src); {
@@ -205,7 +210,9 @@ func decodeLookups(dst, src []byte) ([]byte, bool) {
 		}
 		if i+3 < len(src) && src[i+1] == '{' && end-i < maxLookup {
 			if value, ok := lookup(src[i+2 : end]); ok {
-				dst = append(append(dst, src[from:i]...), value...)
+				dst = append(dst, src[from:i]...)
+				e.at(len(dst))
+				dst = append(dst, value...)
 				i = end + 1
 				from, changed = i, true
 				continue

@@ -35,7 +35,7 @@ func TestDecoders(t *testing.T) {
 			if y.name != c.layer {
 				continue
 			}
-			out, changed := y.decode(nil, []byte(c.in))
+			out, changed := y.decode(nil, []byte(c.in), nil)
 			if changed != (c.want != "") || changed && string(out) != c.want {
 				t.Errorf("%s: %q became %q (%v), want %q", c.layer, c.in, out, changed, c.want)
 			}
@@ -87,7 +87,7 @@ func FuzzDecoders(f *testing.F) {
 		const mark = "mark"
 		for _, y := range layers {
 			before := bytes.Clone(in)
-			out, changed := y.decode([]byte(mark), in)
+			out, changed := y.decode([]byte(mark), in, nil)
 			if !bytes.Equal(before, in) {
 				t.Fatalf("%s changed its input", y.name)
 			}

@@ -126,7 +126,7 @@ func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
 }
 
 func removeInvisible(s []byte) []byte {
-	if out, changed := stripInvisible(nil, s); changed {
+	if out, changed := stripInvisible(nil, s, nil); changed {
 		return out
 	}
 	return s

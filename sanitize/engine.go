@@ -167,7 +167,7 @@ func versionOf(rules []*Rule, o Options) string {
 }
 
 // codeVersion changes when detectors or normalisation answer differently with the same rules.
-const codeVersion = "2\n"
+const codeVersion = "3\n"
 
 // Name implements scan.Engine.
 func (e *Engine) Name() string { return Name }

@@ -22,7 +22,7 @@ var entityNames = map[string]rune{
 const maxEntity = 32
 
 // decodeEntities resolves character references, with and without the semicolon.
-func decodeEntities(dst, src []byte) ([]byte, bool) {
+func decodeEntities(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	for i := 0; i < len(src); {
 		if src[i] != '&' {
@@ -40,6 +40,7 @@ func decodeEntities(dst, src []byte) ([]byte, bool) {
 			i++
 			continue
 		}
+		e.at(len(dst))
 		dst = utf8.AppendRune(dst, r)
 		i += n
 		changed = true

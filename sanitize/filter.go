@@ -209,6 +209,18 @@ func (f *filter) part(data []byte, start, end int, w *literalHits) (groups group
 	return groups, kinds
 }
 
+// kindsIn returns the kinds of bytes that occur.
+func kindsIn(data []byte) (kinds byteKind) {
+	for len(data) >= 4 {
+		kinds |= kindOf[data[0]] | kindOf[data[1]] | kindOf[data[2]] | kindOf[data[3]]
+		data = data[4:]
+	}
+	for _, c := range data {
+		kinds |= kindOf[c]
+	}
+	return kinds
+}
+
 // verify compares the literals under a key whose bytes end at end, but for those that would add nothing to the groups
 // that are known and the hits in w.
 func (f *filter) verify(data []byte, end int, key uint32, pair bool, known group, w *literalHits) (groups group) {

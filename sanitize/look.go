@@ -33,7 +33,8 @@ const (
 type look struct {
 	engine   *Engine
 	literals literalHits
-	parts    []chunkKinds // of the view that was filtered last
+	pieces   []piece // of the view that was filtered last, if it is looked at in pieces
+	edits    edits   // by which that view differs from the one above it
 	buffers  [2][]byte
 	lowered  []byte
 	tokens   []sqlToken
@@ -66,6 +67,8 @@ type look struct {
 
 	// of the view in hand
 	view      []byte
+	around    []byte // tells what kind of text it is
+	inside    bool   // the view is cut out of one beneath a layer, and begins where the value does not
 	low       []byte // view in lower case, same length
 	groups    group
 	kinds     byteKind
@@ -105,9 +108,10 @@ func (l *look) all(value []byte, fc *FieldContext) {
 	if len(value) > maxValue {
 		value, l.spent = value[:maxValue], true
 	}
+	l.edits.everywhere() // nobody looked before
 	groups, kinds := l.filter(value)
 	if fc.Kind == scan.KindNumber {
-		l.view, l.low = value, value
+		l.view, l.around, l.low = value, value, value
 		lookNumber(l)
 	}
 	l.budget = expressionBudget + len(value)/16
@@ -143,6 +147,7 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 			out, name := decodePacked(l.buffers[which][:0], current)
 			l.buffers[which] = out[:0]
 			if name != "" {
+				l.edits.everywhere()
 				current, which, changed = out, 1-which, true
 				kinds = l.under(current, name)
 			}
@@ -152,7 +157,8 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 			if kinds&y.wants == 0 || y.name == "form" && kinds&kindUnpackable == 0 {
 				continue // + is a digit of base64
 			}
-			out, ok := y.decode(l.buffers[which][:0], current)
+			l.edits.reset()
+			out, ok := y.decode(l.buffers[which][:0], current, &l.edits)
 			l.buffers[which] = out[:0]
 			if !ok {
 				continue
@@ -164,33 +170,6 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 			return
 		}
 	}
-}
-
-// chunkKinds is what the filter saw of a chunk of a long view: of what the chunk before it sees, too, and of the rest.
-type chunkKinds struct {
-	groups [2]group
-	kinds  [2]byteKind
-}
-
-// filter passes over a view, and stops when the time for looking is over. Of a long one it leaves in l.parts what it
-// saw of each chunk.
-func (l *look) filter(view []byte) (groups group, kinds byteKind) {
-	f := l.engine.filter
-	l.work += len(view)
-	l.parts = l.parts[:0]
-	if len(view) <= chunk+chunkOverlap {
-		return f.run(view, &l.literals)
-	}
-	l.literals.reset(len(f.literals))
-	for start := 0; start < len(view) && !l.ended(); start += chunk {
-		var c chunkKinds
-		middle, end := min(len(view), start+chunkOverlap), min(len(view), start+chunk)
-		c.groups[0], c.kinds[0] = f.part(view, start, middle, &l.literals)
-		c.groups[1], c.kinds[1] = f.part(view, middle, end, &l.literals)
-		groups, kinds = groups|c.groups[0]|c.groups[1], kinds|c.kinds[0]|c.kinds[1]
-		l.parts = append(l.parts, c)
-	}
-	return groups, kinds
 }
 
 // under looks at a view beneath one more layer and returns the kinds of bytes in it.
@@ -212,25 +191,14 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
-	if len(view) <= chunk+chunkOverlap {
-		if formulaStart(view) {
-			l.groups |= groupFormula
-		}
-		l.detect()
+	if len(l.pieces) > 0 {
+		l.lookPieces(view)
 		return
 	}
-	for i, c := range l.parts {
-		if l.ended() {
-			return
-		}
-		groups, kinds := c.groups[0]|c.groups[1], c.kinds[0]|c.kinds[1]
-		if i+1 < len(l.parts) {
-			groups, kinds = groups|l.parts[i+1].groups[0], kinds|l.parts[i+1].kinds[0]
-		}
-		l.show(view[i*chunk:min(len(view), (i+1)*chunk+chunkOverlap)], groups, kinds)
-		l.detect()
+	if formulaStart(view) {
+		l.groups |= groupFormula
 	}
-	l.view = view
+	l.detect()
 }
 
 // ended reports whether the time for looking is over. What was not looked at is Scan's to report.
@@ -238,8 +206,8 @@ func (l *look) ended() bool { return l.ctx != nil && l.ctx.Err() != nil }
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {
-	l.view, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, nil, groups, kinds, false, 0
-	l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = 0, 0, -1, 0, 0
+	l.view, l.around, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, view, nil, groups, kinds, false, 0
+	l.inside, l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = false, 0, 0, -1, 0, 0
 }
 
 // detect shows the view in hand to the detectors.
@@ -310,6 +278,9 @@ func (l *look) expressions() {
 		if l.ended() {
 			return
 		}
+		if !l.edits.within(max(0, h.end-windowBefore), h.end+hitDistance+windowAfter) {
+			continue // and neither does a hit that counts as this one
+		}
 		for _, i := range l.engine.filter.literals[h.literal].rules {
 			r := l.engine.rules[i]
 			if l.has(r) || r.Head > 0 && h.end > r.Head || !l.applies(r) {
@@ -370,7 +341,7 @@ func (l *look) explains() bool {
 
 // named adds the hits of a name that is one by where it stands.
 func (l *look) named(dst []Hit, name []byte, fc *FieldContext) []Hit {
-	l.hits, l.view, l.low, l.via, l.known, l.contexts, l.fc = l.hits[:0], name, name, nil, 0, 0, fc
+	l.hits, l.view, l.around, l.low, l.via, l.known, l.contexts, l.fc = l.hits[:0], name, name, name, nil, 0, 0, fc
 	l.sign(signNamePrototype, 0, len(name))
 	return append(dst, l.hits...)
 }
@@ -417,7 +388,7 @@ func (l *look) is(kinds contextSet) bool {
 		return false
 	}
 	if l.known == 0 {
-		l.shape = textShape{text: l.view[:min(len(l.view), maxContext)]}
+		l.shape = textShape{text: l.around[:min(len(l.around), maxContext)]}
 	}
 	for i, looks := range contextTests {
 		bit := contextSet(1) << i

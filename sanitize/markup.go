@@ -81,6 +81,9 @@ func lookMarkup(l *look) {
 // isXSS asks libinjection, which is right about tags but also takes any style attribute, XML head or namespace
 // for an attack.
 func (l *look) isXSS() bool {
+	if l.inside { // it is about how a value begins
+		return false
+	}
 	if containsAny(l.low, "<script> tag", "<script> element") && !bytes.ContainsAny(l.low, "()=`") {
 		return false
 	}

@@ -52,12 +52,13 @@ func (l *look) nested(value []byte) {
 		}
 		s := value[start:end]
 		if escaped {
-			l.inner, _ = decodeEscapes(l.inner[:0], s)
+			l.inner, _ = decodeEscapes(l.inner[:0], s, nil)
 			s = l.inner
 		}
 		strings++
 		judged += len(s)
 		l.via = nil
+		l.edits.everywhere()
 		groups, kinds := l.filter(s)
 		l.layered(s, groups, kinds)
 	}

@@ -110,7 +110,7 @@ func TestNarrowed(t *testing.T) {
 		if !utf8.Valid(s) {
 			return
 		}
-		got, ok := narrowed(nil, s, settled(s))
+		got, ok := narrowed(nil, s, settled(s), nil)
 		if !ok {
 			return
 		}
@@ -147,7 +147,7 @@ func TestFacts(t *testing.T) {
 		}
 		for _, a := range around {
 			s := a + string(r) + a
-			folded, _ := decodeCompatibility(nil, []byte(a))
+			folded, _ := decodeCompatibility(nil, []byte(a), nil)
 			if len(folded) == 0 {
 				folded = []byte(a)
 			}

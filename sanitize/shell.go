@@ -72,7 +72,9 @@ func (l *look) shell(s []byte) {
 			r.brace(i)
 		}
 	}
-	r.start()
+	if !l.inside {
+		r.start()
+	}
 }
 
 func (r *shellReading) sign(s sign, i, j int) {

@@ -63,11 +63,13 @@ func lookSQL(l *look) {
 		if len(l.tokens) == 0 {
 			continue
 		}
-		r.t, r.quoted = l.tokens, true
+		r.t, r.quoted = l.tokens, !l.inside
 		r.read()
-		r.breakout()
+		if !l.inside {
+			r.breakout()
+		}
 	}
-	if (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && !conditionOfCode(l.low) && !commandLine(l.low) && l.wanted(signSQLFingerprint) {
+	if !l.inside && (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && !conditionOfCode(l.low) && !commandLine(l.low) && l.wanted(signSQLFingerprint) {
 		l.lookFingerprint()
 	}
 }

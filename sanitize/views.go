@@ -29,8 +29,9 @@ type layer struct {
 	// wants tells by the kinds of bytes that occur whether decode could do anything.
 	wants byteKind
 
-	// decode appends the value without the layer to dst and reports whether that changed anything.
-	decode func(dst, src []byte) ([]byte, bool)
+	// decode appends the value without the layer to dst, which has nothing else, and reports whether that changed anything,
+	// and to e where. e may be nil.
+	decode func(dst, src []byte, e *edits) ([]byte, bool)
 }
 
 // layers are in the order in which consumers usually take them off: transport, page, script, character set.
@@ -49,7 +50,7 @@ var layers = []layer{
 }
 
 // decodeForm turns + into the space that it is in forms and queries, in a value that has no other space.
-func decodeForm(dst, src []byte) ([]byte, bool) {
+func decodeForm(dst, src []byte, e *edits) ([]byte, bool) {
 	if bytes.IndexByte(src, ' ') >= 0 {
 		return dst, false
 	}
@@ -59,6 +60,7 @@ func decodeForm(dst, src []byte) ([]byte, bool) {
 		case isBlank(c):
 			return dst, false
 		case c == '+':
+			e.at(len(dst))
 			c, changed = ' ', true
 		}
 		dst = append(dst, c)
@@ -67,7 +69,7 @@ func decodeForm(dst, src []byte) ([]byte, bool) {
 }
 
 // joinLiterals joins string literals that a program would put together: 'al'+'ert', "a" . "b", 'a'||'b', "a"&"b".
-func joinLiterals(dst, src []byte) ([]byte, bool) {
+func joinLiterals(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	first := 0
 	for ; first < len(src); first++ {
@@ -82,6 +84,7 @@ func joinLiterals(dst, src []byte) ([]byte, bool) {
 	for i := first; i < len(src); {
 		if isQuote(src[i]) {
 			if n := joint(src[i:]); n > 0 && i > 0 && isWord(src[i-1]) {
+				e.at(len(dst))
 				i += n
 				changed = true
 				continue
@@ -122,7 +125,7 @@ func joint(s []byte) int {
 }
 
 // decodeURL resolves %XX and the %uXXXX of old Microsoft software.
-func decodeURL(dst, src []byte) ([]byte, bool) {
+func decodeURL(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	for i := 0; i < len(src); {
 		if src[i] != '%' {
@@ -135,6 +138,7 @@ func decodeURL(dst, src []byte) ([]byte, bool) {
 			continue
 		}
 		if i+2 < len(src) && unhex(src[i+1]) < 16 && unhex(src[i+2]) < 16 {
+			e.at(len(dst))
 			dst = append(dst, unhex(src[i+1])<<4|unhex(src[i+2]))
 			i += 3
 			changed = true
@@ -142,6 +146,7 @@ func decodeURL(dst, src []byte) ([]byte, bool) {
 		}
 		if i+5 < len(src) && src[i+1]|0x20 == 'u' {
 			if r, ok := hexRune(src[i+2 : i+6]); ok {
+				e.at(len(dst))
 				dst = utf8.AppendRune(dst, r)
 				i += 6
 				changed = true
@@ -183,12 +188,16 @@ func hexRune(digits []byte) (rune, bool) {
 
 // decodeEscapes resolves the escapes of JavaScript, C, JSON and Python: \uXXXX, \u{X}, \xXX, \UXXXXXXXX, octal,
 // \n, \r, \t and quotes.
-func decodeEscapes(dst, src []byte) ([]byte, bool) {
+func decodeEscapes(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	for i := 0; i < len(src); {
 		if src[i] != '\\' || i+1 == len(src) {
-			dst = append(dst, src[i])
-			i++
+			j := bytes.IndexByte(src[i+1:], '\\') + 1
+			if j == 0 {
+				j = len(src) - i
+			}
+			dst = append(dst, src[i:i+j]...)
+			i += j
 			continue
 		}
 		n, r := escape(src[i:])
@@ -197,6 +206,7 @@ func decodeEscapes(dst, src []byte) ([]byte, bool) {
 			i++
 			continue
 		}
+		e.at(len(dst))
 		if src[i+1] == 'x' && r >= 0x80 {
 			dst = append(dst, byte(r)) //nolint:gosec // \x has two digits; bytes of UTF-8 come one by one
 		} else {
@@ -254,7 +264,7 @@ func isOctal(c byte) bool { return '0' <= c && c <= '7' }
 
 // decodeOverlong replaces bytes that are no UTF-8 but stand for an ASCII character in a decoder that takes
 // overlong forms (and, like old IIS, their broken cousins), RFC 3629 section 10.
-func decodeOverlong(dst, src []byte) ([]byte, bool) {
+func decodeOverlong(dst, src []byte, e *edits) ([]byte, bool) {
 	if utf8.Valid(src) {
 		return dst, false
 	}
@@ -266,6 +276,7 @@ func decodeOverlong(dst, src []byte) ([]byte, bool) {
 			i++
 			continue
 		}
+		e.at(len(dst))
 		dst = append(dst, c)
 		i += n
 		changed = true
@@ -313,7 +324,7 @@ func overlong(s []byte) (n int, c byte) {
 }
 
 // decodeTags turns the invisible tag characters into the ASCII that they shadow: what a language model reads.
-func decodeTags(dst, src []byte) ([]byte, bool) {
+func decodeTags(dst, src []byte, e *edits) ([]byte, bool) {
 	const lead = "\xF3\xA0" // U+E0000 to U+E0FFF
 	if !bytes.Contains(src, []byte(lead)) {
 		return dst, false
@@ -322,6 +333,7 @@ func decodeTags(dst, src []byte) ([]byte, bool) {
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
 		if 0xE0020 <= r && r <= 0xE007E {
+			e.at(len(dst))
 			dst = append(dst, byte(r-0xE0000))
 			changed = true
 		} else {
@@ -334,7 +346,7 @@ func decodeTags(dst, src []byte) ([]byte, bool) {
 
 // stripInvisible removes characters that a reader does not see and a filter trips over: NUL and other controls,
 // zero-width and bidirectional ones, soft hyphens, variation selectors.
-func stripInvisible(dst, src []byte) ([]byte, bool) {
+func stripInvisible(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	first := visiblePrefix(src)
 	if first == len(src) {
@@ -347,6 +359,7 @@ func stripInvisible(dst, src []byte) ([]byte, bool) {
 			if (c >= ' ' || c == '\t' || c == '\n' || c == '\r') && c != 0x7F {
 				dst = append(dst, c)
 			} else {
+				e.at(len(dst))
 				changed = true
 			}
 			i++
@@ -354,6 +367,7 @@ func stripInvisible(dst, src []byte) ([]byte, bool) {
 		}
 		r, n := utf8.DecodeRune(src[i:])
 		if invisible(r) {
+			e.at(len(dst))
 			changed = true
 		} else {
 			dst = append(dst, src[i:i+n]...)

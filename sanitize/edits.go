@@ -1,0 +1,48 @@
+package sanitize
+
+import "slices"
+
+// edits are the places at which a layer that was taken off changed a view, in pages of the view beneath it. What stands
+// far from all of them was looked at before the layer came off. The zero edits has none; a nil one takes no notes.
+type edits struct {
+	pages []int // ascending
+	all   bool
+}
+
+// editPage is how exact the places are, maxEdit the most that a layer puts in one place, in bytes: an inner lookup.
+const (
+	editPage = 256
+	maxEdit  = maxLookup
+)
+
+func (e *edits) reset() { e.pages, e.all = e.pages[:0], false }
+
+// at notes that up to maxEdit bytes of the view from a place on are its own. Places ascend.
+func (e *edits) at(place int) {
+	if e == nil {
+		return
+	}
+	first, last := place/editPage, (place+maxEdit)/editPage
+	if n := len(e.pages); n > 0 {
+		first = max(first, e.pages[n-1]+1)
+	}
+	for ; first <= last; first++ {
+		e.pages = append(e.pages, first)
+	}
+}
+
+// everywhere notes that nobody knows where the view differs.
+func (e *edits) everywhere() {
+	if e != nil {
+		e.all = true
+	}
+}
+
+// within reports whether the view may differ from start up to end.
+func (e *edits) within(start, end int) bool {
+	if e.all {
+		return true
+	}
+	i, _ := slices.BinarySearch(e.pages, start/editPage)
+	return i < len(e.pages) && e.pages[i] <= (end-1)/editPage
+}
