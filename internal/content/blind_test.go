@@ -332,7 +332,7 @@ func TestDecoys(t *testing.T) {
 	binary.LittleEndian.PutUint32(empty[8:], crc32.ChecksumIEEE(empty[12:]))
 	data := slices.Concat([]byte("MZ\x90\x00"), make([]byte, 100), empty, empty)
 	n := &node{item: &scan.Item{Blob: scan.Bytes(data)}}
-	if found := findInner(n); len(found) != 2 || found[0].n != 32 || found[1].off != 136 {
+	if found := findInner(n).found; len(found) != 2 || found[0].n != 32 || found[1].off != 136 {
 		t.Errorf("found %+v", found)
 	}
 	// Of RAR nobody knows where it ends, and it may stand in front of what was found before it.
@@ -344,7 +344,7 @@ func TestDecoys(t *testing.T) {
 		data = slices.Concat(make([]byte, lead), rar, rar, empty)
 		n = &node{item: &scan.Item{Blob: scan.Bytes(data)}}
 		var at []int64
-		for _, s := range findInner(n) {
+		for _, s := range findInner(n).found {
 			at = append(at, s.off-int64(lead))
 		}
 		if slices.Sort(at); !slices.Equal(at, []int64{0, 40, 80}) {

@@ -52,8 +52,33 @@ func (cabFormat) open(w *walk, n *node) error {
 	if err != nil {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
-	return nil
+	return w.behind(n, cabEnd(n.item.Blob, folders))
 }
+
+// cabEnd returns where the last data block ends: what the header says of the cabinet's size need not be true. It counts where
+// there are too many blocks to look at.
+func cabEnd(b scan.Blob, folders []cabFolder) int64 {
+	h := readAt(b, 0, 36)
+	if len(h) < 36 {
+		return b.Size()
+	}
+	end, blocks, reserve := int64(0), 0, int64(cabDataReserve(b))
+	for i := range folders {
+		at := folders[i].data
+		for range folders[i].blocks {
+			block := readAt(b, at, 8)
+			if blocks++; len(block) < 8 || blocks > maxCabBlocks {
+				return int64(binary.LittleEndian.Uint32(h[8:]))
+			}
+			at += 8 + reserve + int64(binary.LittleEndian.Uint16(block[4:]))
+		}
+		end = max(end, at)
+	}
+	return end
+}
+
+// maxCabBlocks bounds the blocks that are counted: cabinets of 2 GiB have as many.
+const maxCabBlocks = 1 << 17
 
 // readCab reads the header, the folders and the directory.
 func readCab(b scan.Blob) (folders []cabFolder, files []cabFile, err error) {

@@ -114,14 +114,42 @@ func (f httpFormat) open(w *walk, n *node) error {
 	} else {
 		err = w.httpCoded(n, c, section, chunked, codings)
 	}
-	if err != nil || len(d.data)-ref.end < minEmbedded {
+	if err != nil {
 		return err
 	}
-	c = child{segment: "(behind)", blob: newSection(n.item.Blob, int64(ref.end), int64(len(d.data)-ref.end))}
-	if err := w.enter(n, c.segment); err != nil {
-		return skipped(err)
+	end := ref.end
+	if chunked {
+		end = chunksEnd(d.data, ref.start)
 	}
-	return w.child(n, c)
+	return w.behind(n, int64(end))
+}
+
+// chunksEnd returns where a chunked body ends with its trailers (RFC 9112, section 7.1), the end of the data if it has none.
+func chunksEnd(data []byte, at int) int {
+	for at < len(data) {
+		next := lineEnd(data, at)
+		digits, _, _ := bytes.Cut(bytes.TrimSpace(data[at:next]), []byte{';'})
+		size, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 63)
+		if err != nil || size > uint64(len(data)-next) { //nolint:gosec // not negative
+			return len(data) // the decoder says so
+		}
+		at = next + int(size)
+		if size > 0 {
+			at = lineEnd(data, at)
+			continue
+		}
+		for at < len(data) { // trailers, up to an empty line
+			next = lineEnd(data, at)
+			if blank(data[at:next]) {
+				return next
+			}
+			if bytes.IndexByte(data[at:next], ':') < 0 {
+				return at
+			}
+			at = next
+		}
+	}
+	return len(data)
 }
 
 // httpCoded undoes the codings of a body.

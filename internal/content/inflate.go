@@ -118,7 +118,7 @@ func (rawDeflate) open(w *walk, n *node) error {
 type streamsInside struct{}
 
 const (
-	maxStreams     = 16   // that are items each; of more, all together are one
+	maxStreams     = 16   // that are items each; of more, all together are one, but for those that begin like a file
 	maxStreamTries = 4096 // places that look like one, and for each MiB, of which any has some 16:
 	moreTries      = 256
 )
@@ -265,12 +265,18 @@ func (s *streamSearch) open(r io.Reader, isGzip bool) (io.Reader, error) {
 }
 
 // quiet ends a stream that is broken: by chance, what looks like one is none.
-type quiet struct{ r io.Reader }
+type quiet struct {
+	r      io.Reader
+	broken *bool // set if it is; nil if nobody asks
+}
 
 // Read implements io.Reader.
 func (q quiet) Read(p []byte) (int, error) {
 	n, err := q.r.Read(p)
 	if err != nil {
+		if q.broken != nil && err != io.EOF && !endsStream(err) {
+			*q.broken = true
+		}
 		err = io.EOF
 	}
 	return n, err
@@ -281,112 +287,74 @@ func (streamsInside) open(w *walk, n *node) error {
 	if err != nil {
 		return err
 	}
-	if err := w.marked(n, data); err != nil {
+	rest := &restOfStreams{w: w, n: n}
+	if err := w.fail(n.item.Path, w.marked(n, data, rest)); err != nil {
 		return err
 	}
+	rest.count = 0
 	m := &manyStreams{search: streamSearch{data: data}}
-	for range maxStreams {
-		if !m.begin() {
-			return m.search.spent()
-		}
-		seg := "(stream at " + numbered(m.at) + ")"
-		if err := w.enter(n, seg); err != nil {
-			return skipped(err)
-		}
-		if err := w.unpack(n, child{segment: seg}, quiet{m.z}, nil); err != nil {
+	for m.begin() {
+		k, _ := io.ReadFull(m.z, m.first[:])
+		if err := rest.take(m.at, m.first[:k], quiet{r: m.z}, nil); err != nil {
 			return err
 		}
 		m.done()
 	}
-	const seg = "(streams)"
-	if !m.begin() {
-		return m.search.spent()
-	}
-	if err := w.enter(n, seg); err != nil {
-		return skipped(err)
-	}
-	if err := w.unpack(n, child{segment: seg}, m, nil); err != nil {
+	if err := rest.show(); err != nil {
 		return err
 	}
 	return m.search.spent()
 }
 
-// markedStreams are compressed streams with a mark that few bytes have by chance.
-var markedStreams = []struct {
-	mark string
-	back int // where in the stream the mark stands
-	typ  string
-}{
-	{"1AY&SY", 4, typeBzip2}, {"\xfd7zXZ\x00", 0, typeXz}, {"\x28\xb5\x2f\xfd", 0, typeZstd}, {"LZIP\x01", 0, typeLzip}, {"\x04\x22\x4d\x18", 0, typeLz4},
+// restOfStreams takes in the streams that were found in one item: the first ones, and those that begin like a file, are
+// items each; of the others all together are one.
+type restOfStreams struct {
+	w     *walk
+	n     *node
+	count int
+	all   *body.Spool // of the others; nil if there are none
 }
 
-var markedSet = func() *markSet {
-	set := new(markSet)
-	for _, m := range markedStreams {
-		set.add(m.mark)
-	}
-	return set
-}()
-
-// marked takes in the streams with a mark of their own that begin behind the start of the data.
-func (w *walk) marked(n *node, data []byte) (err error) {
-	found := 0
-	tries := make([]int, len(markedStreams))
-	markedSet.each(data, 1, func(i int) bool {
-		for k, m := range markedStreams {
-			at := i - m.back
-			if at <= 0 || tries[k] == maxMarkTries || !bytes.HasPrefix(data[i:], []byte(m.mark)) {
-				continue
-			}
-			if tries[k]++; !unpacksAt(m.typ, data[at:]) {
-				continue
-			}
-			found++
-			err = w.markedAt(n, m.typ, data, at)
+// take takes in what a reader yields behind the head that was read already.
+func (s *restOfStreams) take(at int, head []byte, r io.Reader, in *body.Counter) error {
+	r = io.MultiReader(bytes.NewReader(head), r)
+	if s.count++; s.count <= maxStreams || knownMagic(head) {
+		seg := "(stream at " + numbered(at) + ")"
+		if err := s.w.enter(s.n, seg); err != nil {
+			return skipped(err)
 		}
-		return err == nil && found < maxStreams
-	})
-	return skipped(err)
+		return s.w.unpack(s.n, child{segment: seg}, r, in)
+	}
+	if s.all == nil {
+		s.all = s.w.t.group.New(0, "")
+	}
+	_, err := s.w.t.budget.Copy(s.w.ctx, s.all, r, in)
+	return s.w.fail(s.n.item.Path+allStreams, err)
 }
 
-// markedAt takes one stream in.
-func (w *walk) markedAt(n *node, typ string, data []byte, at int) error {
-	seg := "(stream at " + numbered(at) + ")"
-	if err := w.enter(n, seg); err != nil {
-		return err
+const allStreams = "(streams)"
+
+// show takes in the others.
+func (s *restOfStreams) show() error {
+	if s.all == nil {
+		return nil
 	}
-	in := &body.Counter{R: bytes.NewReader(data[at:])}
-	r, err := stream(typ, in)
-	if err != nil {
-		return nil //nolint:nilerr // it began like one
+	s.all.Finish(nil)
+	if err := s.w.enter(s.n, allStreams); err != nil {
+		return skipped(err)
 	}
-	return w.unpack(n, child{segment: seg}, quiet{r}, in)
+	return s.w.child(s.n, child{segment: allStreams, blob: s.all})
 }
 
-// maxMarkTries bounds what is tried for each mark: a decoder takes some room.
-const maxMarkTries = 32
-
-// unpacksAt reports whether some bytes of a stream of that type can be had.
-func unpacksAt(typ string, p []byte) bool {
-	r, err := stream(typ, bytes.NewReader(p))
-	if err != nil {
-		return false
-	}
-	if c, ok := r.(io.Closer); ok {
-		defer c.Close() //nolint:errcheck // nothing is written
-	}
-	var first [minEmbedded]byte
-	k, _ := io.ReadFull(r, first[:])
-	return k == len(first)
-}
-
-// manyStreams reads one stream after another.
+// manyStreams goes from stream to stream.
 type manyStreams struct {
 	search streamSearch
 	pos    int
 	in     *sliceCounter
 	z      io.Reader
 	at     int
+
+	first [headBytes]byte
 }
 
 // begin goes to the next stream.
@@ -403,22 +371,6 @@ func (m *manyStreams) begin() bool {
 
 // done goes on behind the stream that was read.
 func (m *manyStreams) done() { m.z, m.pos = nil, m.at+max(m.in.n, 1) }
-
-// Read implements io.Reader.
-func (m *manyStreams) Read(p []byte) (int, error) {
-	for {
-		if m.z == nil && !m.begin() {
-			return 0, io.EOF
-		}
-		n, err := m.z.Read(p)
-		if err != nil {
-			m.done()
-		}
-		if n > 0 {
-			return n, nil
-		}
-	}
-}
 
 // sliceCounter reads a slice byte by byte, so that a decoder takes no more of it than it needs, and counts.
 type sliceCounter struct {

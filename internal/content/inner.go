@@ -19,25 +19,35 @@ import (
 type innerFormat struct {
 	zip  bool // at the end: its offsets count from its own start
 	at   []section
+	more bool   // there are more archives than are opened
 	also opener // what else it may be, nil for nothing
 }
 
-// maxInner bounds the archives that are looked for in one item.
-const maxInner = 16
+// maxInner bounds the archives that are opened in one item, and maxOpenInner those of which the end is not known: each of
+// these is taken to go on to the end of the item.
+const (
+	maxInner     = 256
+	maxOpenInner = 16
+)
+
+var errInner = errors.New("more archives inside than are opened")
 
 // innerMarks are what archives begin with, and how one is told from the same bytes in a program that reads archives: it
-// returns the archive's length, 0 if it is none. Where an open one ends is not known: it is taken to go on to the end, and
-// what is behind its mark may be another archive.
+// returns the archive's length, 0 if it is none. Where an open one ends is not known: what is behind its mark may be
+// another archive.
 var innerMarks = []struct {
 	mark  string
 	back  int64 // where in the archive the mark stands
-	valid func(b scan.Blob, at int64) int64
-	open  bool
+	valid func(b scan.Blob, at int64) (size int64, open bool)
 }{
-	{"7z\xbc\xaf\x27\x1c", 0, inner7z, false},
-	{"Rar!\x1a\x07", 0, innerRar, true},
-	{"MSCF\x00\x00\x00\x00", 0, innerCab, false},
-	{"ustar", tarMagicAt, innerTar, false},
+	{"7z\xbc\xaf\x27\x1c", 0, closed(inner7z)},
+	{"Rar!\x1a\x07", 0, innerRar},
+	{"MSCF\x00\x00\x00\x00", 0, closed(innerCab)},
+	{"ustar", tarMagicAt, closed(innerTar)},
+}
+
+func closed(length func(b scan.Blob, at int64) int64) func(scan.Blob, int64) (int64, bool) {
+	return func(b scan.Blob, at int64) (int64, bool) { return length(b, at), false }
 }
 
 var innerSet = func() *markSet {
@@ -94,26 +104,6 @@ func inner7z(b scan.Blob, at int64) int64 {
 	return 32 + int64(next+size) //nolint:gosec // not beyond the end
 }
 
-// innerRar checks the checksum of the main header: RAR 4 has 16 bits of it, RAR 5 all.
-func innerRar(b scan.Blob, at int64) int64 {
-	h := readAt(b, at, 7+64)
-	ok := false
-	switch {
-	case len(h) > 20 && h[6] == 0 && h[9] == 0x73:
-		size := int(binary.LittleEndian.Uint16(h[12:]))
-		ok = size >= 7 && size <= len(h)-7 && uint16(crc32.ChecksumIEEE(h[9:7+size])) == binary.LittleEndian.Uint16(h[7:]) //nolint:gosec // the low half
-	case len(h) > 20 && h[6] == 1 && h[7] == 0:
-		size, n := binary.Uvarint(h[12:])
-		if end := 12 + n + int(min(size, 1<<16)); n > 0 && end <= len(h) {
-			ok = crc32.ChecksumIEEE(h[12:end]) == binary.LittleEndian.Uint32(h[8:])
-		}
-	}
-	if !ok {
-		return 0
-	}
-	return b.Size() - at
-}
-
 // innerCab checks the fixed fields of the header (MS-CAB, section 2.1).
 func innerCab(b scan.Blob, at int64) int64 {
 	h := readAt(b, at, 36)
@@ -132,14 +122,13 @@ func innerCab(b scan.Blob, at int64) int64 {
 var scriptMarks = []string{"\x1f\x8b\x08", "BZh9", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd", "LZIP\x01"}
 
 // findInner looks for archives in a leaf.
-func findInner(n *node) []section {
-	b := n.item.Blob
-	if b.Size() < 64 {
-		return nil
+func findInner(n *node) *innerSearch {
+	f := &innerSearch{b: n.item.Blob}
+	if f.b.Size() >= 64 {
+		f.script = string(readAt(f.b, 0, 2)) == "#!"
+		eachWindow(f.b, f.window)
 	}
-	f := innerSearch{b: b, script: string(readAt(b, 0, 2)) == "#!"}
-	eachWindow(b, f.window)
-	return f.found
+	return f
 }
 
 // innerSearch is one search.
@@ -147,7 +136,10 @@ type innerSearch struct {
 	b      scan.Blob
 	script bool
 	found  []section
-	closed []scan.Span // what is found has for itself
+	open   int  // how many of them have no end
+	more   bool // there are more than are opened
+
+	from, to int64 // what the last ones that have an end have for themselves
 }
 
 // window looks through a piece and reports whether the search goes on.
@@ -157,35 +149,46 @@ func (f *innerSearch) window(p []byte, off int64) bool {
 			m := &innerMarks[k]
 			at := off + int64(i) - m.back
 			if bytes.HasPrefix(p[i:], []byte(m.mark)) && at > 0 && !f.known(at) {
-				f.take(at, m.valid(f.b, at), m.open)
+				f.take(at, m.valid)
 			}
 		}
-		return len(f.found) < maxInner
+		return !f.more
 	})
 	for _, m := range scriptMarks {
 		if !f.script || len(f.found) > 0 {
 			break
 		}
 		if i := bytes.Index(p, []byte("\n"+m)); i >= 0 {
-			f.take(off+int64(i)+1, f.b.Size()-off-int64(i)-1, false)
+			f.take(off+int64(i)+1, closed(func(b scan.Blob, at int64) int64 { return b.Size() - at }))
 		}
 	}
-	return len(f.found) < maxInner
+	return !f.more
 }
 
-// known reports whether what is at a place was found already, or is inside of what was.
+// known reports whether what is at a place was found already, or is inside of what was. Windows overlap by a few marks.
 func (f *innerSearch) known(at int64) bool {
-	return slices.ContainsFunc(f.found, func(s section) bool { return s.off == at }) ||
-		slices.ContainsFunc(f.closed, func(s scan.Span) bool { return s.Start <= at && at < s.End })
+	const overlapping = 4
+	return f.from <= at && at < f.to ||
+		slices.ContainsFunc(f.found[max(0, len(f.found)-overlapping):], func(s section) bool { return s.off == at })
 }
 
-func (f *innerSearch) take(at, size int64, open bool) {
+func (f *innerSearch) take(at int64, valid func(scan.Blob, int64) (int64, bool)) {
+	size, open := valid(f.b, at)
 	if size <= 0 {
 		return
 	}
+	if len(f.found) >= maxInner || open && f.open >= maxOpenInner {
+		f.more = true
+		return
+	}
 	f.found = append(f.found, *newSection(f.b, at, size))
-	if !open {
-		f.closed = append(f.closed, scan.Span{Start: at, End: at + size})
+	switch {
+	case open:
+		f.open++
+	case at < f.to: // the mark of a tar archive stands far behind its start
+		f.from, f.to = min(f.from, at), max(f.to, at+size)
+	default:
+		f.from, f.to = at, at+size
 	}
 }
 
@@ -233,7 +236,12 @@ func (f innerFormat) open(w *walk, n *node) error {
 		}
 	}
 	if f.zip {
-		return zipFormat{}.open(w, n)
+		if err := w.fail(n.item.Path, zipFormat{}.open(w, n)); err != nil {
+			return err
+		}
+	}
+	if f.more {
+		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errInner}
 	}
 	return nil
 }
@@ -256,22 +264,34 @@ func zipVolume(b scan.Blob) bool {
 // appleFormat is AppleSingle or AppleDouble (RFC 1740): the forks of a file of a Mac, and what the Finder knows of it.
 type appleFormat struct{}
 
+// appleParts are the parts that files have as a rule: the data fork and the resource fork.
+var appleParts = map[uint32]string{1: "/data", 2: "/resources"}
+
+var errApple = errors.New("parts that share their bytes")
+
 func (appleFormat) open(w *walk, n *node) error {
 	b := n.item.Blob
 	h := readAt(b, 0, 26)
 	if len(h) < 26 {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errHeader}
 	}
-	for i := range int64(min(binary.BigEndian.Uint16(h[24:]), 64)) {
+	room := 2 * b.Size() // parts may share bytes, but not all of them with all
+	for i := range int64(binary.BigEndian.Uint16(h[24:])) {
 		e := readAt(b, 26+12*i, 12)
 		if len(e) < 12 {
 			return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errShort}
 		}
 		id, off, size := binary.BigEndian.Uint32(e), int64(binary.BigEndian.Uint32(e[4:])), int64(binary.BigEndian.Uint32(e[8:]))
-		if id != 1 && id != 2 || size < minEmbedded {
+		if size < minEmbedded {
 			continue
 		}
-		c := child{segment: map[uint32]string{1: "/data", 2: "/resources"}[id], blob: newSection(b, off, size), attached: true}
+		c := child{segment: "/part" + numbered(int(id)), blob: newSection(b, off, size), attached: true}
+		if name, ok := appleParts[id]; ok {
+			c.segment = name
+		}
+		if room -= c.blob.Size(); room < 0 {
+			return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errApple}
+		}
 		if err := w.enter(n, c.segment); err != nil {
 			return skipped(err)
 		}

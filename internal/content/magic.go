@@ -219,14 +219,7 @@ func isTar(head []byte) bool {
 	if len(head) < 512 || head[0] == 0 {
 		return false
 	}
-	sum, stored := 0, 0
-	for i, c := range head[:512] {
-		if i >= 148 && i < 156 {
-			c = ' '
-		}
-		sum += int(c)
-	}
-	digits := 0
+	stored, digits := 0, 0
 	for _, c := range head[148:156] {
 		switch {
 		case c >= '0' && c <= '7':
@@ -236,7 +229,16 @@ func isTar(head []byte) bool {
 			return false
 		}
 	}
-	return digits > 0 && stored == sum
+	if digits == 0 {
+		return false
+	}
+	sum := 8 * int(' ') // the field of the checksum counts as spaces
+	for i, c := range head[:512] {
+		if i < 148 || i >= 156 {
+			sum += int(c)
+		}
+	}
+	return stored == sum
 }
 
 // isOldCPIO reports whether bytes begin like a cpio archive of the old binary format, in either order of bytes: a

@@ -145,13 +145,17 @@ func (t *Tree) deceit(n *node) {
 // polyglot says what else a binary is. An archive at its end is opened too.
 func polyglot(n *node, seen family) string {
 	script := false
+	if mayHide(n.f) && isBinary(n.item.Blob) {
+		n.streams, script = true, true
+	}
 	switch n.f.(type) {
 	case nil, pdfFormat:
 	case textFormat:
-		script = string(readAt(n.item.Blob, 0, 2)) == "#!"
+		script = script || string(readAt(n.item.Blob, 0, 2)) == "#!"
 	case htmlFormat:
 	case wideFormat:
 		script = true // two bytes tell that it is text
+	case csvFormat, yamlFormat, sseFormat, formFormat:
 	default:
 		return ""
 	}
@@ -170,13 +174,32 @@ func polyglot(n *node, seen family) string {
 	return ""
 }
 
+// mayHide reports whether items of a format are text, of which nobody looks at all before it is taken for that: what stands
+// behind a page of text may be anything.
+func mayHide(f format) bool {
+	switch f.(type) {
+	case textFormat, htmlFormat, csvFormat, yamlFormat, sseFormat, formFormat:
+		return true
+	}
+	return false
+}
+
 // archiveInside looks for archives in what is none, and has them opened. Text is asked for what stands at its end, and
 // scripts for what they carry.
 func archiveInside(n *node, seen family, script bool) (what string, found bool) {
 	b := n.item.Blob
-	in := innerFormat{zip: zipTail(b)}
+	zip, isZip := zipTail(b)
+	in := innerFormat{zip: isZip}
 	if n.f == nil || script {
-		in.at = findInner(n)
+		f := findInner(n)
+		in.at, in.more = f.found, f.more
+	}
+	if o, ok := n.also.(overlayFormat); ok { // what is in there is looked for there
+		if isZip {
+			o.to = zip
+			n.also = o
+		}
+		in.at = slices.DeleteFunc(in.at, func(s section) bool { return s.off >= o.at && s.off < o.to })
 	}
 	if !in.zip && len(in.at) == 0 {
 		if n.f == nil && n.also == nil && zipVolume(b) {
@@ -213,13 +236,16 @@ func lastBytes(b scan.Blob, n int64) []byte {
 	return readAt(b, max(0, b.Size()-n), int(min(b.Size(), n)))
 }
 
-// zipTail reports whether a blob ends in a zip archive that can be read.
-func zipTail(b scan.Blob) bool {
+// zipTail reports whether a blob ends in a zip archive that can be read, and where its first member stands.
+func zipTail(b scan.Blob) (at int64, ok bool) {
 	d := &zipDir{}
 	const most = zipEndLen + 0xffff + 4096
 	if b.Size() < 100 || !bytes.Contains(lastBytes(b, most), []byte(zipEndSig)) || d.findEnd(b) != nil {
-		return false
+		return 0, false
 	}
 	d, err := readZipDir(b, 1)
-	return err == nil && len(d.entries) > 0 && d.entries[0].data > 0
+	if err != nil || len(d.entries) == 0 || d.entries[0].data <= 0 {
+		return 0, false
+	}
+	return d.entries[0].local, true
 }

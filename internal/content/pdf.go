@@ -25,6 +25,9 @@ type pdfFormat struct{}
 
 var errPDFFilter = errors.New("a stream with a filter that is not supported")
 
+// pdfEnd is what a document ends with.
+const pdfEnd = "%%EOF"
+
 const (
 	maxPDFDict    = 4096    // bytes of a stream's dictionary that are looked at
 	maxPDFStreams = 200_000 // keywords of streams that are looked at
@@ -43,6 +46,11 @@ func (pdfFormat) open(w *walk, n *node) error {
 	data, err := n.item.Blob.Bytes()
 	if err != nil {
 		return err
+	}
+	if i := bytes.LastIndex(data, []byte(pdfEnd)); i >= 0 {
+		if err := w.fail(n.item.Path, w.behind(n, int64(i+len(pdfEnd)))); err != nil {
+			return err
+		}
 	}
 	if !bytes.Contains(data, []byte("/EmbeddedFile")) && !bytes.Contains(data, []byte("/EF")) && !bytes.Contains(data, []byte("/ObjStm")) {
 		return nil

@@ -20,7 +20,10 @@ func (rtfFormat) open(w *walk, n *node) error {
 		return err
 	}
 	r := rtfWalk{w: w, n: n, data: data}
-	return r.run()
+	if err := r.run(); err != nil || r.end == 0 {
+		return err
+	}
+	return w.behind(n, int64(r.end))
 }
 
 // rtfWalk reads a document for hex digits. Readers take them wherever they stand in a group, and leave out white space,
@@ -35,6 +38,8 @@ type rtfWalk struct {
 	hex   []byte // decoded
 	half  byte
 	odd   bool
+	depth int
+	end   int // behind the group that is the document, 0 as long as it is open
 }
 
 // run reads to the end.
@@ -48,7 +53,13 @@ func (r *rtfWalk) run() error {
 		case c == '}':
 			err = r.flush()
 			r.pos++
-		case c == '{' || isSpace(c):
+			if r.depth--; r.depth == 0 && r.end == 0 {
+				r.end = r.pos
+			}
+		case c == '{':
+			r.depth++
+			r.pos++
+		case isSpace(c):
 			r.pos++
 		default:
 			if v := unhex(c); v < 16 {

@@ -42,7 +42,7 @@ func stream(typ string, r io.Reader) (io.Reader, error) {
 	case typeXz:
 		return corruptReader{newXzReader(r)}, nil
 	case typeZstd:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
+		z, err := newZstd(r)
 		if err != nil {
 			return nil, err
 		}
@@ -59,6 +59,10 @@ func stream(typ string, r io.Reader) (io.Reader, error) {
 		return corruptReader{lz4.NewReader(r)}, nil
 	}
 	return nil, &scan.Gap{Reason: scan.ReasonUnsupported, Err: fmt.Errorf("%w %s", errStream, typ)}
+}
+
+func newZstd(r io.Reader) (*zstd.Decoder, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
 }
 
 var errStream = errors.New("unknown compression")
@@ -79,10 +83,16 @@ func (f streamFormat) open(w *walk, n *node) error {
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
-	if err := w.unpack(n, c, r, in); err != nil || f.typ != typeGzip {
+	if err := w.unpack(n, c, r, in); err != nil {
 		return err
 	}
-	return w.gzipHead(n)
+	switch l, _ := r.(*lzipReader); {
+	case f.typ == typeGzip:
+		return w.gzipHead(n)
+	case l != nil && l.whole: // lzip and lzma let be what is behind
+		return w.behind(n, in.N-int64(l.r.Buffered()))
+	}
+	return nil
 }
 
 // minGzipName is how long a name is that is more than a name.
@@ -171,11 +181,13 @@ var lzmaUnknown = []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
 // lzmaAlone decodes a .lzma file.
 func lzmaAlone(r io.Reader) (io.Reader, error) {
-	z, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(bufio.NewReader(r))
+	l := &lzipReader{r: bufio.NewReader(r), alone: true}
+	z, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(l.r)
 	if err != nil {
 		return nil, &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
-	return corruptReader{z}, nil
+	l.lz = corruptReader{z}
+	return l, nil
 }
 
 // lzipReader decodes a .lz file (the Lzip manual, "File format"): members, each with a header of its own, LZMA with fixed
@@ -184,6 +196,9 @@ type lzipReader struct {
 	r   *bufio.Reader
 	lz  io.Reader
 	any bool // a member was read
+
+	alone bool // it is a file of lzma, with neither header nor trailer
+	whole bool // it was read up to its end
 }
 
 const lzipTrailer = 20 // bytes: checksum, size of the data, size of the member
@@ -197,6 +212,7 @@ func lzip(r io.Reader) (io.Reader, error) {
 func (l *lzipReader) next() error {
 	head, err := l.r.Peek(6)
 	if l.any && (err != nil || string(head[:4]) != "LZIP") {
+		l.whole = true
 		return io.EOF
 	}
 	if err != nil || head[4] > 1 || head[5]&31 < 12 || head[5]&31 > 29 {
@@ -224,6 +240,10 @@ func (l *lzipReader) Read(p []byte) (int, error) {
 		}
 		if !ends {
 			return n, err
+		}
+		if l.alone {
+			l.whole = true
+			return 0, io.EOF
 		}
 		if _, err := l.r.Discard(lzipTrailer); err != nil {
 			return 0, io.EOF // lzip would not have it; what was packed has been read

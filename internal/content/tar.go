@@ -52,18 +52,26 @@ func (tarFormat) open(w *walk, n *node) error {
 	}
 }
 
-// tarRest takes in an archive behind the end of the first: unpackers can be told to go on there (tar -i), whatever stands
-// between the two.
+// tarRest takes in what stands behind the end of an archive, and another archive behind that: unpackers can be told to go on
+// there (tar -i), whatever stands between the two.
 func (w *walk) tarRest(n *node, at int64) error {
-	at = nextTar(n.item.Blob, roundUp(at, tarBlock))
-	if at < 0 {
-		return nil
+	b := n.item.Blob
+	from := firstByte(b, at)
+	if at = nextTar(b, roundUp(at, tarBlock)); at < 0 {
+		at = b.Size()
 	}
-	const seg = "(behind)"
-	if err := w.enter(n, seg); err != nil {
-		return skipped(err)
+	for _, s := range []*section{newSection(b, from, at-from), newSection(b, at, b.Size()-at)} {
+		if s.n < minEmbedded {
+			continue
+		}
+		if err := w.enter(n, behindSegment); err != nil {
+			return skipped(err)
+		}
+		if err := w.child(n, child{segment: behindSegment, blob: s, ref: tarMember{fixed: true}}); err != nil {
+			return err
+		}
 	}
-	return w.child(n, child{segment: seg, blob: newSection(n.item.Blob, at, n.item.Blob.Size()), ref: tarMember{fixed: true}})
+	return nil
 }
 
 // nextTar returns where the next header of a tar archive stands, at or behind at, -1 if there is none.

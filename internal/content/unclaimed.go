@@ -52,6 +52,8 @@ func (r *packedReader) plausible() bool {
 			return false
 		case tok == packedEnd:
 			return keys > 0
+		case tok == packedOther && len(r.stack) == 0:
+			return false // one map behind another is data, a number behind one is something else
 		case tok == packedKey:
 			if key := r.data[r.in0:r.end]; len(key) == 0 || !utf8.Valid(key) || hasControls(key) {
 				return false

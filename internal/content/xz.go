@@ -28,6 +28,7 @@ type xzReader struct {
 
 var (
 	errXz       = errors.New("not a valid xz file")
+	errXzBehind = errors.New("not xz what stands behind it")
 	errXzFilter = errors.New("xz with a filter that is not supported")
 )
 
@@ -115,6 +116,9 @@ func (x *xzReader) startStream() error {
 	var h [12]byte
 	if _, err := io.ReadFull(x.r, h[:]); err != nil {
 		return noEOF(err)
+	}
+	if x.some && string(h[:6]) != "\xfd7zXZ\x00" {
+		return errXzBehind
 	}
 	if string(h[:6]) != "\xfd7zXZ\x00" || h[6] != 0 || h[7] > 15 || crc32.ChecksumIEEE(h[6:8]) != binary.LittleEndian.Uint32(h[8:]) {
 		return errXz
