@@ -96,8 +96,11 @@ func familyOf(root *entry) *family {
 			found = f.family
 		}
 	}
-	if found == nil && root.find("Quill") != nil && has("Contents") {
+	switch {
+	case found == nil && root.find("Quill") != nil && has("Contents"):
 		return &publication
+	case found == nil && has(packageStream):
+		return &wrapped
 	}
 	return found
 }
@@ -143,7 +146,7 @@ func wordStream(path []string, e *entry) string {
 	if e.kind == kindStorage {
 		return known(among(e.name, "ObjectPool", "MsoDataStore"))
 	}
-	return known(common(e.name) || among(e.name, "WordDocument", "0Table", "1Table", "Data"))
+	return known(common(e.name) || framing(e) || among(e.name, "WordDocument", "0Table", "1Table", "Data"))
 }
 
 func sheetStream(path []string, e *entry) string {
@@ -156,7 +159,7 @@ func sheetStream(path []string, e *entry) string {
 	if among(e.name, "Revision Log", "User Names") {
 		return known(e.lost != nil || isRecords(e.data))
 	}
-	return known(common(e.name) || among(e.name, "Workbook", "Book"))
+	return known(common(e.name) || framing(e) || among(e.name, "Workbook", "Book"))
 }
 
 func slidesStream(path []string, e *entry) string {
@@ -166,7 +169,7 @@ func slidesStream(path []string, e *entry) string {
 	if e.kind == kindStorage {
 		return known(among(e.name, "MsoDataStore"))
 	}
-	return known(common(e.name) || among(e.name, "PowerPoint Document", "Current User", "Pictures"))
+	return known(common(e.name) || framing(e) || among(e.name, "PowerPoint Document", "Current User", "Pictures"))
 }
 
 func drawingStream(path []string, e *entry) string {

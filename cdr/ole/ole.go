@@ -228,6 +228,7 @@ func (d *document) streams(f *family) error {
 		return err
 	}
 	d.properties()
+	d.presentations()
 	return nil
 }
 

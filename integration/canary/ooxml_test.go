@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -167,6 +168,27 @@ func wordRows(tb testing.TB) []row {
 		m.add("OLE object "+prog, func(p *pkg) {
 			id := p.add(wordDoc, "oleObject", "word/embeddings/oleObject1.bin", office+"oleObject", cfbHead+"CANARY")
 			inWord(fmt.Sprintf(ole, "Embed", prog, id))(p)
+		})
+	}
+	for what, change := range map[string]func(c *cfb, word string){
+		"":                    func(*cfb, string) {},
+		"a strange stream":    func(c *cfb, word string) { c.put([]byte(word), "\x03Strange") },
+		"a program's data":    func(c *cfb, word string) { c.put([]byte(word), "\x01Ole10Native") },
+		"a picture's text":    func(c *cfb, word string) { c.put(presentation(word, ""), "\x02OlePres000") },
+		"behind a picture":    func(c *cfb, word string) { c.put(presentation("", word), "\x02OlePres000") },
+		"a storage beside it": func(c *cfb, word string) { c.put([]byte(word), "Macros", "VBA", "dir") },
+	} {
+		m.add("package in a compound file, "+what, func(p *pkg) {
+			id := p.add(wordDoc, "oleObject", "word/embeddings/oleObject1.bin", office+"oleObject", "")
+			inWord(fmt.Sprintf(ole, "Embed", "Word.Document.12", id))(p)
+			p.lateBytes("word/embeddings/oleObject1.bin", func(word string) []byte {
+				inner := openPackage(tb, "docx")
+				macro("word/vbaProject.bin", vba, "CANARY")(inner)
+				c := &cfb{tb: tb, root: &dirent{name: "Root Entry", dir: true}}
+				c.put(inner.bytes(word), "Package")
+				change(c, word)
+				return c.write()
+			})
 		})
 	}
 	m.add("OLE object of an odd place and name", func(p *pkg) {
@@ -476,4 +498,10 @@ func powerPointRows(tb testing.TB) []row {
 		action(`action="ppaction://program"`, "!CANARY.exe")(p)
 	})
 	return m.rows
+}
+
+// presentation is a picture of an object for programs that do not have its own, and what is behind it.
+func presentation(picture, rest string) []byte {
+	head := slices.Concat(le32(0xFFFFFFFF, 3, 4, 1, 0xFFFFFFFF, 2, 0, 0, 0), le32(len(picture)))
+	return slices.Concat(head, []byte(picture), []byte(rest))
 }

@@ -43,9 +43,9 @@ type pkg struct {
 	tail  []byte // after the end of the archive
 	head  []byte // before its beginning
 	store bool
-	flat  bool            // one XML file instead of an archive
-	whole string          // all of the file, instead of an archive
-	inner map[string]*pkg // parts that are packages
+	flat  bool                             // one XML file instead of an archive
+	whole string                           // all of the file, instead of an archive
+	inner map[string]func(c string) []byte // parts that are packages
 }
 
 func openPackage(tb testing.TB, kind string) *pkg {
@@ -143,8 +143,13 @@ func (p *pkg) wide(part string) *pkg {
 
 // late makes a part of another package, which gets the same canary.
 func (p *pkg) late(name string, inner *pkg) {
+	p.lateBytes(name, inner.bytes)
+}
+
+// lateBytes is late for what has a package somewhere inside.
+func (p *pkg) lateBytes(name string, inner func(c string) []byte) {
 	if p.inner == nil {
-		p.inner = map[string]*pkg{}
+		p.inner = map[string]func(c string) []byte{}
 	}
 	p.inner[name] = inner
 }
@@ -193,7 +198,7 @@ func (p *pkg) bytes(c string) []byte {
 	for _, name := range p.names {
 		data := bytes.ReplaceAll(p.parts[name], []byte("CANARY"), []byte(c))
 		if inner := p.inner[name]; inner != nil {
-			data = inner.bytes(c)
+			data = inner(c)
 		}
 		if text, ok := bytes.CutPrefix(data, []byte("WIDE")); ok {
 			data = utf16le(string(text), true)
