@@ -28,8 +28,12 @@ func lookPrompt(l *look) {
 	}
 	p := promptReading{s: l.low}
 	p.read()
-	if p.override >= 0 && l.inPassing(p.override) {
+	v := l.judge()
+	if p.override >= 0 && l.inPassing(p.override, v) {
 		p.override = -1
+	}
+	if p.role >= 0 && named(l.low, p.role) && l.inPassing(p.role, v) {
+		p.role = -1
 	}
 	for _, m := range []struct {
 		at   int
@@ -39,7 +43,6 @@ func lookPrompt(l *look) {
 			l.sign(m.sign, m.at, min(len(l.low), m.at+80))
 		}
 	}
-	v := l.judge()
 	l.construe(&p, v)
 	if i := brokenSection(l.low); i >= 0 {
 		l.sign(signPromptRole, i, min(len(l.low), i+80))
@@ -51,7 +54,7 @@ func lookPrompt(l *look) {
 	if len(l.low) > longOrder {
 		threshold += 2
 	}
-	if p.override < 0 && p.best >= threshold && v.Score > modelDoubts {
+	if p.override < 0 && p.best >= threshold && v.Score > modelDoubts-doubtShare*float64(max(0, p.best-surely)) {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
 	}
 	if (p.override >= 0 || p.best >= promptThreshold-2 && p.addressed) && l.hiddenText() {
@@ -109,7 +112,7 @@ func (l *look) drops(p *promptReading, drop int, v prompts.Verdict) {
 		l.folded = appendLower(l.folded[:0], l.low)
 		drop, denies = foreignDrop(l.folded), modelDeniesForeign
 	}
-	if p.override < 0 && drop >= 0 && v.Score > denies && !l.inPassing(drop) {
+	if p.override < 0 && drop >= 0 && v.Score > denies && !l.inPassing(drop, v) {
 		p.override = drop
 		l.sign(signPromptOverride, drop, min(len(l.low), drop+80))
 	}
@@ -118,14 +121,33 @@ func (l *look) drops(p *promptReading, drop int, v prompts.Verdict) {
 // around is how much of a long text the model is asked about on either side of an order to drop instructions, in bytes.
 const around = 240
 
-// inPassing reports whether the order to drop instructions at i is none, to the model, when it is asked about that place
-// of a long text alone: manuals skip rules and replace policies of their own in one paragraph or another.
-func (l *look) inPassing(i int) bool {
-	if len(l.low) <= longOrder {
+// inPassing reports whether the order to drop instructions, or the marker of a speaker's turn, at i is none to the model,
+// which thinks v of the view: prose speaks of such orders and markers, and manuals skip rules and replace policies of their
+// own in one paragraph or another. Of a long text the model is asked about that place alone.
+func (l *look) inPassing(i int, v prompts.Verdict) bool {
+	if len(l.low) > longOrder {
+		v = l.engine.prompts.Judge(l.low[max(0, i-around):min(len(l.low), i+around)], &l.orders)
+		if math.IsInf(v.Score, -1) {
+			return false
+		}
+	}
+	return v.Score < modelMentions
+}
+
+// named reports whether the marker at i stands in a sentence, as one that is spoken of does: behind a word, or in
+// quotes.
+func named(s []byte, i int) bool {
+	if i == 0 {
 		return false
 	}
-	v := l.engine.prompts.Judge(l.low[max(0, i-around):min(len(l.low), i+around)], &l.orders)
-	return v.Score < modelMentions
+	if c := s[i-1]; c == '`' || c == '"' || c == '\'' || c == '(' {
+		return true
+	}
+	j := i
+	for j > 0 && s[j-1] == ' ' {
+		j--
+	}
+	return j < i && j > 0 && (isWord(s[j-1]) || s[j-1] == ',')
 }
 
 // modelDoubts and modelDenies are the scores of the model from which down an order that the grammar saw, and one to
@@ -134,11 +156,15 @@ const (
 	modelDoubts = -3
 	modelDenies = -6
 
+	// surely is the weight of an order from which each point more makes up for doubtShare of the model's doubts.
+	surely     = 9
+	doubtShare = 0.25
+
 	// modelSilent is the score of a model that was not asked: above what denies, and so far down that the grammar alone
 	// makes no finding of the model's.
 	modelSilent = -2
 
-	// modelMentions is that for an order to drop instructions in a long text.
+	// modelMentions is that for an order to drop instructions, or a marker, that a text names.
 	modelMentions = -3
 
 	// modelDeniesForeign is that for an order in another language, which a verb and a noun make.

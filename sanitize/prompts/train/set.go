@@ -29,7 +29,7 @@ type samples []sample
 // perLine is how many texts are made of a line of alternatives, at most.
 const perLine = 60
 
-// load reads the folder of lines with alternatives, and the labelled file.
+// load reads the folder of lines with alternatives and of labelled files, and the labelled files besides.
 func load(folder, labelled string) (samples, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil || len(files) == 0 {
@@ -55,11 +55,24 @@ func load(folder, labelled string) (samples, error) {
 		base := strings.TrimSuffix(filepath.Base(name), ".txt")
 		set = append(set, named.expanded(string(data), base)...)
 	}
-	if labelled == "" {
-		return set, nil
+	own, err := filepath.Glob(filepath.Join(folder, "*.jsonl"))
+	if err != nil {
+		return nil, err
 	}
-	more, err := loadLabelled(labelled)
-	return append(set, more...), err
+	for _, name := range own {
+		if set, err = set.labelled(name, 1); err != nil {
+			return nil, err
+		}
+	}
+	for name := range strings.SplitSeq(labelled, ",") {
+		if name == "" {
+			continue
+		}
+		if set, err = set.labelled(name, plainWeight); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
 }
 
 // expanded makes texts of lines with alternatives. Files whose name begins with "orders" hold orders.
@@ -155,14 +168,17 @@ type labelledLine struct {
 	Label, Class, Strength, Text, Source string
 }
 
-// loadLabelled reads strings of a labelled file: benign ones, and attacks on language models.
-func loadLabelled(name string) (samples, error) {
-	var set samples
+// plainWeight is what a text that gives no orders counts in a labelled file of somebody's traffic: there are many of them, and
+// most are easy.
+const plainWeight = 0.2
+
+// labelled adds strings of a labelled file: attacks on language models, and benign ones, which weigh plain.
+func (set samples) labelled(name string, plain float64) (samples, error) {
 	err := eachLine(name, func(l *labelledLine) {
 		switch {
 		case l.Text == "":
 		case l.Label == "benign":
-			set = append(set, sample{text: l.Text, source: "labelled-" + l.Class, weight: 1})
+			set = append(set, sample{text: l.Text, source: "labelled-" + l.Class, weight: plain})
 		case l.Class == "prompt":
 			set = append(set, sample{text: l.Text, source: "labelled-" + l.Source, order: true, weight: 1})
 		}
