@@ -61,15 +61,16 @@ type part struct {
 	sources []*part // that its markup names, in XPS
 
 	drop    bool
-	static  bool      // an object without content
-	page    string    // type of an imported page that becomes paragraphs, "" if it is none
-	source  []byte    // of that page
-	shown   bool      // the page stands in the document
-	data    []byte    // new bytes, nil if unchanged
-	plain   []byte    // its text without a document type, nil if it declares nothing
-	newName string    // "" if unchanged
-	newMime string    // "" if unchanged
-	scope   []binding // namespaces in force around it, in a flat package
+	static  bool                // an object without content
+	boxes   map[string]checkBox // of a drawing: shapes that become check boxes, by their number
+	page    string              // type of an imported page that becomes paragraphs, "" if it is none
+	source  []byte              // of that page
+	shown   bool                // the page stands in the document
+	data    []byte              // new bytes, nil if unchanged
+	plain   []byte              // its text without a document type, nil if it declares nothing
+	newName string              // "" if unchanged
+	newMime string              // "" if unchanged
+	scope   []binding           // namespaces in force around it, in a flat package
 }
 
 // relations are the relationships of one source.

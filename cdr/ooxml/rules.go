@@ -60,7 +60,7 @@ func ruleTable() map[string]rule {
 		"imagedata":        {familyOther, startVMLImage},
 		"fill":             {familyOther, startVMLImage},
 		"stroke":           {familyOther, startVMLImage},
-		"shape":            {familyWord, startShape},
+		"shape":            {familyOther, startShape},
 		"OLEObject":        {familyOther, startOLEObject},
 		"FmlaMacro":        always(familyOther, vectorMacroRef),
 		"FmlaPict":         {familyOther, startFormula}, // what the picture shows
@@ -355,8 +355,12 @@ func startObject(w *walk, t *kit.XMLToken, e *element) bool {
 	return false
 }
 
-// startShape notes the attribute by which a shape says that it shows an object.
-func startShape(w *walk, t *kit.XMLToken, _ *element) bool {
+// startShape notes the attribute by which a shape says that it shows an object, and makes check boxes of controls on
+// sheets.
+func startShape(w *walk, t *kit.XMLToken, e *element) bool {
+	if w.p.kind.family == familySheet {
+		return startSheetShape(w, t, e)
+	}
 	for a := range t.Attrs {
 		if string(a.Name) == "o:ole" {
 			w.oleMarks = append(w.oleMarks, span{a.Start, a.End})

@@ -78,6 +78,9 @@ func (p *pack) cleanParts(ctx context.Context) error {
 		if err := p.planWorkbook(); err != nil {
 			return err
 		}
+		if err := p.planCheckBoxes(); err != nil {
+			return err
+		}
 	}
 	if p.main.mime == binaryMain {
 		if err := p.cleanBinary(ctx); err != nil {

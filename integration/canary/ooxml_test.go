@@ -408,6 +408,22 @@ func excelRows(tb testing.TB) []row {
 		id := p.add(sheet, "drawing", "xl/drawings/drawing1.xml", office+"drawing+xml", `<xdr:wsDr xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"><xdr:absoluteAnchor><xdr:sp macro="[0]!CANARY" textlink=""><xdr:nvSpPr/></xdr:sp></xdr:absoluteAnchor></xdr:wsDr>`)
 		p.sub(sheet, "</worksheet>", `<drawing r:id="`+id+`"/></worksheet>`)
 	})
+	for what, kind := range map[string][2]string{
+		"values":   {`ax:persistence="persistPropertyBag"><ax:ocxPr ax:name="Value" ax:value="1"/><ax:ocxPr ax:name="GroupName" ax:value="CANARY"/><ax:ocxPr ax:name="Accelerator" ax:value="CANARY"/>`, ""},
+		"a stream": {`ax:persistence="persistStreamInit" r:id="rIdBin">`, checkBoxStream + "CANARY"},
+	} {
+		m.add("check box that is a control, with "+what, func(p *pkg) {
+			id := p.add(sheet, "control", "xl/activeX/activeX1.xml", "application/vnd.ms-office.activeX+xml", `<ax:ocx xmlns:ax="http://schemas.microsoft.com/office/2006/activeX" `+
+				`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" ax:classid="{8BD21D40-EC42-11CE-9E0D-00AA006002F3}" `+kind[0]+`</ax:ocx>`)
+			if kind[1] != "" {
+				p.add("xl/activeX/activeX1.xml", msRels+"activeXControlBinary", "xl/activeX/activeX1.bin", "application/vnd.ms-office.activeX", kind[1])
+			}
+			drawing := p.add(sheet, "vmlDrawing", "xl/drawings/vmlDrawing1.vml", office+"vmlDrawing", `<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office" `+
+				`xmlns:x="urn:schemas-microsoft-com:office:excel"><v:shape id="Box" o:spid="_x0000_s1025"><x:ClientData ObjectType="Pict"><x:Anchor>1, 2, 3, 4, 5, 6, 7, 8</x:Anchor><x:FmlaMacro>CANARY</x:FmlaMacro>`+
+				`<x:FmlaPict>CANARY</x:FmlaPict></x:ClientData></v:shape></xml>`)
+			p.sub(sheet, "</worksheet>", `<legacyDrawing r:id="`+drawing+`"/><controls><control shapeId="1025" r:id="`+id+`" name="Box"/></controls></worksheet>`)
+		})
+	}
 	m.add("macro of a form control", func(p *pkg) {
 		id := p.add(sheet, "vmlDrawing", "xl/drawings/vmlDrawing1.vml", office+"vmlDrawing", `<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:x="urn:schemas-microsoft-com:office:excel"><v:shape><x:ClientData ObjectType="Button"><x:FmlaMacro>[0]!CANARY</x:FmlaMacro></x:ClientData></v:shape></xml>`)
 		p.sub(sheet, "</worksheet>", `<legacyDrawing r:id="`+id+`"/></worksheet>`)
@@ -505,3 +521,8 @@ func presentation(picture, rest string) []byte {
 	head := slices.Concat(le32(0xFFFFFFFF, 3, 4, 1, 0xFFFFFFFF, 2, 0, 0, 0), le32(len(picture)))
 	return slices.Concat(head, []byte(picture), []byte(rest))
 }
+
+// checkBoxStream is a check box of Microsoft Forms with nothing but its size and a font.
+const checkBoxStream = "\x40\x1D\xD2\x8B\x42\xEC\xCE\x11\x9E\x0D\x00\xAA\x00\x60\x02\xF3" +
+	"\x00\x02\x10\x00\x00\x01\x00\x80\x00\x00\x00\x00\x64\x00\x00\x00\x64\x00\x00\x00" +
+	"\x00\x02\x08\x00\x04\x00\x00\x00\xC8\x00\x00\x00"
