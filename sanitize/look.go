@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"icapd/sanitize/prompts"
@@ -80,7 +81,6 @@ type look struct {
 	asked     askedTexts
 	tidyKnown uint8 // 0 not asked, 1 no, 2 tidy
 	embeds    bool  // the view embeds a page, as page builders do
-	urlHosts  int   // URLs with a host seen in the view
 }
 
 func newLook(e *Engine) *look { return &look{engine: e} }
@@ -124,6 +124,9 @@ func (l *look) all(value []byte, fc *FieldContext) {
 // layered looks at a value as it stands and beneath its layers, if the filter saw anything in it.
 func (l *look) layered(value []byte, groups group, kinds byteKind) {
 	if groups == 0 && kinds&kindsOfInterest == 0 && !formulaStart(value) && !packed(value, kinds) {
+		return
+	}
+	if groups == groupURL && kinds&(kindsOfInterest&^kindCompare) == 0 && plainURL(value) {
 		return
 	}
 	l.look(value, groups, kinds)
@@ -206,19 +209,17 @@ func (l *look) ended() bool { return l.ctx != nil && l.ctx.Err() != nil }
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {
-	l.view, l.around, l.low, l.groups, l.kinds, l.embeds, l.urlHosts = view, view, nil, groups, kinds, false, 0
+	l.view, l.around, l.low, l.groups, l.kinds, l.embeds = view, view, nil, groups, kinds, false
 	l.inside, l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = false, 0, 0, -1, 0, 0
 }
 
 // detect shows the view in hand to the detectors.
 func (l *look) detect() {
-	groups, kinds := l.groups, l.kinds
-	for i := range detectors {
-		d := &detectors[i]
-		if d.wants(groups, kinds) && !l.spared(i) {
+	for called := calledBy(l.groups, l.kinds); called != 0; called &= called - 1 {
+		if i := bits.TrailingZeros16(called); !l.spared(i) {
 			l.lowercase()
 			l.work += len(l.view)
-			d.look(l)
+			detectors[i].look(l)
 		}
 	}
 }

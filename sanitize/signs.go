@@ -6,7 +6,7 @@ type sign uint8
 // group is a set of detectors.
 type group uint32
 
-// The detectors.
+// The detectors: sixteen groups at most, see calledBy.
 const (
 	groupLiteral group = 1 << iota // rules with literals
 	groupSQL
@@ -29,7 +29,7 @@ const (
 // byteKind is a set of kinds of bytes that occur in a value.
 type byteKind uint32
 
-// The kinds that detectors and decoders ask for.
+// The kinds that detectors and decoders ask for: sixteen at most, see calledBy.
 const (
 	kindQuote byteKind = 1 << iota // ' and "
 	kindTag                        // <
@@ -133,27 +133,50 @@ type detector struct {
 	family string // of its signs: what stands before the dot
 	groups group  // each of which calls it
 	kinds  byteKind
-	both   func(groups group, kinds byteKind) bool // calls it, too; may be nil
 	look   func(*look)
 }
 
-// wants reports whether a view with words of these groups and these kinds of bytes calls the detector.
-func (d *detector) wants(g group, k byteKind) bool {
-	return g&d.groups != 0 || k&d.kinds != 0 || d.both != nil && d.both(g, k)
-}
+// detectorSQL is the index of the detector that [callsSQL] calls, too.
+const detectorSQL = 0
 
 var detectors = []detector{
-	{"sql", groupSQL, 0, callsSQL, lookSQL},
-	{"markup", groupHandler | groupStyle | groupScheme, kindTag, nil, lookMarkup},
-	{"script", groupScript, 0, nil, lookScript},
-	{"shell", groupShell, kindSeparator | kindBreak | kindTag, nil, lookShell},
-	{"template", groupTemplate, 0, nil, lookTemplate},
-	{"path", groupPath, 0, nil, lookPath},
-	{"url", groupURL | groupHost, 0, nil, lookURL},
-	{"text", 0, kindHigh | kindControl, nil, lookText},
-	{"formula", groupFormula, 0, nil, lookFormula},
-	{"lines", 0, kindBreak, nil, lookLines},
-	{"prompt", groupPrompt | groupOrders, 0, nil, lookPrompt},
+	{"sql", groupSQL, 0, lookSQL},
+	{"markup", groupHandler | groupStyle | groupScheme, kindTag, lookMarkup},
+	{"script", groupScript, 0, lookScript},
+	{"shell", groupShell, kindSeparator | kindBreak | kindTag, lookShell},
+	{"template", groupTemplate, 0, lookTemplate},
+	{"path", groupPath, 0, lookPath},
+	{"url", groupURL | groupHost, 0, lookURL},
+	{"text", 0, kindHigh | kindControl, lookText},
+	{"formula", groupFormula, 0, lookFormula},
+	{"lines", 0, kindBreak, lookLines},
+	{"prompt", groupPrompt | groupOrders, 0, lookPrompt},
+}
+
+// calledByGroups and calledByKinds hold the detectors that each set of eight groups or kinds calls, as bits by index.
+var calledByGroups, calledByKinds = func() (groups, kinds [2][256]uint16) {
+	for i := range detectors {
+		for at := range groups {
+			for set := range groups[at] {
+				if int(detectors[i].groups)>>(8*at)&set != 0 {
+					groups[at][set] |= 1 << i
+				}
+				if int(detectors[i].kinds)>>(8*at)&set != 0 {
+					kinds[at][set] |= 1 << i
+				}
+			}
+		}
+	}
+	return groups, kinds
+}()
+
+// calledBy returns the detectors, as bits by index, that a view with words of these groups and these kinds of bytes calls.
+func calledBy(g group, k byteKind) (which uint16) {
+	which = calledByGroups[0][g&0xFF] | calledByGroups[1][g>>8&0xFF] | calledByKinds[0][k&0xFF] | calledByKinds[1][k>>8&0xFF]
+	if callsSQL(g, k) {
+		which |= 1 << detectorSQL
+	}
+	return which
 }
 
 // callsSQL asks for a quote or a comparison with something that could make it SQL.

@@ -79,14 +79,13 @@ var dangerousSchemes = map[string]bool{
 func (l *look) url(start, colon int) {
 	s := l.low
 	scheme := string(s[start:colon])
-	if ordinaryURL(s[colon:], scheme) {
-		l.urlHosts++
+	if ordinaryURL(scheme, s[colon:]) {
 		return
 	}
 	rest := s[colon+1:]
 	double := bytes.HasPrefix(rest, []byte("//"))
 	end := min(len(s), colon+64)
-	if scheme != "https" && scheme != "http" && dangerousSchemes[scheme] && l.schemeCounts(scheme, start, rest) {
+	if dangerousSchemes[scheme] && l.schemeCounts(scheme, start, rest) {
 		l.sign(signURLScheme, start, end)
 	}
 	if !double && !strings.HasPrefix(scheme, "http") {
@@ -115,7 +114,6 @@ func (l *look) url(start, colon int) {
 	if host == "" {
 		return
 	}
-	l.urlHosts++
 	switch judgeHost(host) {
 	case hostPublic:
 	case hostMetadata:
@@ -138,24 +136,55 @@ func (l *look) url(start, colon int) {
 	}
 }
 
-// ordinaryURL reports, at little cost, whether a URL is one like most: http, a host of letters, a public suffix.
-func ordinaryURL(rest []byte, scheme string) bool {
+// plainURL reports, at little cost, whether a value is one URL like most, in which [lookURL] sees nothing.
+func plainURL(s []byte) bool {
+	rest, web := bytes.CutPrefix(s, []byte("http"))
+	rest = bytes.TrimPrefix(rest, []byte("s"))
+	return web && bytes.HasPrefix(rest, []byte("://")) && ordinaryURL("http", rest) && !bytes.Contains(rest[1:], []byte(":/"))
+}
+
+// ordinaryURL reports, at little cost, whether a URL is one like most: http or https, and behind the colon that rest
+// begins with a public host in small letters.
+func ordinaryURL(scheme string, rest []byte) bool {
 	if scheme != "https" && scheme != "http" || len(rest) < 8 || !isLetter(rest[3]) {
 		return false
 	}
-	for i := 3; i < len(rest) && i < 80; i++ {
+	i := 3
+	for ; i < len(rest) && i < 80; i++ {
 		switch c := rest[i]; {
 		case c == '-' && rest[i-1] == '-', c == '.' && i == 11 && string(rest[3:11]) == "metadata": // of punycode, of clouds
 			return false
-		case isLetter(c), isDigit(c), c == '.', c == '-':
+		case 'a' <= c && c <= 'z', isDigit(c), c == '.', c == '-':
 			continue
 		case c == '/':
-			return i > 7 && (bytes.HasSuffix(rest[:i], []byte(".com")) || bytes.HasSuffix(rest[:i], []byte(".org")) || bytes.HasSuffix(rest[:i], []byte(".net")) || bytes.HasSuffix(rest[:i], []byte(".io")) || bytes.HasSuffix(rest[:i], []byte(".gov"))) &&
-				!bytes.HasSuffix(rest[:i], []byte("p.io"))
+			return i > 7 && rest[2] == '/' && publicName(rest[3:i])
 		}
 		return false
 	}
 	return false
+}
+
+// publicName reports whether a host of small letters, digits, dots and hyphens is a name that [judgeHost] says nothing
+// about. It may be false for such a name.
+func publicName(host []byte) bool {
+	dot := bytes.LastIndexByte(host, '.')
+	if dot <= 0 || dot+2 >= len(host) || host[0] == 'q' {
+		return false // what begins with q may be an address
+	}
+	switch string(host[dot+1:]) {
+	case "com", "org", "net", "gov", "edu":
+		return true
+	case "io":
+		return host[dot-1] != 'p' // of names that stand for addresses
+	case "svc", "local", "internal", "consul", "corp", "intranet", "lan", "localhost", "localdomain":
+		return false
+	}
+	for _, c := range host[dot+1:] {
+		if !isLetter(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // schemeCounts tells URLs that reach from mentions.
