@@ -147,9 +147,13 @@ func fourHash(key uint32) uint32 { return key * 0x9E3779B1 >> (32 - fourBits) }
 
 func headHash(key uint32) uint32 { return key * 0x85EBCA6B >> (32 - headBits) }
 
-// commonRuns run together what JSON of APIs is full of although its bytes are not; any two or four bytes of it count as
-// common.
-const commonRuns = "https://api.github.com ub. user users %2C from down or kind exp class cli"
+// commonRuns are pieces of names, URLs and prose that JSON is full of although their bytes are not: any two or four bytes
+// of one count as common. "~" stands for a space.
+var commonRuns = strings.NewReplacer(" ", "\n", "~", " ").Replace("https:// api. .github.com/ ub. users/ %2C from down or kind exp class cli text comment history print follow mention " +
+	"admin script start private owner this session view review sign label search active request developer return their " +
+	"tion track prev char shell error 100. scar mode serve tech config /dev ough source function author page html line " +
+	"your help secret schema cache java screen tend method mark lock web- import without progress igno response location " +
+	"odel very close real clos any elpe :0 :1 :2 :3 :4 :5 :6 :7 :8 :9 .. () pg ~and~ ~com his~ now~ to~t read~ d~th ~if~ o~th ~sen ion~ hing ment rece /pri ontr \xe2\x80")
 
 // commonThrees run together what English prose, JSON and URLs are full of; any three bytes of it count as common.
 const commonThrees = "the and ing ion ent tion for ate ons .com .co com. https:// http:// tps: www. api/ api. rep post resp name type pe\": user ser_ text ext url\" urls data stat con prop per ter ist est all age med red str " +
