@@ -23,6 +23,9 @@ func (Format) Types() []string { return []string{"application/pdf", "application
 
 // Disarm implements kit.Handler.
 func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
+	if plainMetafile(ctx, job, doc.Data) {
+		return kit.Result{}, nil
+	}
 	f, err := open(ctx, job, doc.Data)
 	if err != nil {
 		return kit.Result{}, err
