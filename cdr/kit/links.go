@@ -67,7 +67,7 @@ func foldLink(s string) string {
 // it returns the vector's name for a field that fetches, runs or embeds something, "" for one that may stay. The
 // text is the whole instruction, joined over runs, with nested fields replaced by their results.
 func FieldVector(instruction string) string {
-	args := fieldArgs(instruction)
+	args := fieldArgs(plainLetters(instruction))
 	if len(args) == 0 {
 		return ""
 	}
@@ -89,21 +89,43 @@ func FieldVector(instruction string) string {
 	return ""
 }
 
-// hyperlinkVector looks at the target: the first argument that is no switch. \l, \o, \t take a value of their own.
+// plainLetters takes out what is not seen, and makes full-width letters the common ones: readers differ in whether they do.
+func plainLetters(s string) string {
+	const wide, wideEnd, narrow = 0xFF01, 0xFF5E, 0x21
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x80:
+			return r
+		case r >= wide && r <= wideEnd:
+			return r - wide + narrow
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// hyperlinkVector looks at the target, the first argument that is no switch, and at the place in it (\l) and the frame (\t).
+// \l, \o, \t take a value of their own.
 func hyperlinkVector(args []string) string {
+	target := false
 	for i := 0; i < len(args); i++ {
 		a := args[i]
 		if len(a) == 2 && a[0] == '\\' {
 			switch a[1] | 0x20 {
-			case 'l', 'o', 't':
+			case 'l', 't':
+				if i++; i < len(args) && !SafePlace(strings.ReplaceAll(args[i], `\\`, `\`)) {
+					return "link-scheme"
+				}
+			case 'o':
 				i++
 			}
 			continue
 		}
-		if !SafeLink(strings.ReplaceAll(a, `\\`, `\`)) {
+		if !target && !SafeLink(strings.ReplaceAll(a, `\\`, `\`)) {
 			return "link-scheme"
 		}
-		return ""
+		target = true
 	}
 	return ""
 }
@@ -154,4 +176,42 @@ func firstRune(s string) (r rune, size int) {
 		r = c
 	}
 	return r, len(s)
+}
+
+// actingSchemes are those of addresses that run, open or fetch something on the reader's machine, or through one of its
+// protocol handlers. Those that begin with "ms-", "vnd." or "search-" belong to them.
+var actingSchemes = map[string]bool{
+	"file": true, "smb": true, "ftp": true, "javascript": true, "vbscript": true, "jscript": true, "livescript": true, "data": true, "mhtml": true, "mk": true,
+	"res": true, "about": true, "view-source": true, "ldap": true, "shell": true, "search": true, "jar": true, "blob": true, "macro": true,
+	"script": true, "service": true, "slot": true, ".uno": true, "onenote": true, "hcp": true, "its": true, "ms-its": true, "local": true,
+}
+
+// SafePlace reports whether the name of a place inside a document may stay: a bookmark, a cell, a slide, or the text of a
+// formula. Readers take such a name for an address where it looks like one, so that it must be none that SafeLink would not let
+// pass: no path of a machine or a network, and no scheme that acts. Names with a colon are not addresses by that alone
+// ("A1:B2", "Note: a heading").
+func SafePlace(name string) bool {
+	t := strings.TrimPrefix(foldLink(name), "#")
+	if strings.HasPrefix(t, `\\`) || strings.HasPrefix(t, "//") {
+		return false
+	}
+	scheme, rest, ok := strings.Cut(t, ":")
+	switch {
+	case !ok:
+		return true
+	case scheme == "http", scheme == "https", scheme == "mailto":
+		return SafeLink(t)
+	case len(scheme) == 1 && (strings.HasPrefix(rest, `\`) || strings.HasPrefix(rest, "/")): // a drive
+		return false
+	case strings.HasPrefix(scheme, "ms-"), strings.HasPrefix(scheme, "vnd."), strings.HasPrefix(scheme, "search-"):
+		return false
+	}
+	return !actingSchemes[scheme]
+}
+
+// LoadsProgram reports whether the custom property of a document has a name by which Office loads a program with the document:
+// customizations made with Visual Studio are found by them.
+func LoadsProgram(property string) bool {
+	name := strings.ToLower(strings.TrimSpace(property))
+	return strings.HasPrefix(name, "_assemblylocation") || strings.HasPrefix(name, "_assemblyname")
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"path"
+	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
@@ -309,6 +310,9 @@ func plainText(data []byte) bool {
 	return true
 }
 
+// typedText matches text that somebody could have put behind what a driver writes.
+var typedText = regexp.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}`)
+
 // plainPrinter reports whether printer settings are what Windows (DEVMODE, [MS-RPRN] 2.2.2.1) or macOS (a property
 // list) write. Anything else that is stored under their name is not needed by anyone.
 func plainPrinter(data []byte) bool {
@@ -327,5 +331,8 @@ func plainPrinter(data []byte) bool {
 		return false
 	}
 	size, extra := int(binary.LittleEndian.Uint16(data[sizeAt:])), int(binary.LittleEndian.Uint16(data[extraAt:]))
-	return size >= least-20 && size <= 1024 && len(data) >= size && len(data)-size-extra <= slack
+	if size < least-20 || size > 1024 || len(data) < size || len(data)-size-extra > slack {
+		return false
+	}
+	return size+extra >= len(data) || !typedText.Match(data[size+extra:])
 }

@@ -16,6 +16,7 @@ type gone struct {
 	goneSheets map[string]bool // by folded name
 	goneNames  map[string]bool // defined names, folded
 	known      map[string]bool // all sheets, folded
+	safeTexts  bool            // no text of the formula at hand is an address that acts
 }
 
 // danger are functions that fetch, call or run something.
@@ -23,6 +24,7 @@ var danger = map[string]bool{
 	"WEBSERVICE": true, "FILTERXML": true, "RTD": true, "CALL": true, "REGISTER": true, "REGISTER.ID": true, "EXEC": true,
 	"DDE": true, "IMAGE": true, "PY": true, "IMPORTDATA": true, "IMPORTXML": true, "IMPORTFEED": true, "IMPORTHTML": true, "IMPORTRANGE": true,
 	"RUN": true, "FOPEN": true, "FWRITE": true, "FWRITELN": true, "URLMON": true, "SQL.REQUEST": true, "STOCKHISTORY": true,
+	"IMPORTTEXT": true, "IMPORTCSV": true, "GOOGLEFINANCE": true, "GOOGLETRANSLATE": true,
 	"TRANSLATE": true, "DETECTLANGUAGE": true, "COPILOT": true, // send what is in the workbook to a service
 	"EVALUATE": true, "GET.WORKSPACE": true, "GET.CELL": true, "GET.DOCUMENT": true, "FILES": true, "DIRECTORY": true,
 }
@@ -39,6 +41,7 @@ func (g *gone) formulaVector(formula string) string {
 	if len(formula) > most {
 		return vectorFormula
 	}
+	g.safeTexts = !strings.Contains(strings.ToUpper(formula), "HYPERLINK") || !actingLiteral(formula)
 	f := lexer{s: formula}
 	own := false // behind [0]!, which is this workbook: functions of its own are macros
 	for {
@@ -53,6 +56,9 @@ func (g *gone) formulaVector(formula string) string {
 				return v
 			}
 		case lexName:
+			if functionName(text) {
+				return vectorFormula
+			}
 			if len(g.goneNames) > 0 && g.goneNames[strings.ToLower(text)] {
 				return vectorFormula
 			}
@@ -65,6 +71,9 @@ func (g *gone) formulaVector(formula string) string {
 				return vectorBook
 			}
 		case lexOther:
+			if strings.HasPrefix(f.s[f.pos:], "#") && !strings.HasPrefix(text, `"`) && !kit.SafePlace(text) {
+				return vectorBook // another spreadsheet program's way to write it
+			}
 		}
 		own = kind == lexBook && text == "0" || own && text == "!"
 	}
@@ -72,15 +81,18 @@ func (g *gone) formulaVector(formula string) string {
 
 func (g *gone) callVector(name, args string, own bool) string {
 	name = strings.ToUpper(name)
+	addin := strings.HasPrefix(name, "_XLL.") // the function of a program that was added to Excel
 	for _, prefix := range []string{"_XLFN.", "_XLWS.", "_XLL.", "_XLUDF.", "_XLWS."} {
 		name = strings.TrimPrefix(name, prefix)
 	}
 	switch {
-	case own, danger[name]:
+	case addin && !toolPak[name]:
+		return vectorFormula
+	case own, danger[name], strings.HasPrefix(name, "CUBE"): // cubes are in a connection or a data model, which do not stay
 		return vectorFormula
 	case name == "INDIRECT" && foreignText(args):
 		return vectorBook
-	case name == "HYPERLINK" && !safeFormulaLink(args):
+	case name == "HYPERLINK" && (!safeFormulaLink(args) || !g.safeTexts):
 		return vectorLink
 	case g.data && strings.HasPrefix(name, "CUBE"), g.pivots && name == "GETPIVOTDATA":
 		return vectorFormula
@@ -90,6 +102,26 @@ func (g *gone) callVector(name, args string, own bool) string {
 	return ""
 }
 
+// toolPak are functions of the add-in that came with Excel until 2003, and are Excel's own since.
+var toolPak = map[string]bool{
+	"EDATE": true, "EOMONTH": true, "NETWORKDAYS": true, "WORKDAY": true, "WEEKNUM": true, "YEARFRAC": true, "MROUND": true, "QUOTIENT": true,
+	"RANDBETWEEN": true, "XIRR": true, "XNPV": true, "CONVERT": true, "GCD": true, "LCM": true, "ISEVEN": true, "ISODD": true, "SERIESSUM": true,
+}
+
+// functionName reports whether a name without arguments is a function that must not be called: one that takes another function
+// may be given it by its name.
+func functionName(name string) bool {
+	name = strings.ToUpper(name)
+	plain := name
+	for _, prefix := range []string{"_XLFN.", "_XLETA.", "_XLWS."} {
+		plain = strings.TrimPrefix(plain, prefix)
+	}
+	return danger[plain] && (plain != name || plain == "WEBSERVICE" || plain == "FILTERXML" || plain == "RTD")
+}
+
+// addinName matches the file of an add-in where the name of a sheet stands.
+var addinName = regexp.MustCompile(`(?i)\.(?:xlam?|xll|xls[xmb]?|xlt[xm]?)$`)
+
 // sheetVector is about what stands before an exclamation mark.
 func (g *gone) sheetVector(text string) string {
 	if strings.Contains(text, "|") && !g.known[strings.ToLower(text)] {
@@ -97,6 +129,9 @@ func (g *gone) sheetVector(text string) string {
 	}
 	if len(g.goneSheets) > 0 && g.goneSheets[strings.ToLower(text)] {
 		return vectorFormula
+	}
+	if !g.known[strings.ToLower(text)] && addinName.MatchString(text) {
+		return vectorBook
 	}
 	for part := range strings.SplitSeq(text, ":") { // a range of sheets
 		if len(g.goneSheets) == 0 {
@@ -164,6 +199,20 @@ func safeLiterals(args string) bool {
 		}
 		if text = strings.Trim(text, `"`); kind == lexOther && (strings.Contains(text, ":") || strings.HasPrefix(text, `\\`)) && len(text) > 1 && !kit.SafeLink(text) {
 			return false
+		}
+	}
+}
+
+// actingLiteral reports whether some text in a formula is an address that acts. HYPERLINK may be given it by a name.
+func actingLiteral(formula string) bool {
+	f := lexer{s: formula}
+	for {
+		kind, text := f.next()
+		if kind == lexEnd {
+			return false
+		}
+		if kind == lexOther && strings.HasPrefix(text, `"`) && !kit.SafePlace(strings.ReplaceAll(strings.Trim(text, `"`), `""`, `"`)) {
+			return true
 		}
 	}
 }

@@ -208,6 +208,9 @@ func (p *pack) disarm(ctx context.Context) error {
 	if err := p.judgeRelations(); err != nil {
 		return err
 	}
+	if err := p.judgePlumbing(); err != nil {
+		return err
+	}
 	if err := p.cleanParts(ctx); err != nil {
 		return err
 	}
@@ -267,7 +270,7 @@ func (p *pack) dropPart(at *part, vector string) {
 		return
 	}
 	at.drop = true
-	if _, ok := isRelations(at.fold); ok {
+	if source, ok := isRelations(at.fold); ok && p.index[source] != nil {
 		p.changed = true // goes with its part
 		return
 	}
@@ -416,11 +419,16 @@ func (p *pack) externalSource(at *part) (external bool, err error) {
 			external = external || strings.EqualFold(strings.TrimSpace(typ), "external")
 		case "worksheetSource", "rangeSet":
 			for a := range t.Attrs {
-				external = external || a.Local() == "id" && len(a.Name) > 2
+				external = external || a.Local() == "id" && len(a.Name) > 2 || a.Local() != "ref" && foreignSource(a.Value())
 			}
 		}
 	})
 	return external, err
+}
+
+// foreignSource reports whether the name of a sheet or range is one of another workbook.
+func foreignSource(name string) bool {
+	return strings.ContainsAny(name, "[|") && (foreignBook.MatchString(name) || strings.Contains(name, "|")) || !kit.SafePlace(name)
 }
 
 func (p *pack) leadsToDropped(at *part) bool {

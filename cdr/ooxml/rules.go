@@ -54,24 +54,29 @@ var inField = map[string]bool{"t": true, "delText": true, "drawing": true, "pict
 func ruleTable() map[string]rule {
 	return map[string]rule{
 		"hlinkClick": {familyOther, startAction}, "hlinkHover": {familyOther, startAction}, "hlinkMouseOver": {familyOther, startAction},
-		"snd":              {familyOther, startSound},
-		"blip":             {familyOther, startBlip},
-		"svgBlip":          {familyOther, startBlip},
-		"imagedata":        {familyOther, startVMLImage},
-		"fill":             {familyOther, startVMLImage},
-		"stroke":           {familyOther, startVMLImage},
-		"shape":            {familyOther, startShape},
-		"OLEObject":        {familyOther, startOLEObject},
-		"FmlaMacro":        always(familyOther, vectorMacroRef),
-		"FmlaPict":         {familyOther, startFormula}, // what the picture shows
-		"FmlaLink":         {familyOther, startFormula},
-		"FmlaRange":        {familyOther, startFormula},
-		"FmlaTxbx":         {familyOther, startFormula},
-		"ScriptText":       always(familyOther, vectorScript),
-		"ScriptExtended":   always(familyOther, vectorScript),
-		"ScriptLocation":   always(familyOther, vectorScript),
-		"HyperlinkBase":    {familyOther, startHyperlinkBase},
-		"include":          {familyOther, startInclude},
+		"snd":            {familyOther, startSound},
+		"blip":           {familyOther, startBlip},
+		"svgBlip":        {familyOther, startBlip},
+		"imagedata":      {familyOther, startVMLImage},
+		"fill":           {familyOther, startVMLImage},
+		"stroke":         {familyOther, startVMLImage},
+		"shape":          {familyOther, startShape},
+		"OLEObject":      {familyOther, startOLEObject},
+		"FmlaMacro":      always(familyOther, vectorMacroRef),
+		"FmlaPict":       {familyOther, startFormula}, // what the picture shows
+		"FmlaLink":       {familyOther, startFormula},
+		"FmlaRange":      {familyOther, startFormula},
+		"FmlaTxbx":       {familyOther, startFormula},
+		"ScriptText":     always(familyOther, vectorScript),
+		"ScriptExtended": always(familyOther, vectorScript),
+		"ScriptLocation": always(familyOther, vectorScript),
+		"HyperlinkBase":  {familyOther, startHyperlinkBase},
+		"include":        {familyOther, startInclude},
+		"FmlaGroup":      {familyOther, startFormula},
+		"import":         {familySheet, startAddress}, "redefine": {familySheet, startAddress}, "override": {familySheet, startAddress},
+		"signatureline": {familyOther, startAddress}, "annotationXML": {familyOther, startAddress}, "trace": {familyOther, startAddress},
+		"hyperlink": {familyOther, startHyperlink}, "property": {familyOther, startProperty}, "HLinks": {familyOther, startLinkList},
+
 		"smartTagType":     {familyOther, startSmartTag},
 		"AlternateContent": {familyOther, startAlternate}, "Fallback": {familyOther, startFallback},
 
@@ -104,6 +109,9 @@ func ruleTable() map[string]rule {
 		"webPublishItems": always(familySheet, vectorPublish), "webPublishObjects": always(familySheet, vectorPublish), "DataBinding": always(familySheet, vectorData),
 		"ddeLink": always(familySheet, vectorBook), "oleLink": always(familySheet, vectorBook), "externalBook": always(familySheet, vectorBook),
 		"volType": always(familySheet, vectorData), "Schema": {familySheet, startSchema}, "formControlPr": {familySheet, startFormControl},
+		"sp": {familySheet, startFormulaHolder}, "cameraTool": {familySheet, startFormulaHolder}, "cfvo": {familySheet, startFormulaHolder},
+		"inputCells": {familySheet, startFormulaHolder}, "cacheField": {familySheet, startFormulaHolder}, "calculatedItem": {familySheet, startFormulaHolder},
+		"sqref": {familySheet, startFormula}, "dataModel": {familySheet, startDataModel},
 		"dbPr": always(familySheet, vectorData), "webPr": always(familySheet, vectorData), "connection": always(familySheet, vectorData),
 
 		"graphicFrame": {familySlide, startFrame}, "oleObj": {familySlide, startSlideObject}, "link": {familySlide, startSlideLink}, "pic": {familySlide, startPicture},
@@ -161,7 +169,7 @@ func (w *walk) deadIDs(t *kit.XMLToken, e *element) bool {
 
 // attributes looks at what any element may carry; what it looks for is in watched, too.
 func (w *walk) attributes(t *kit.XMLToken, raw []byte) {
-	if bytes.Contains(raw, []byte("href")) || bytes.Contains(raw, []byte("src")) {
+	if bytes.Contains(raw, []byte("href")) || bytes.Contains(raw, []byte("src")) || bytes.Contains(raw, []byte("movie")) {
 		w.addresses(t)
 	}
 	if w.strip {
@@ -186,7 +194,7 @@ var unnamed kit.NameSet
 
 // watched are the attributes that any element may have and that are looked at, by local name.
 var watched = func() (n kit.NameSet) {
-	for _, name := range []string{"href", "src", "althref", "macro", "base"} {
+	for _, name := range []string{"href", "src", "althref", "movie", "macro", "base", "style", "tgtFrame"} {
 		n.Add(name)
 	}
 	return n
@@ -195,7 +203,7 @@ var watched = func() (n kit.NameSet) {
 // handlers cuts the scripts of VML shapes, which are those of HTML.
 func (w *walk) handlers(t *kit.XMLToken) {
 	for a := range t.Attrs {
-		if a.Name[0]|0x20 == 'o' && handler.Match(a.Name) {
+		if a.Name[0]|0x20 == 'o' && handler.Match(a.Name) || string(a.Name) == "style" && activeStyle.MatchString(a.Value()) {
 			w.remove(vectorScript, "<"+t.Local()+">", kit.ActionNeutralised, a.Local())
 			w.edits.cut(a.Start, a.End)
 		}
@@ -208,7 +216,7 @@ var handler = regexp.MustCompile(`(?i)^on(?:click|dblclick|mouse[a-z]+|key[a-z]+
 func (w *walk) addresses(t *kit.XMLToken) {
 	for a := range t.Attrs {
 		switch name := a.Local(); {
-		case name != "href" && name != "src" && name != "althref" || w.isRelationAttr(&a):
+		case name != "href" && name != "src" && name != "althref" && name != "movie" || w.isRelationAttr(&a):
 		case name == "href" && t.Local() != "imagedata" && t.Local() != "fill" && t.Local() != "stroke":
 			if v := a.Value(); !kit.SafeLink(v) || w.p.job.Switches.Links == kit.ChoiceRemove && !strings.HasPrefix(v, "#") {
 				w.remove(vectorLink, "<"+t.Local()+"> href", kit.ActionNeutralised, v)
@@ -231,6 +239,12 @@ func startAction(w *walk, t *kit.XMLToken, _ *element) bool {
 	if bad, ok := t.Attr("invalidUrl"); ok && bad != "" && !kit.SafeLink(bad) { // kept for people to mend
 		w.remove(vectorLink, "<"+t.Local()+">", kit.ActionNeutralised, bad)
 		return true
+	}
+	for a := range t.Attrs {
+		if v := a.Value(); string(a.Name) == "tgtFrame" && !kit.SafePlace(v) {
+			w.remove(vectorLink, "<"+t.Local()+"> tgtFrame", kit.ActionNeutralised, v)
+			w.edits.cut(a.Start, a.End)
+		}
 	}
 	action, ok := t.Attr("action")
 	media := strings.EqualFold(strings.TrimSpace(action), "ppaction://media") && !w.hasRelation(t) && !w.lostMedia()
@@ -378,7 +392,7 @@ func startSchema(w *walk, t *kit.XMLToken, _ *element) bool {
 // startFormControl takes the macro from a control on a sheet.
 func startFormControl(w *walk, t *kit.XMLToken, _ *element) bool {
 	w.cutAttr(t, "fmlaMacro", vectorMacroRef)
-	return false
+	return startFormulaHolder(w, t, nil)
 }
 
 // startCommand makes a command of an animation nothing, unless it plays the media of its slide: verbs of objects and
@@ -456,6 +470,9 @@ func startInclude(w *walk, t *kit.XMLToken, _ *element) bool {
 	prefix, _, ok := strings.Cut(string(t.Name), ":")
 	if !ok {
 		prefix = ""
+	}
+	if w.p.kind.family == familySheet && strings.HasSuffix(w.namespace(prefix), "/XMLSchema") {
+		return startAddress(w, t, nil)
 	}
 	if !strings.Contains(w.namespace(prefix), "www.w3.org/2001/XInclude") {
 		return false

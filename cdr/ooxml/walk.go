@@ -139,8 +139,8 @@ func (p *pack) cleanPart(ctx context.Context, at *part) error {
 	case err != nil || len(bytes.TrimSpace(text)) == 0:
 		return err
 	}
-	if custom && mashup.Match(text) {
-		p.dropPart(at, vectorMashup)
+	if v := actsAsData(text); custom && v != "" {
+		p.dropPart(at, v)
 		p.killTo(at)
 		return nil
 	}

@@ -1,0 +1,165 @@
+package canary
+
+import (
+	"strings"
+	"testing"
+)
+
+// actingRows are about what acts by a name, by an attribute or by where it stands, where no program or address is expected.
+func actingRows(tb testing.TB) []row {
+	tb.Helper()
+	var all []row
+	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb)} {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// properties adds custom properties.
+func properties(inner string) change {
+	return func(p *pkg) {
+		p.add("", "custom-properties", "docProps/custom9.xml", office+"custom-properties+xml",
+			`<Properties xmlns="http://schemas.openxmlformats.org/officeDocument/2006/custom-properties" xmlns:vt="http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes">`+inner+`</Properties>`)
+	}
+}
+
+// plumbingRows put something into the parts that hold a package together.
+func plumbingRows(m *maker) {
+	for what, part := range map[string]string{"types": "[Content_Types].xml", "the package's relationships": "_rels/.rels", "the document's relationships": relsOf(wordDoc)} {
+		last := "</Relationships>"
+		if what == "types" {
+			last = "</Types>"
+		}
+		m.add("instruction in "+what, func(p *pkg) { p.sub(part, last, `<?php CANARY ?>`+last) })
+		m.add("comment in "+what, func(p *pkg) { p.sub(part, last, `<!-- CANARY -->`+last) })
+		m.add("script in "+what, func(p *pkg) {
+			p.sub(part, last, `<script xmlns="http://www.w3.org/1999/xhtml">CANARY</script>`+last)
+		})
+		m.add("attribute in "+what, func(p *pkg) {
+			p.sub(part, last[:1]+last[2:len(last)-1], last[:1]+last[2:len(last)-1]+` xmlns:q="urn:q" q:href="https://CANARY.example/"`)
+		})
+	}
+	m.add("relationships of no part", func(p *pkg) { p.rel("word/gone.xml", "image", "!https://CANARY.example/a.png") })
+	m.add("relationships of relationships", func(p *pkg) { p.rel(relsOf(wordDoc), "image", "!https://CANARY.example/a.png") })
+	m.add("link that nothing refers to", func(p *pkg) { p.rel(wordDoc, "hyperlink", "!https://CANARY.example/") })
+	m.add("link of the package", func(p *pkg) { p.rel("", "hyperlink", "!https://CANARY.example/") })
+	m.add("relationship of an unknown kind to nowhere", func(p *pkg) { p.rel(wordDoc, "https://vendor.example/kind", "CANARY.xml") })
+}
+
+func actingWord(tb testing.TB) []row {
+	tb.Helper()
+	m := &maker{tb: tb, kind: "docx", shown: sentences}
+	plumbingRows(m)
+	m.add("customization that is loaded", properties(`<property fmtid="{D5CDD505-2E9C-101B-9397-08002B2CF9AE}" pid="2" name="_AssemblyLocation"><vt:lpwstr>https://CANARY.example/a.vsto|guid</vt:lpwstr></property>`))
+	m.add("customization that is loaded, other case and spaces", properties(`<property pid="2" fmtid="{D5CDD505-2E9C-101B-9397-08002B2CF9AE}" name=" _ASSEMBLYName0"><vt:bstr>CANARY</vt:bstr></property>`))
+	for what, place := range map[string]string{
+		"UNC": `\\CANARY\share`, "file": "file:///c:/CANARY", "script": "java&#x73;cript:CANARY", "drive": `C:\CANARY.exe`, "protocol": "ms-msdt:/id CANARY", "web by backslashes": `https:\\CANARY\x`,
+	} {
+		for _, name := range []string{"anchor", "docLocation", "tgtFrame"} {
+			m.add("place of a link, "+name+", "+what, inWord(`<w:p><w:hyperlink w:`+name+`="`+place+`"><w:r><w:t>link text</w:t></w:r></w:hyperlink></w:p>`))
+		}
+	}
+	m.add("field HYPERLINK, place is a path", inWord(field("shown", ` HYPERLINK \l "\\\\CANARY\\share" `)))
+	m.add("field HYPERLINK, place is a file, no address", inWord(field("shown", ` HYPERLINK "" \l "file:///c:/CANARY" `)))
+	m.add("field HYPERLINK, frame is a script", inWord(field("shown", ` HYPERLINK "https://example.org/" \t "javascript:CANARY" `)))
+	m.add("field DDE behind what is not seen", inWord(field("shown", " \u200bDDEAUTO CANARY x ")))
+	m.add("field DDE in full-width letters", inWord(field("shown", " ＤＤＥ CANARY x ")))
+	vml := func(inner string) change { return inWord(`<w:p><w:r><w:pict>` + inner + `</w:pict></w:r></w:p>`) }
+	m.add("style of a shape that fetches", vml(`<v:rect style="width:9pt;height:9pt;background:url(https://CANARY.example/a.png)"/>`))
+	m.add("style of a shape with a behaviour", vml(`<v:rect style="width:9pt;behavior:url(https://CANARY.example/a.htc)"/>`))
+	m.add("style of a shape that computes, in escapes", vml(`<v:rect style="width:e\78 pression(CANARY)"/>`))
+	m.add("style of a text box", vml(`<v:rect><v:textbox style="background:u/**/rl(https://CANARY.example/)"/></v:rect>`))
+	m.add("provider of a signature line", vml(`<v:shape style="width:9pt;height:9pt"><o:signatureline v:ext="edit" issignatureline="t" sigprovurl="file://CANARY/a"/></v:shape>`))
+	m.add("provider of a signature line, prefixed", vml(`<v:shape><o:signatureline o:sigprovurl="\\CANARY\a"/></v:shape>`))
+	m.add("film of a shape", vml(`<v:shape><v:imagedata o:movie="https://CANARY.example/a.avi"/></v:shape>`))
+	custom := func(xml string) change {
+		return func(p *pkg) { p.add(wordDoc, "customXml", "customXml/item9.xml", "application/xml", xml) }
+	}
+	m.add("form that is loaded with a document", custom(`<customXsn xmlns="http://schemas.microsoft.com/office/2006/metadata/customXsn"><xsnLocation>https://CANARY.example/a.xsn</xsnLocation><openByDefault>True</openByDefault></customXsn>`))
+	m.add("script in custom XML", custom(`<h:html xmlns:h="http://www.w3.org/1999/xhtml"><h:SCRIPT>CANARY</h:SCRIPT></h:html>`))
+	m.add("ribbon in custom XML", custom(`<customUI xmlns="http://schemas.microsoft.com/office/2009/07/customui" onLoad="CANARY"/>`))
+	m.add("style sheet with a program in custom XML", custom(`<x:stylesheet version="1.0" xmlns:x="http://www.w3.org/1999/XSL/Transform" xmlns:m="urn:schemas-microsoft-com:xslt"><m:script language="JScript">CANARY</m:script></x:stylesheet>`))
+	m.add("ink that is described elsewhere", func(p *pkg) {
+		p.add(wordDoc, "customXml", "word/ink/ink9.xml", "application/inkml+xml", `<i:ink xmlns:i="http://www.w3.org/2003/InkML"><i:annotationXML href="https://CANARY.example/a"/><i:trace contextRef="https://CANARY.example/c">1 2</i:trace></i:ink>`)
+	})
+	m.add("links in the properties", func(p *pkg) {
+		p.sub("docProps/app.xml", "</Properties>", `<HLinks><vt:vector xmlns:vt="http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes" size="1" baseType="variant"><vt:variant><vt:lpwstr>file://CANARY/x</vt:lpwstr></vt:variant></vt:vector></HLinks></Properties>`)
+	})
+	m.add("text behind the settings of a printer", func(p *pkg) {
+		p.add(wordDoc, "printerSettings", "word/printer9.bin", office+"wordprocessingml.printerSettings", printerSettings+"CANARY")
+	})
+	return m.rows
+}
+
+// printerSettings are those of a printer without a name, as Windows writes them: a DEVMODE of 220 bytes.
+var printerSettings = strings.Repeat("\x00", 64) + "\x01\x04\x00\x06\xdc\x00\x00\x00" + strings.Repeat("\x00", 148)
+
+func actingExcel(tb testing.TB) []row {
+	tb.Helper()
+	m := &maker{tb: tb, kind: "xlsx", shown: sentences}
+	inSheet := func(xml string) change {
+		return func(p *pkg) {
+			p.sub(sheet, "</worksheet>", strings.ReplaceAll(xml, "DDE", "cmd|&apos;/c CANARY&apos;!A1")+"</worksheet>")
+		}
+	}
+	for what, place := range map[string]string{
+		"UNC": `\\CANARY\share`, "file": "file:///c:/CANARY", "script": "javascript:CANARY", "drive": `C:\CANARY.exe`, "DDE": "cmd|'/c CANARY'!A1", "another workbook": `'[\\CANARY\b.xlsx]S'!A1`,
+	} {
+		m.add("place of a link, "+what, inSheet(`<hyperlinks><hyperlink ref="A1" location="`+place+`"/></hyperlinks>`))
+	}
+	m.add("limit of a colour scale", inSheet(`<conditionalFormatting sqref="A1"><cfRule type="colorScale" priority="1"><colorScale><cfvo type="formula" val="WEBSERVICE(&quot;https://CANARY.example&quot;)"/><cfvo type="max"/><color rgb="FFFFFFFF"/><color rgb="FF000000"/></colorScale></cfRule></conditionalFormatting>`))
+	m.add("what a scenario puts into a cell", inSheet(`<scenarios><scenario name="s"><inputCells r="A1" val="=DDE"/></scenario></scenarios>`))
+	for what, f := range map[string]string{
+		"HYPERLINK of a name in LET": `_xlfn.LET(a,"file:///CANARY",HYPERLINK(a))`, "HYPERLINK in LAMBDA": `_xlfn.LAMBDA(a,HYPERLINK(a))("\\CANARY\x")`, "cube": `CUBEVALUE("CANARY","[a]")`,
+		"function of an add-in": `_xll.Evil("CANARY")`, "function of an add-in by its file": `CANARY.xlam!Evil(1)`, "import of a text": `_xlfn.IMPORTTEXT("https://CANARY.example")`,
+		"import of a table": `_xlfn.IMPORTCSV("https://CANARY.example")`, "function by its name": `_xlfn.MAP(A1,_xleta.WEBSERVICE,"CANARY")`, "function by its name, plain": `_xlfn.BYROW(A1,_xlfn.WEBSERVICE)&"CANARY"`,
+		"file as LibreOffice writes it": `'file:///x/CANARY.ods'#$S.A1`,
+	} {
+		f := strings.NewReplacer("&", "&amp;", `"`, "&quot;").Replace(f)
+		m.add("formula with "+what, func(p *pkg) {
+			p.sub(sheet, "</sheetData>", `<row r="900"><c r="A900"><f>`+f+`</f><v>1</v></c></row></sheetData>`)
+		})
+	}
+	part := func(kind, name, mime, xml string) change {
+		return func(p *pkg) {
+			p.add(sheet, kind, name, mime, strings.ReplaceAll(xml, "DDE", "cmd|&apos;/c CANARY&apos;!A1"))
+		}
+	}
+	drawing := func(inner string) change {
+		return part("drawing", "xl/drawings/drawing9.xml", office+"drawing+xml", `<xdr:wsDr xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main">`+inner+`</xdr:wsDr>`)
+	}
+	m.add("text of a shape", drawing(`<xdr:sp macro="" textlink="DDE"><xdr:spPr/></xdr:sp>`))
+	m.add("text of a shape, other workbook", drawing(`<xdr:sp macro="" textlink="'[\\CANARY\a.xlsx]S'!A1"><xdr:spPr/></xdr:sp>`))
+	m.add("picture of cells", drawing(`<a14:cameraTool xmlns:a14="http://schemas.microsoft.com/office/drawing/2010/main" cellRange="DDE" spid="1"/>`))
+	m.add("ranges of a control", part("ctrlProp", "xl/ctrlProps/ctrlProp9.xml", "application/vnd.ms-excel.controlproperties+xml", `<formControlPr xmlns="http://schemas.microsoft.com/office/spreadsheetml/2009/9/main" objectType="List" fmlaRange="DDE" fmlaLink="DDE" fmlaGroup="DDE" fmlaTxbx="DDE"/>`))
+	m.add("group of a control in VML", part("vmlDrawing", "xl/drawings/vml9.vml", office+"vmlDrawing", `<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:x="urn:schemas-microsoft-com:office:excel"><v:shape><x:ClientData ObjectType="Radio"><x:FmlaGroup>DDE</x:FmlaGroup></x:ClientData></v:shape></xml>`))
+	m.add("link in a comment of a thread", part("https://vendor.example/threadedComment", "xl/threadedComments/t9.xml", "application/vnd.ms-excel.threadedcomments+xml", `<ThreadedComments xmlns="http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"><threadedComment ref="A1"><text>x</text><q:hyperlink xmlns:q="urn:q" startIndex="0" length="1" url="file:///CANARY"/></threadedComment></ThreadedComments>`))
+	pivot := func(inner string) change {
+		return func(p *pkg) {
+			p.add(book, "pivotCacheDefinition", "xl/pivotCache/p9.xml", office+"spreadsheetml.pivotCacheDefinition+xml", `<pivotCacheDefinition xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">`+inner+`</pivotCacheDefinition>`)
+		}
+	}
+	m.add("pivot table of another workbook by its name", pivot(`<cacheSource type="worksheet"><worksheetSource ref="A1" sheet="'[\\CANARY\a.xlsx]S'"/></cacheSource>`))
+	m.add("formula of a pivot table", pivot(`<cacheFields><cacheField name="n" formula="WEBSERVICE(&quot;https://CANARY.example&quot;)"/></cacheFields>`))
+	m.add("tables of a data model", func(p *pkg) {
+		p.sub(book, "</workbook>", `<extLst><ext uri="{x}"><x15:dataModel xmlns:x15="http://schemas.microsoft.com/office/spreadsheetml/2010/11/main"><x15:modelTables><x15:modelTable id="t" name="t" connection="CANARY"/></x15:modelTables></x15:dataModel></ext></extLst></workbook>`)
+	})
+	m.add("schema in an XML map", func(p *pkg) {
+		p.add(book, "xmlMaps", "xl/xmlMaps.xml", "application/xml", `<MapInfo xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><Schema ID="s"><xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:import schemaLocation="https://CANARY.example/a.xsd"/><xs:include schemaLocation="\\CANARY\b.xsd"/></xs:schema></Schema></MapInfo>`)
+	})
+	return m.rows
+}
+
+func actingSlides(tb testing.TB) []row {
+	tb.Helper()
+	m := &maker{tb: tb, kind: "pptx", shown: sentences}
+	m.add("frame of a link", linked(slide, "hyperlink", "!https://example.org/", "</p:spTree>", `<p:sp><p:nvSpPr><p:cNvPr id="99" name="n"><a:hlinkClick r:id="ID" tgtFrame="file:///CANARY"/></p:cNvPr><p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr/></p:sp>`))
+	m.add("customization that is loaded", properties(`<property fmtid="{D5CDD505-2E9C-101B-9397-08002B2CF9AE}" pid="2" name="_AssemblyLocation"><vt:lpwstr>file://CANARY/a.vsto</vt:lpwstr></property>`))
+	return m.rows
+}
+
+func actingODF(tb testing.TB) []row {
+	tb.Helper()
+	m := &maker{tb: tb, kind: "odt", shown: sentences}
+	return m.rows
+}
