@@ -18,6 +18,28 @@ func TestSafeLink(t *testing.T) {
 	}
 }
 
+func TestSafePlace(t *testing.T) {
+	for place, want := range map[string]bool{
+		"": true, "_Toc123": true, "Sheet1!A1:B2": true, "A1:B2": true, "'My Sheet'!A1": true, "#top": true, "Note: a heading|outline": true, "Table1|table": true,
+		"https://a.test/": true, "mailto:a@b.test": true, "a//b": true, `a\b`: true, "C:D": true,
+		`\\host\share`: false, "//host/share": false, `C:\x.exe`: false, "c:/x": false, "file:///x": false, "JaVaScript:x": false, "java&#115;cript:x": false,
+		"\u200bfile:x": false, "ms-msdt:/id": false, "search-ms:x": false, "vnd.sun.star.script:x": false, "macro:///x": false, "#macro:x": false, `https:\\host\x`: false,
+		"data:text/html,x": false, "mailto:a@b?attach=x": false,
+	} {
+		if got := SafePlace(place); got != want {
+			t.Errorf("SafePlace(%q) = %v", place, got)
+		}
+	}
+}
+
+func TestLoadsProgram(t *testing.T) {
+	for name, want := range map[string]bool{"_AssemblyLocation": true, " _assemblyname0": true, "AssemblyLocation": false, "": false, "Author": false} {
+		if got := LoadsProgram(name); got != want {
+			t.Errorf("LoadsProgram(%q) = %v", name, got)
+		}
+	}
+}
+
 func TestFieldVector(t *testing.T) {
 	for code, want := range map[string]string{
 		`PAGE`: "", `  PAGE \* MERGEFORMAT `: "", ``: "", `TOC \o "1-3" \h`: "", `REF _x \h`: "", `DATE \@ "yyyy"`: "",
@@ -26,6 +48,8 @@ func TestFieldVector(t *testing.T) {
 		`MACROBUTTON NoMacro [type here]`: "", `MACROBUTTON AutoOpen x`: "field-macro", `PRINT 27 "x"`: "field-active",
 		`HYPERLINK "https://a.test"`: "", `HYPERLINK \l "here"`: "", `HYPERLINK "x.doc" \l "here"`: "link-scheme",
 		`HYPERLINK \o "tip" "file:///c:/x"`: "link-scheme", `HYPERLINK \t "_blank" https://a.test`: "",
+		`HYPERLINK \l "\\\\host\\share"`: "link-scheme", `HYPERLINK "" \l "file:///c:/x"`: "link-scheme", `HYPERLINK "https://a.test" \o "file:x" \l "a:b"`: "",
+		"\u200bDDEAUTO x": "field-dde", "ＤＤＥ x": "field-dde",
 		`HYPERLINK “javascript:x”`: "link-scheme", `HYPERLINK "\\\\host\\share"`: "link-scheme", `HYPERLINK`: "",
 	} {
 		if got := FieldVector(code); got != want {

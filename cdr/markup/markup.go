@@ -22,6 +22,7 @@ const (
 	vectorNavigate    = "redirect"
 	vectorBase        = "base-address"
 	vectorImport      = "import"
+	vectorAction      = "form-data-action"
 	vectorLink        = "link-scheme"
 	vectorData        = "data-url"
 	vectorFetch       = "external-fetch"

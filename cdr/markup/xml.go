@@ -105,7 +105,7 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 
 // The vocabularies that mean something wherever they stand, by a part of their namespace.
 var vocabularies = map[string]string{
-	"ns.adobe.com/xdp": "form", "www.xfa.org/schema/xfa-template": "form", "urn:schemas-microsoft-com:xslt": "page",
+	"ns.adobe.com/xfdf": "data", "ns.adobe.com/xdp": "form", "www.xfa.org/schema/xfa-template": "form", "urn:schemas-microsoft-com:xslt": "page",
 	"www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
 }
 
@@ -149,8 +149,41 @@ func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
 		return vectorImport
 	case vocabulary == "page":
 		return pageElements[strings.ToLower(t.Local())]
+	case vocabulary == "data":
+		return dataVector(t)
 	}
 	return ""
+}
+
+// dataElements are elements of form data (XFDF, ISO 19444-1) that name the form, carry a file, or do something when the
+// annotation that they are in is touched.
+var dataElements = map[string]string{
+	"f": vectorImport, "javascript": vectorScript, "launch": vectorAction, "submitform": vectorAction, "importdata": vectorAction, "resetform": vectorAction,
+	"hide": vectorAction, "gotor": vectorAction, "gotoe": vectorAction, "thread": vectorAction, "rendition": vectorAction, "movie": vectorAction,
+	"sound": vectorObject, "richmedia": vectorObject, "fileattachment": vectorObject, "screen": vectorObject, "3d": vectorObject,
+	"setocgstate": vectorAction, "trans": vectorAction, "goto3dview": vectorAction, "richmediaexecute": vectorAction,
+}
+
+// dataVector says why an element of form data must go, "" if it may stay.
+func dataVector(t *kit.XMLToken) string {
+	name := strings.ToLower(t.Local())
+	switch name {
+	case "uri":
+		for a := range t.Attrs {
+			if strings.EqualFold(a.Local(), "name") && !kit.SafeLink(a.Value()) {
+				return vectorLink
+			}
+		}
+		return ""
+	case "named":
+		for a := range t.Attrs {
+			if strings.EqualFold(a.Local(), "name") && strings.ContainsAny(a.Value(), `:\/`) {
+				return vectorAction
+			}
+		}
+		return ""
+	}
+	return dataElements[name]
 }
 
 // tag copies a tag without addresses that run something, and without handlers where browsers know some.

@@ -202,13 +202,14 @@ func isSignature(name string) bool {
 // entry decides about one entry by its name, and by its content where the name does not say.
 func (p *packageWalk) entry(e *kit.ZipEntry) error {
 	name := strings.ToLower(e.Name)
+	own := ownName(name)
 	switch {
 	case e.Dir || name == "mimetype":
 		return nil
-	case strings.HasPrefix(name, "basic/"):
+	case strings.HasPrefix(own, "basic/"):
 		p.drop(e, vectorBasic)
 		return nil
-	case strings.HasPrefix(name, "scripts/"), strings.HasPrefix(name, "dialogs/"):
+	case strings.HasPrefix(own, "scripts/"), strings.HasPrefix(own, "dialogs/"):
 		p.drop(e, vectorScript)
 		return nil
 	case strings.HasSuffix(name, ".class"), strings.HasSuffix(name, ".jar"):
@@ -233,12 +234,12 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 		return err
 	}
 	switch {
-	case strings.HasPrefix(name, "configurations2/"):
-		if len(data) > 0 && (bytes.Contains(data, []byte("vnd.sun.star.script")) || bytes.Contains(bytes.ToLower(data), []byte("macro:")) || bytes.Contains(data, []byte("service:"))) {
+	case strings.HasPrefix(own, "configurations2/"):
+		if p.menu(e, data) {
 			p.drop(e, vectorMenu)
 		}
 		return nil
-	case strings.HasSuffix(name, ".xml"):
+	case strings.HasSuffix(name, ".xml"), path.Base(name) == "manifest.rdf":
 		return p.xml(e, data)
 	}
 	return p.binary(e, name, data)
@@ -267,7 +268,7 @@ func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
 		return nil
 	case dir == "pictures" || dir == "objectreplacements" || dir == "thumbnails" || dir == "media" || dir == "fonts":
 		return p.picture(e, data)
-	case name == "manifest.rdf", name == "layout-cache", strings.HasSuffix(name, "/manifest.rdf"), strings.HasSuffix(name, "/layout-cache"):
+	case path.Base(name) == "layout-cache":
 		return nil
 	case strings.HasPrefix(dir, "object") && !strings.Contains(name, "/"):
 		p.drop(e, vectorOLE)

@@ -133,7 +133,7 @@ var (
 		}
 		for _, name := range []string{
 			"meta", "scripts", "script", "model", "instance", "submission", "bind", "action", "file-entry", "template", "auto-reload",
-			"command", "image", "object", "binary-data",
+			"command", "image", "object", "binary-data", "property", "list-property", "config-item", "user-defined",
 		} {
 			n.Add(name)
 		}
@@ -143,7 +143,11 @@ var (
 		for _, name := range []string{
 			"href", "src", "image-data", "url", "control-implementation", "base", "value", "formula", "condition", "expression",
 			"target-frame-name", "button-type", "target-frame", "command", "datasource", "database-name", "connection-resource",
+			"local-url",
 		} {
+			n.Add(name)
+		}
+		for name := range cellRanges {
 			n.Add(name)
 		}
 		return n
@@ -210,8 +214,8 @@ func (c *cleaner) end(t *kit.XMLToken, raw []byte) error {
 func (c *cleaner) tag(t *kit.XMLToken, depth int) {
 	name := t.Local()
 	for a := range t.Attrs {
-		if p, ok := bytes.CutPrefix(a.Name, []byte("xmlns:")); ok && bytes.Contains(a.Raw, []byte("xforms")) {
-			c.xforms[string(p)] = true
+		if p, ok := bytes.CutPrefix(a.Name, []byte("xmlns")); ok && bytes.Contains(a.Raw, []byte("xforms")) {
+			c.xforms[strings.TrimPrefix(string(p), ":")] = true
 		}
 	}
 	switch vector := c.elementVector(t, name); {
@@ -276,7 +280,7 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	case "script": // text:script and office:script; the language of a form's script is an attribute
 		return vectorScript
 	case "model", "instance", "submission", "bind", "action":
-		if p, _, ok := strings.Cut(string(t.Name), ":"); ok && c.xforms[p] {
+		if prefix, _ := splitName(t.Name); c.xforms[prefix] {
 			return vectorXForms
 		}
 	case "file-entry":
@@ -289,6 +293,12 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 		if href, ok := hrefOf(t); ok && href != "" {
 			return vectorTemplate
 		}
+	case "property", "list-property":
+		return property(t)
+	case "config-item":
+		return c.setting(t)
+	case "user-defined":
+		return userDefined(t)
 	case "command":
 		return commandVector(t)
 	case "image", "object":
@@ -367,7 +377,7 @@ func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (ve
 		if outside(a.Value()) {
 			return vectorExternal, "", false
 		}
-	case "url": // of a source in a bibliography
+	case "url", "local-url": // of a source in a bibliography
 		if v := a.Value(); strings.Contains(v, ":") && !kit.SafeLink(v) {
 			return vectorLink, "", false
 		}
@@ -381,14 +391,17 @@ func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (ve
 		}
 	case "value", "formula", "condition", "expression":
 		// The values that are formulas are those of conditional formats.
-		if (name != "value" || element == "condition" || strings.HasSuffix(element, "-entry")) && dangerFormula.MatchString(a.Value()) {
+		if (name != "value" || element == "condition" || strings.HasSuffix(element, "-entry")) && actingFormula(a.Value()) {
 			return vectorFormula, "", false
 		}
 	case "target-frame-name":
-		if v := a.Value(); element == "hyperlink-behaviour" && v != "" && !slices.Contains(ownFrames, v) {
+		if v := a.Value(); element == "hyperlink-behaviour" && v != "" && !slices.Contains(ownFrames, v) || !kit.SafePlace(v) {
 			return vectorFrame, "", true
 		}
 	default:
+		if cellRanges[name] && otherDocument.MatchString(a.Value()) {
+			return vectorTable, "", false
+		}
 		return formAttribute(name, element, a)
 	}
 	return "", "", false
@@ -415,21 +428,24 @@ func formAttribute(name, element string, a *kit.XMLAttr) (vector, value string, 
 
 func (c *cleaner) href(t *kit.XMLToken, element, target string) (vector, value string, keep bool) {
 	switch {
-	case scriptScheme.MatchString(target):
+	case scriptScheme.MatchString(strings.TrimLeft(target, "# \t\r\n")):
 		return vectorLink, "#", true
 	case element == "form" || element == "button" && bytes.HasPrefix(t.Name, []byte("form")):
 		if target != "" && target != "#" {
 			return vectorForm, "#", true
 		}
-	case element == "a":
-		if !kit.SafeLink(target) && !strings.HasPrefix(target, ".uno:") {
+	case element == "a", strings.HasPrefix(element, "area-"):
+		if !kit.SafeLink(target) || !kit.SafePlace(target) {
 			return vectorLink, "#", true
 		}
-	case webScheme.MatchString(target) || bareScheme.MatchString(target):
+	case webScheme.MatchString(target), bareScheme.MatchString(target), fetched[element] && outside(target):
 		return vectorExternal, "", true // LibreOffice does not open a document whose background or font is at "#"
 	}
 	return "", "", false
 }
+
+// fetched are elements whose file is looked for where they say, and that have no rule of their own.
+var fetched = map[string]bool{"font-face-uri": true, "definition-src": true, "alphabetical-index-auto-mark-file": true, "sound": true, "audio": true}
 
 // endBinary hands a picture of a flat document to its handler.
 func (c *cleaner) endBinary() error {

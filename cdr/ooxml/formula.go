@@ -46,37 +46,40 @@ func (g *gone) formulaVector(formula string) string {
 	own := false // behind [0]!, which is this workbook: functions of its own are macros
 	for {
 		kind, text := f.next()
-		switch kind {
-		case lexEnd:
+		if kind == lexEnd {
 			return ""
-		case lexPipe:
-			return vectorFormula
-		case lexCall:
-			if v := g.callVector(text, f.s[f.pos:], own); v != "" {
-				return v
-			}
-		case lexName:
-			if functionName(text) {
-				return vectorFormula
-			}
-			if len(g.goneNames) > 0 && g.goneNames[strings.ToLower(text)] {
-				return vectorFormula
-			}
-		case lexSheet:
-			if v := g.sheetVector(text); v != "" {
-				return v
-			}
-		case lexBook:
-			if g.books || g.bookless && lostBook.MatchString("["+text+"]") || foreignBook.MatchString("["+text+"]") {
-				return vectorBook
-			}
-		case lexOther:
-			if strings.HasPrefix(f.s[f.pos:], "#") && !strings.HasPrefix(text, `"`) && !kit.SafePlace(text) {
-				return vectorBook // another spreadsheet program's way to write it
-			}
+		}
+		if v := g.tokenVector(kind, text, f.s[f.pos:], own); v != "" {
+			return v
 		}
 		own = kind == lexBook && text == "0" || own && text == "!"
 	}
+}
+
+// tokenVector says why one token of a formula, before rest, makes it a value.
+func (g *gone) tokenVector(kind lexKind, text, rest string, own bool) string {
+	switch kind {
+	case lexPipe:
+		return vectorFormula
+	case lexCall:
+		return g.callVector(text, rest, own)
+	case lexName:
+		if functionName(text) || len(g.goneNames) > 0 && g.goneNames[strings.ToLower(text)] {
+			return vectorFormula
+		}
+	case lexSheet:
+		return g.sheetVector(text)
+	case lexBook:
+		if g.books || g.bookless && lostBook.MatchString("["+text+"]") || foreignBook.MatchString("["+text+"]") {
+			return vectorBook
+		}
+	case lexOther:
+		if strings.HasPrefix(rest, "#") && !strings.HasPrefix(text, `"`) && !kit.SafePlace(text) {
+			return vectorBook // another spreadsheet program's way to write it
+		}
+	case lexEnd:
+	}
+	return ""
 }
 
 func (g *gone) callVector(name, args string, own bool) string {

@@ -220,6 +220,11 @@ func (w *walker) judge(f *frame) error {
 		if len(w.stack) > 0 && w.top().dest == "hl" { // its place in the target, and its name, say nothing without it
 			w.top().drop = vectorLink
 		}
+	case f.own != nil && f.dest == "propname" && kit.LoadsProgram(string(f.own.b)):
+		f.drop = vectorLinkValue
+		if len(w.stack) > 0 && w.top().dest == "userprops" { // its value stands beside it
+			w.top().drop = vectorLinkValue
+		}
 	case f.own != nil && f.dest == "hlinkbase" && len(bytes.TrimSpace(f.own.b)) > 0 && !kit.SafeLink(string(f.own.b)):
 		f.drop = vectorLink
 	case f.dest == "sp" && w.nestedIn("sp") < maxNestedShapes && (linkedShape.Match(w.out[f.at:]) || actingShape.Match(w.out[f.at:])):
@@ -383,7 +388,7 @@ func (w *walker) meaning(name string, number int) {
 		if f.sink != nil && len(bytes.TrimSpace(f.sink.b)) == 0 {
 			f.sink.built = true
 		}
-	case "fldinst", "hlsrc", "hlinkbase":
+	case "fldinst", "hlsrc", "hlinkbase", "propname":
 		w.instruction(f, name)
 	case "fldrslt":
 		if i := w.field(); i >= 0 {

@@ -12,9 +12,9 @@ import (
 // the document. Word writes the file name of embedded pictures into the same property.
 var linkedShape = regexp.MustCompile(`(?i)\\sn\s+(?:pib(?:Print)?Name|(?:lineF|f)illBlipName|wzScript[A-Za-z]*|metroBlob)\s*\}\s*(?:\{\s*)?\{?\\sv\s+[^{}]*(?:[/:]|\\\\|\\'(?:2f|3a|5c))`)
 
-// actingShape matches the properties of a shape that hold a script of a page, and the one that Word once overflowed on
-// (CVE-2010-3333).
-var actingShape = regexp.MustCompile(`(?i)\\sn\s+(?:wzScript[A-Za-z]*|pFragments)\s*\}`)
+// actingShape matches the properties of a shape that hold a script of a page, the address of who signs, a film, and the one that
+// Word once overflowed on (CVE-2010-3333).
+var actingShape = regexp.MustCompile(`(?i)\\sn\s+(?:wzScript[A-Za-z]*|pFragments|wzSigSetupProvUrl|movie)\s*\}`)
 
 // maxNestedShapes is how many properties of shapes may stand in each other so that each is judged by itself. One that is
 // deeper is judged with the one around it, or the same bytes would be read at every depth.

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -9,7 +10,7 @@ import (
 func actingRows(tb testing.TB) []row {
 	tb.Helper()
 	var all []row
-	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb)} {
+	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb), actingText()} {
 		all = append(all, list...)
 	}
 	return all
@@ -161,5 +162,90 @@ func actingSlides(tb testing.TB) []row {
 func actingODF(tb testing.TB) []row {
 	tb.Helper()
 	m := &maker{tb: tb, kind: "odt", shown: sentences}
-	return m.rows
+	text := func(inner string) change { return inText("<text:p>" + inner + "</text:p>") }
+	for what, href := range map[string]string{"script": "#vnd.sun.star.script:CANARY?language=Basic", "macro": "# macro:///CANARY", "file": "#file:///CANARY", "service": "#service:CANARY"} {
+		m.add("place of a link, "+what, text(`<text:a xlink:type="simple" xlink:href="`+href+`">linked words</text:a>`))
+	}
+	m.add("frame of a link", text(`<text:a xlink:type="simple" xlink:href="https://example.org/" office:target-frame-name="javascript:CANARY">linked words</text:a>`))
+	m.add("words of an index from the file system", inText(`<text:alphabetical-index-auto-mark-file xlink:href="../../CANARY"/>`))
+	m.add("source in a bibliography on this machine", text(`<text:bibliography-mark text:bibliography-type="www" loext:local-url="file:///CANARY" xmlns:loext="urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0" text:identifier="x">x</text:bibliography-mark>`))
+	for what, property := range map[string]string{
+		"address": `form:property-name="TargetURL" office:string-value="https://CANARY.example/"`, "picture": `form:property-name="ImageURL" office:string-value="https://CANARY.example/a.png"`,
+		"help": `form:property-name="HelpURL" office:string-value="javascript:CANARY"`, "program": `form:property-name="DefaultControl" office:string-value="vendor.CANARY"`,
+		"query": `form:property-name="Command" office:string-value="SELECT CANARY"`, "another": `form:property-name="Tag" office:string-value="vnd.sun.star.script:CANARY"`,
+	} {
+		m.add("property of a control, "+what, inText(`<office:forms><form:form form:name="f"><form:button form:name="b"><form:properties><form:property office:value-type="string" `+property+`/></form:properties></form:button></form:form></office:forms>`))
+	}
+	m.add("properties of a form, a list", inText(`<office:forms><form:form form:name="f"><form:properties><form:list-property form:property-name="DataSourceName" office:value-type="string"><form:list-value office:string-value="https://CANARY.example/"/></form:list-property></form:properties></form:form></office:forms>`))
+	m.add("XForms without a prefix", inText(`<office:forms><model xmlns="http://www.w3.org/2002/xforms"><submission action="https://CANARY.example/"/></model></office:forms>`))
+	m.add("customization that is loaded", func(p *pkg) {
+		p.sub("meta.xml", "</office:meta>", `<meta:user-defined meta:name="_AssemblyLocation">https://CANARY.example/a.vsto</meta:user-defined></office:meta>`)
+	})
+	setting := func(name, text string) change {
+		return func(p *pkg) {
+			p.sub("settings.xml", "</config:config-item-set>", `<config:config-item config:name="`+name+`" config:type="string">`+text+`</config:config-item></config:config-item-set>`)
+		}
+	}
+	m.add("colours from afar", setting("ColorTableURL", "https://CANARY.example/a.soc"))
+	m.add("bitmaps from a share", setting("BitmapTableURL", `\\CANARY\a.sob`))
+	m.add("database of the document", setting("CurrentDatabaseDataSource", "file://CANARY/a.odb"))
+	m.add("setting with a script", setting("Other", "vnd.sun.star.script:CANARY"))
+	for what, href := range map[string]string{"path": "/usr/CANARY.ttf", "path above": "../../CANARY.ttf", "share": `\\CANARY\a.ttf`, "file": "file:///CANARY.ttf", "web": "https://CANARY.example/a.ttf"} {
+		m.add("file of a font, "+what, func(p *pkg) {
+			p.sub(content, "</office:font-face-decls>", `<style:font-face style:name="Q"><svg:font-face-src><svg:font-face-uri xlink:href="`+href+`"/></svg:font-face-src></style:font-face></office:font-face-decls>`)
+		})
+	}
+	m.add("menu that opens a file", func(p *pkg) {
+		p.manifest("Configurations2/menubar/menubar.xml", "text/xml", `<menu:menubar xmlns:menu="http://openoffice.org/2001/menu"><menu:menuitem menu:id="file:///CANARY"/></menu:menubar>`)
+	})
+	m.add("toolbar with a script in capitals", func(p *pkg) {
+		p.manifest("Configurations2/toolbar/a.xml", "text/xml", `<t:toolbar xmlns:t="http://openoffice.org/2001/toolbar" xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="VND.SUN.STAR.SCRIPT:CANARY"/>`)
+	})
+	m.add("Basic of an embedded document", func(p *pkg) {
+		p.manifest("Object 7/content.xml", "text/xml", `<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"><office:body><office:text/></office:body></office:document-content>`)
+		p.manifest("Object 7/Basic/script-lc.xml", "text/xml", `<library:libraries xmlns:library="http://openoffice.org/2000/library"/>`)
+		p.manifest("Object 7/Basic/Standard/Module1.xml", "text/xml", `<script:module xmlns:script="http://openoffice.org/2000/script">Shell("CANARY")</script:module>`)
+		p.manifest("Object 7/Scripts/python/a.py", "", "CANARY")
+		p.manifest("Object 7/Configurations2/accelerator/current.xml", "text/xml", `<a xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="macro:///CANARY"/>`)
+	})
+	m.add("script among the descriptions", func(p *pkg) {
+		p.put("manifest.rdf", `<html xmlns="http://www.w3.org/1999/xhtml"><script>CANARY</script></html>`)
+	})
+	s := &maker{tb: tb, kind: "ods", shown: sentences}
+	for _, f := range []string{
+		`of:=HYPERLINK("java"&"script:CANARY")`, `of:=HYPERLINK(IF(1;"file:///CANARY";""))`, `of:=HYPERLINK("#vnd.sun.star.script:CANARY")`, `of:=HYPERLINK([.A1]&"macro:///CANARY")`,
+		`of:=LET(a;"macro:///CANARY";HYPERLINK(a))`, `of:='\\CANARY\a.ods'#$S.A1`, `of:='/x/CANARY.ods'#$S.A1`, `of:='../CANARY.ods'#$S.A1`,
+	} {
+		quoted := strings.NewReplacer("&", "&amp;", `"`, "&quot;").Replace(f)
+		s.add("formula "+f, func(p *pkg) {
+			p.sub(content, "</table:table>", `<table:table-row><table:table-cell table:formula="`+quoted+`" office:value-type="float" office:value="1"><text:p>1</text:p></table:table-cell></table:table-row></table:table>`)
+		})
+	}
+	s.add("named range of another document", func(p *pkg) {
+		p.sub(content, "</office:spreadsheet>", `<table:named-expressions><table:named-range table:name="n" table:cell-range-address="'file:///CANARY.ods'#$S.A1"/></table:named-expressions></office:spreadsheet>`)
+	})
+	return slices.Concat(m.rows, s.rows)
+}
+
+// actingText are rows for formats that are not packages.
+func actingText() []row {
+	var rows []row
+	one := func(what, ext, data string) { rows = append(rows, row{what: what, ext: ext, make: filled(data)}) }
+	rtf := func(what, group string) { one(what, "rtf", `{\rtf1\ansi `+group+`shown\par}`) }
+	rtf("customization that is loaded", `{\*\userprops{\propname _Assembly\'4cocation}\proptype30{\staticval https://CANARY.example/a.vsto}}`)
+	rtf("provider of a signature line", `{\shp{\*\shpinst{\sp{\sn wzSigSetupProvUrl}{\sv file://CANARY/}}}}`)
+	rtf("film of a shape", `{\shp{\*\shpinst{\sp{\sn movie}{\sv CANARY}}}}`)
+	rtf("place of a link is a path", `{\field{\*\fldinst HYPERLINK \\l "file:///CANARY"}{\fldrslt shown}}`)
+	action := func(inner string) string {
+		return `<?xml version="1.0"?><xfdf xmlns="http://ns.adobe.com/xfdf/"><annots><link page="0" rect="1,1,9,9"><OnActivation><Action Trigger="U">` + inner + `</Action></OnActivation></link></annots></xfdf>`
+	}
+	one("form of the data", "xfdf", `<xfdf xmlns="http://ns.adobe.com/xfdf/"><f href="https://CANARY.example/a.pdf"/><fields/></xfdf>`)
+	one("form of the data, other prefix", "xml", `<q:xfdf xmlns:q="http://ns.adobe.com/xfdf/"><q:f href="\\CANARY\a.pdf"/></q:xfdf>`)
+	one("script", "xfdf", action(`<JavaScript>CANARY</JavaScript>`))
+	one("program", "xfdf", action(`<Launch NewWindow="true"><File OriginalName="CANARY.exe"/></Launch>`))
+	one("address", "xfdf", action(`<URI Name="file:///CANARY"/>`))
+	one("other document", "xfdf", action(`<GoToR><File OriginalName="\\CANARY\a.pdf"/></GoToR>`))
+	one("where the data go", "xfdf", action(`<SubmitForm><File OriginalName="https://CANARY.example/"/></SubmitForm>`))
+	one("file", "xfdf", `<xfdf xmlns="http://ns.adobe.com/xfdf/"><annots><fileattachment file="CANARY.txt"><data MODE="raw" encoding="hex">43</data></fileattachment></annots></xfdf>`)
+	return rows
 }
