@@ -8,6 +8,9 @@ import (
 // lookLines looks for line breaks with which a value goes on as a header, a message or a log line of its own.
 func lookLines(l *look) {
 	s := l.low
+	if len(l.via) == 0 && mimePart(s) {
+		return
+	}
 	breaks := 0
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\n' && s[i] != '\r' {
@@ -23,6 +26,19 @@ func lookLines(l *look) {
 		}
 		l.line(before, i+1, breaks)
 	}
+}
+
+// mimePart reports whether text is a part of a mail, or its head: it begins with a boundary, or with a field that
+// stands at the head of mails.
+func mimePart(s []byte) bool {
+	first, rest, found := bytes.Cut(s, []byte("\n"))
+	if !found || len(first) > 120 {
+		return false
+	}
+	if bytes.HasPrefix(first, []byte("--")) && len(first) > 4 && bytes.IndexByte(first, ' ') < 0 {
+		return bytes.HasPrefix(rest, []byte("content-"))
+	}
+	return bytes.HasPrefix(first, []byte("mime-version: 1.0"))
 }
 
 // unlayered reports whether the break was written as an escape: text has line breaks, but not as %0d%0a.

@@ -135,6 +135,8 @@ type tagSummary struct {
 	framed     bool // width, height ...: an embed as page builders write it
 	link       bool // xlink:href to elsewhere
 	oddStyle   bool // a style with escapes, comments or braces
+	asks       bool // an attribute that a control needs to ask for something, or to send it somewhere
+	aside      bool // content is a number, as that of a page that loads itself again
 	secure     bool // the source is an http or https URL
 	terminated bool
 }
@@ -169,7 +171,7 @@ func (l *look) attributes(i int) tagSummary {
 		if len(bytes.TrimSpace(value)) < 2 { // a quote that is not closed
 			value = s[i:min(len(s), i+200)]
 		}
-		t.note(s[start:end], bytes.Trim(value, " \"'`"))
+		t.note(s[start:end], bytes.Trim(value, " \"'`"), inertExpression(value))
 		i = after
 	}
 	t.terminated = i < len(s) && s[i] == '>'
@@ -180,13 +182,83 @@ func (l *look) attributes(i int) tagSummary {
 	return t
 }
 
-func (t *tagSummary) note(name, value []byte) {
+// inertExpression reports whether a value, as it stands in a tag, is the beginning of an expression of JSX as HTML reads
+// it: {() or {save}. Browsers run nothing of the kind: a block that is never closed is no program, and a name by itself
+// does nothing.
+func inertExpression(value []byte) bool {
+	value = bytes.TrimLeft(value, " \t\r\n")
+	if len(value) == 0 || value[0] != '{' || bytes.IndexByte(value, '&') >= 0 {
+		return false
+	}
+	end := bytes.IndexByte(value, '}')
+	if end < 0 {
+		return true
+	}
+	if end == 1 || end != len(value)-1 {
+		return false
+	}
+	for _, c := range value[1:end] {
+		if !isWord(c) && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// asksNothing are attributes that controls have for their looks and for who cannot see them.
+var asksNothing = map[string]bool{"class": true, "id": true, "title": true, "role": true, "disabled": true, "tabindex": true, "type": true, "checked": true, "style": true}
+
+// noteControl notes what matters of an attribute to controls.
+func (t *tagSummary) noteControl(name string, value []byte) {
+	switch {
+	case name == "type":
+		kind := string(value)
+		t.asks = t.asks || kind != "button" && kind != "checkbox" && kind != "radio"
+	case !asksNothing[name] && !hasPrefix(name, "aria-") && !hasPrefix(name, "data-"):
+		t.asks = true
+	}
+}
+
+// besides are relations of a page to others that load nothing.
+var besides = map[string]bool{
+	"next": true, "prev": true, "previous": true, "author": true, "home": true, "up": true, "start": true, "contents": true, "index": true, "help": true, "canonical": true,
+	"license": true, "copyright": true, "bookmark": true, "chapter": true, "section": true, "glossary": true, "appendix": true, "top": true, "first": true, "last": true,
+}
+
+// loadsNothing reports whether the attributes of a link, between start and end, say that it loads nothing of elsewhere:
+// another page that it names, or a style sheet of the same site.
+func (l *look) loadsNothing(start, end int) bool {
+	rel, href := attributeOf(l.low[start:end], "rel"), attributeOf(l.low[start:end], "href")
+	if besides[string(rel)] {
+		return !containsAny(href, "script:", "data:")
+	}
+	return string(rel) == "stylesheet" && len(href) > 0 && !bytes.ContainsAny(href, ":&\\%") && !bytes.HasPrefix(href, []byte("//"))
+}
+
+// attributeOf returns the value of an attribute in a tag, without quotes.
+func attributeOf(tag []byte, name string) []byte {
+	for i := 0; i < len(tag); {
+		at := bytes.Index(tag[i:], []byte(name))
+		if at < 0 {
+			return nil
+		}
+		at += i
+		i = at + len(name)
+		if at > 0 && isSpace(tag[at-1]) && i < len(tag) && tag[i] == '=' {
+			return bytes.Trim(tag[i+1:endOfValue(tag, i+1)], " \"'`")
+		}
+	}
+	return nil
+}
+
+func (t *tagSummary) note(name, value []byte, inert bool) {
+	t.noteControl(string(name), value)
 	space := ""
 	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 && len(name) > colon+1 {
 		space, name = string(name[:colon]), name[colon+1:]
 	}
 	if isHandler(name) {
-		t.handler = true
+		t.handler = t.handler || !inert
 		return
 	}
 	switch string(name) {
@@ -194,11 +266,13 @@ func (t *tagSummary) note(name, value []byte) {
 		t.srcdoc = true
 	case "http-equiv":
 		t.refresh = true
+	case "content":
+		t.aside = len(value) > 0 && len(bytes.Trim(value, "0123456789 ")) == 0
 	case "width", "height", "frameborder", "allowfullscreen":
 		t.framed = true
 	case "style":
-		t.oddStyle = t.oddStyle || bytes.ContainsAny(value, "\\[]{}") || bytes.Contains(value, []byte("/*")) || bytes.Contains(value, []byte("binding")) ||
-			bytes.Contains(value, []byte("url(")) && (bytes.Contains(value, []byte(".svg")) || bytes.Contains(value, []byte(".xml")) || bytes.Contains(value, []byte(".htc")) || bytes.Contains(value, []byte("url(%")))
+		t.oddStyle = t.oddStyle || !inert && (bytes.ContainsAny(value, "\\[]{}") || bytes.Contains(value, []byte("/*")) || bytes.Contains(value, []byte("binding")) ||
+			bytes.Contains(value, []byte("url(")) && (bytes.Contains(value, []byte(".svg")) || bytes.Contains(value, []byte(".xml")) || bytes.Contains(value, []byte(".htc")) || bytes.Contains(value, []byte("url(%"))))
 	case "src", "href", "data", "action", "code", "classid", "codebase", "handler":
 		t.source = true
 		value = bytes.Trim(value, "\\\"'")
@@ -273,8 +347,10 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		l.sign(signMarkupScript, i, end)
 	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):
 		l.sign(signMarkupScript, i, end)
+	case closed && (name == "body" || name == "html") && opensTag(l.low[:i]) && onlyClosers(l.low[t.end:]): // the end of a page
 	case closed && closers[name] && !l.asked.contains(l.low, "<"+name):
 		l.sign(signMarkupBreakout, i, end)
+	case (name == "button" || name == "input" && t.attributes > 0) && !t.asks && t.terminated: // asks for nothing: nothing is sent
 	case !closed && pageTags[name] && (t.attributes > 0 || !drawingTags[name]) && !l.wholeDrawing() && !l.tidy():
 		l.sign(signMarkupForeign, i, end)
 	}
@@ -282,6 +358,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	case needAttribute:
 		switch {
 		case t.attributes == 0 || closed:
+		case name == "link" && l.loadsNothing(i, t.end):
 		case t.framed && t.secure && (name == "iframe" || name == "embed" || name == "object"):
 			l.embeds = true
 			l.sign(signMarkupEmbed, i, end)
@@ -289,7 +366,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 			l.sign(signMarkupActive, i, end)
 		}
 	case needRefresh:
-		if t.refresh && !l.tidy() {
+		if t.refresh && !t.aside && !l.tidy() {
 			l.sign(signMarkupActive, i, end)
 		}
 	case needNothing:
@@ -304,6 +381,38 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	if !t.terminated && t.end >= len(l.low) && t.source && i > 0 && len(l.low) < 256 {
 		l.sign(signMarkupDangling, i, end)
 	}
+}
+
+// opensTag reports whether a tag begins in s.
+func opensTag(s []byte) bool {
+	for i := bytes.IndexByte(s, '<'); i >= 0 && i+1 < len(s); {
+		if isLetter(s[i+1]) {
+			return true
+		}
+		next := bytes.IndexByte(s[i+1:], '<')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	return false
+}
+
+// onlyClosers reports whether nothing but end tags and white space is left.
+func onlyClosers(s []byte) bool {
+	for s = bytes.TrimSpace(s); len(s) > 0; s = bytes.TrimSpace(s) {
+		end := bytes.IndexByte(s, '>')
+		if end < 3 || !bytes.HasPrefix(s, []byte("</")) {
+			return false
+		}
+		for _, c := range s[2:end] {
+			if !isLetter(c) {
+				return false
+			}
+		}
+		s = s[end+1:]
+	}
+	return true
 }
 
 // declaration passes comments, CDATA, doctypes and processing instructions.
@@ -401,7 +510,7 @@ func (l *look) attributeBreakout() {
 		if end >= len(s) || s[end] != '=' || !isHandler(name) || end+1 < len(s) && s[end+1] == '=' {
 			continue
 		}
-		if l.handlerValue(i, end+1) {
+		if l.handlerValue(i, end+1) && !inertExpression(s[end+1:endOfValue(s, end+1)]) {
 			l.sign(signMarkupAttribute, i, min(len(s), end+40))
 			return
 		}

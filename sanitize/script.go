@@ -8,7 +8,9 @@ func lookScript(l *look) {
 	s := l.low
 	scriptSet.each(s, func(i, start, end int) bool {
 		if i >= len(scriptCalls) {
-			l.sign(signScriptObject, start, min(len(s), end+30))
+			if scriptObjects[i-len(scriptCalls)] != "this[" || !ownProperty(s[end:]) {
+				l.sign(signScriptObject, start, min(len(s), end+30))
+			}
 			return true
 		}
 		f := &scriptCalls[i]
@@ -17,7 +19,7 @@ func lookScript(l *look) {
 		}
 		if last := f.name[len(f.name)-1]; !isLetter(last) {
 			l.sign(f.sign, start, min(len(s), end+40))
-		} else if after, ok := callAt(s, end); ok && (!f.argument || scriptArgument(s, after)) {
+		} else if after, ok := callAt(s, end); ok && (!f.argument || scriptArgument(s, after)) && !(hasPrefix(f.name, "set") && timer(s[after:])) {
 			l.sign(f.sign, start, min(len(s), after+40))
 		}
 		return true
@@ -51,7 +53,7 @@ var scriptCalls = []scriptCall{
 	{"confirm", true, true, signScriptCall},
 	{"prompt", true, true, signScriptCall},
 	{"eval", true, true, signScriptEval},
-	{"settimeout", true, true, signScriptEval},
+	{"settimeout", true, true, signScriptEval}, // see timer
 	{"setinterval", true, true, signScriptEval},
 	{"execscript", true, false, signScriptEval},
 	{"fromcharcode", false, false, signScriptEval},
@@ -75,6 +77,33 @@ var scriptObjects = []string{
 	"outerhtml=", "[].constructor", "[][\"filter\"]", "[]['filter']", "constructor['constructor", "constructor[\"constructor", "__proto__[", "\\u0061lert", "onerror=alert", "onerror=eval", "document?.", "location.replace(name", "location=name",
 	"createelement(", "appendchild(", "getelementsbytagname(", "getelementbyid(", "with(document", "window.open(", "navigator.vibrate(", "/.source+", "$(\"", "$('", "document.forms", "document.body", "window.location=", "window.location.href=", "document.location", "self.location", "top.location", "parent.location",
 	"[].map.call", "[].sort.call", "[].find.call", "[].filter.call", "[].some.call", "(document)[", "(alert)", "(confirm)", "(prompt)", "=alert;", "=eval;", "=eval,", "=alert,", "=alert)", "reflect.apply", "reflect.construct", "new activexobject", "activexobject(",
+}
+
+// timer reports whether the arguments of a call that begins with them are those of programs: a function by its name, or
+// one that is written out, and a number.
+func timer(s []byte) bool {
+	s = bytes.TrimLeft(s, " \t\r\n")
+	if bytes.HasPrefix(s, []byte("()")) || bytes.HasPrefix(s, []byte("function")) {
+		return true
+	}
+	end := 0
+	for end < len(s) && isWord(s[end]) {
+		end++
+	}
+	switch string(s[:end]) {
+	case "", "alert", "confirm", "prompt", "eval", "print", "name", "atob", "unescape":
+		return false
+	}
+	return at(s, end) == ',' && isSpace(at(s, end+1)) && isDigit(at(s, end+2)) && !isDigit(s[0])
+}
+
+// ownProperty reports whether the bracket behind "this" holds a name, and no string that one is built of.
+func ownProperty(s []byte) bool {
+	end := 0
+	for end < len(s) && isWord(s[end]) {
+		end++
+	}
+	return end > 2 && at(s, end) == ']' && !isDigit(s[0])
 }
 
 // callAt reports whether what stands at i calls the name before it: (, ` , ?.(, ['...'](, .call(, )( after a

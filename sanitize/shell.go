@@ -129,9 +129,12 @@ func (r *shellReading) command(i int) (w shellWord) {
 		}
 		word = word[slash+1:]
 	}
+	key := len(word) > 1 && word[len(word)-1] == ':' && isBlank(at(s, i)) // of YAML and of heads
 	word = bytes.TrimSuffix(bytes.TrimRight(word, ".:"), []byte(".exe"))
 	w.end = i
-	if w.kind = commandOf(word); w.kind != 0 {
+	if w.kind = commandOf(word); key {
+		w.kind = 0
+	} else if w.kind != 0 {
 		w.name, w.argument = string(word), r.argument(i)
 	}
 	return w
@@ -324,6 +327,9 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentNext:
 		if lineBreak {
 			return atStart && (w.path || r.unwrapped())
+		}
+		if at(r.s, w.end) == ')' && bytes.IndexByte([]byte("?*+{"), at(r.s, w.end+1)) >= 0 { // of a regular expression
+			return false
 		}
 		return atStart || !r.table() && (w.path || w.kind == commandRare || r.adjacent(first, last))
 	case argumentWord:

@@ -172,7 +172,7 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 		if !d.dollar || bytes.ContainsAny(trimmed, "'\"") && d.open != "[[" && d.open != "[#" && d.open != "{#" {
 			l.sign(signTemplateCall, at, end)
 		}
-	case d.open == "{{" && (bytes.Contains(trimmed, []byte(" as |")) || bytes.HasPrefix(trimmed, []byte("with ")) || trimmed[0] == '\'' || trimmed[0] == '"' || body[0] == '=' && isWord(trimmed[0])):
+	case d.open == "{{" && (bytes.Contains(trimmed, []byte(" as |")) || bytes.HasPrefix(trimmed, []byte("with ")) && body[0] == '#' || trimmed[0] == '\'' || trimmed[0] == '"' || body[0] == '=' && isWord(trimmed[0])):
 		l.sign(signTemplateCall, at, end)
 	}
 }
