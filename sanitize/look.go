@@ -81,6 +81,7 @@ type look struct {
 	asked     askedTexts
 	tidyKnown uint8 // 0 not asked, 1 no, 2 tidy
 	embeds    bool  // the view embeds a page, as page builders do
+	jsx       bool  // the view has attributes in the way of JSX, see inertExpression
 }
 
 func newLook(e *Engine) *look { return &look{engine: e} }
@@ -209,7 +210,7 @@ func (l *look) ended() bool { return l.ctx != nil && l.ctx.Err() != nil }
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {
-	l.view, l.around, l.low, l.groups, l.kinds, l.embeds = view, view, nil, groups, kinds, false
+	l.view, l.around, l.low, l.groups, l.kinds, l.embeds, l.jsx = view, view, nil, groups, kinds, false, false
 	l.inside, l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = false, 0, 0, -1, 0, 0
 }
 

@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"regexp"
 
 	"github.com/corazawaf/libinjection-go"
 )
@@ -84,6 +85,9 @@ func (l *look) isXSS() bool {
 	if l.inside { // it is about how a value begins
 		return false
 	}
+	if l.loneTag() {
+		return false
+	}
 	if containsAny(l.low, "<script> tag", "<script> element") && !bytes.ContainsAny(l.low, "()=`") {
 		return false
 	}
@@ -91,7 +95,18 @@ func (l *look) isXSS() bool {
 		return false
 	}
 	text := l.view[:min(len(l.view), maxFingerprint)]
-	return bytes.IndexByte(text, '<') >= 0 && mayBeXSS(l.low[:len(text)]) && libinjection.IsXSS(string(text))
+	if bytes.Contains(l.low, []byte("javascript:void(0)")) {
+		text = idleLinks.ReplaceAll(text, []byte("#$1"))
+	}
+	if l.jsx {
+		text = braced.ReplaceAllFunc(text, func(attribute []byte) []byte {
+			if _, value, _ := bytes.Cut(attribute, []byte("=")); inertExpression(value) {
+				return []byte("class=x")
+			}
+			return attribute
+		})
+	}
+	return bytes.IndexByte(text, '<') >= 0 && mayBeXSS(l.low[:min(len(l.low), maxFingerprint)]) && libinjection.IsXSS(string(text))
 }
 
 // tag reads what begins with "<" at i and returns where to go on.
@@ -171,7 +186,9 @@ func (l *look) attributes(i int) tagSummary {
 		if len(bytes.TrimSpace(value)) < 2 { // a quote that is not closed
 			value = s[i:min(len(s), i+200)]
 		}
-		t.note(s[start:end], bytes.Trim(value, " \"'`"), inertExpression(value))
+		inert := inertExpression(value)
+		l.jsx = l.jsx || inert
+		t.note(s[start:end], bytes.Trim(value, " \"'`"), inert)
 		i = after
 	}
 	t.terminated = i < len(s) && s[i] == '>'
@@ -235,6 +252,47 @@ func (l *look) loadsNothing(start, end int) bool {
 	return string(rel) == "stylesheet" && len(href) > 0 && !bytes.ContainsAny(href, ":&\\%") && !bytes.HasPrefix(href, []byte("//"))
 }
 
+// judgeActive judges a tag by what it runs or loads.
+func (l *look) judgeActive(i, end int, name string, closed bool, t *tagSummary) {
+	switch activeTags[name] {
+	case needAttribute:
+		switch {
+		case t.attributes == 0 || closed:
+		case name == "link" && l.loadsNothing(i, t.end):
+		case t.framed && t.secure && (name == "iframe" || name == "embed" || name == "object"):
+			l.embeds = true
+			l.sign(signMarkupEmbed, i, end)
+		default:
+			l.sign(signMarkupActive, i, end)
+		}
+	case needRefresh:
+		if t.refresh && !t.aside && !l.tidy() {
+			l.sign(signMarkupActive, i, end)
+		}
+	case needNothing:
+		if name != "script" && (name != "style" || !l.tidy()) {
+			l.sign(signMarkupActive, i, end)
+		}
+	}
+}
+
+// loneTag reports whether the view is one tag that loads nothing of elsewhere: a link to another page, or what has the page
+// load itself again.
+func (l *look) loneTag() bool {
+	s := bytes.TrimSpace(l.low)
+	if len(s) == 0 || s[0] != '<' || bytes.LastIndexByte(s, '<') != 0 || bytes.IndexByte(s, '>') != len(s)-1 || bytes.Contains(s, []byte(" on")) {
+		return false
+	}
+	switch start := bytes.IndexByte(l.low, '<'); {
+	case bytes.HasPrefix(s, []byte("<link ")):
+		return l.loadsNothing(start, len(l.low))
+	case bytes.HasPrefix(s, []byte("<meta ")):
+		seconds := attributeOf(s, "content")
+		return len(seconds) > 0 && len(bytes.Trim(seconds, "0123456789 ")) == 0
+	}
+	return false
+}
+
 // attributeOf returns the value of an attribute in a tag, without quotes.
 func attributeOf(tag []byte, name string) []byte {
 	for i := 0; i < len(tag); {
@@ -252,7 +310,9 @@ func attributeOf(tag []byte, name string) []byte {
 }
 
 func (t *tagSummary) note(name, value []byte, inert bool) {
-	t.noteControl(string(name), value)
+	if !inert {
+		t.noteControl(string(name), value)
+	}
 	space := ""
 	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 && len(name) > colon+1 {
 		space, name = string(name[:colon]), name[colon+1:]
@@ -354,26 +414,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	case !closed && pageTags[name] && (t.attributes > 0 || !drawingTags[name]) && !l.wholeDrawing() && !l.tidy():
 		l.sign(signMarkupForeign, i, end)
 	}
-	switch activeTags[name] {
-	case needAttribute:
-		switch {
-		case t.attributes == 0 || closed:
-		case name == "link" && l.loadsNothing(i, t.end):
-		case t.framed && t.secure && (name == "iframe" || name == "embed" || name == "object"):
-			l.embeds = true
-			l.sign(signMarkupEmbed, i, end)
-		default:
-			l.sign(signMarkupActive, i, end)
-		}
-	case needRefresh:
-		if t.refresh && !t.aside && !l.tidy() {
-			l.sign(signMarkupActive, i, end)
-		}
-	case needNothing:
-		if name != "script" && (name != "style" || !l.tidy()) {
-			l.sign(signMarkupActive, i, end)
-		}
-	}
+	l.judgeActive(i, end, name, closed, &t)
 	if t.link || t.oddStyle {
 		l.sign(signMarkupActive, i, end)
 	}
@@ -467,6 +508,18 @@ func hasSuffix(s, suffix string) bool {
 	return len(s) >= len(suffix) && s[len(s)-len(suffix):] == suffix
 }
 
+// idleLinks are the script URLs of links that do nothing by themselves.
+var idleLinks = regexp.MustCompile("(?i)javascript:void\\(0\\);?([\"'\\s>])")
+
+// braced are handlers in the way of JSX.
+var braced = regexp.MustCompile(`(?i)\bon[a-z]{2,24}=\{[^\s>]*`)
+
+// idleEnd reports whether a script URL ends at s.
+func idleEnd(s []byte) bool {
+	s = bytes.TrimPrefix(s, []byte(";"))
+	return len(s) == 0 || isSpace(s[0]) || isQuote(s[0]) || s[0] == '>' || s[0] == ')'
+}
+
 // scriptURL tells "javascript:alert(1)" from prose about JavaScript: something follows that is code.
 func (l *look) scriptURL(before, colon int) bool {
 	rest := l.low[colon+1:]
@@ -474,7 +527,7 @@ func (l *look) scriptURL(before, colon int) bool {
 	if len(rest) == 0 || rest[0] == ' ' && len(rest) > 1 && isLetter(rest[1]) && !bytes.ContainsAny(rest, "(=`") {
 		return false
 	}
-	if bytes.HasPrefix(rest, []byte("void(0)")) || bytes.HasPrefix(rest, []byte("void 0")) || bytes.HasPrefix(rest, []byte("//www.")) || rest[0] == ';' && len(rest) == 1 {
+	if idle, ok := bytes.CutPrefix(rest, []byte("void(0)")); ok && idleEnd(idle) || bytes.HasPrefix(rest, []byte("void 0")) || bytes.HasPrefix(rest, []byte("//www.")) || rest[0] == ';' && len(rest) == 1 {
 		return false
 	}
 	return bytes.ContainsAny(rest, "(`=\\%&[/") || before >= 0 && (l.low[before] == '"' || l.low[before] == '\'' || l.low[before] == '=')

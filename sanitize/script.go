@@ -8,18 +8,18 @@ func lookScript(l *look) {
 	s := l.low
 	scriptSet.each(s, func(i, start, end int) bool {
 		if i >= len(scriptCalls) {
-			if scriptObjects[i-len(scriptCalls)] != "this[" || !ownProperty(s[end:]) {
+			if !harmlessObject(scriptObjects[i-len(scriptCalls)], s[end:]) {
 				l.sign(signScriptObject, start, min(len(s), end+30))
 			}
 			return true
 		}
 		f := &scriptCalls[i]
-		if f.word && start > 0 && isWord(s[start-1]) {
+		if f.word && start > 0 && isWord(s[start-1]) || spokenOf(s, start, start+len(bytes.TrimRight([]byte(f.name), "`"))) {
 			return true
 		}
 		if last := f.name[len(f.name)-1]; !isLetter(last) {
 			l.sign(f.sign, start, min(len(s), end+40))
-		} else if after, ok := callAt(s, end); ok && (!f.argument || scriptArgument(s, after)) && !(hasPrefix(f.name, "set") && timer(s[after:])) {
+		} else if after, ok := callAt(s, end); ok && (!f.argument || scriptArgument(s, after)) && (f.name[0] != 's' || !timer(s[after:])) {
 			l.sign(f.sign, start, min(len(s), after+40))
 		}
 		return true
@@ -53,7 +53,7 @@ var scriptCalls = []scriptCall{
 	{"confirm", true, true, signScriptCall},
 	{"prompt", true, true, signScriptCall},
 	{"eval", true, true, signScriptEval},
-	{"settimeout", true, true, signScriptEval}, // see timer
+	{"settimeout", true, true, signScriptEval}, // these two begin with s: see timer
 	{"setinterval", true, true, signScriptEval},
 	{"execscript", true, false, signScriptEval},
 	{"fromcharcode", false, false, signScriptEval},
@@ -91,10 +91,68 @@ func timer(s []byte) bool {
 		end++
 	}
 	switch string(s[:end]) {
-	case "", "alert", "confirm", "prompt", "eval", "print", "name", "atob", "unescape":
+	case "", "alert", "confirm", "prompt", "eval", "print", "name", "code", "atob", "unescape":
 		return false
 	}
 	return at(s, end) == ',' && isSpace(at(s, end+1)) && isDigit(at(s, end+2)) && !isDigit(s[0])
+}
+
+// spokenOf reports whether the name from start to end stands in text that speaks of it: `function` in marks, or a
+// prompt `name` with another word before it and marks around what follows.
+func spokenOf(s []byte, start, end int) bool {
+	if start > 0 && s[start-1] == '`' {
+		return at(s, end) == '`' && endsMention(s, end+1)
+	}
+	if start < 2 || s[start-1] != ' ' || !isLetter(s[start-2]) || at(s, end) != ' ' {
+		return false
+	}
+	open := end + 1
+	if at(s, open) == '(' {
+		open++
+	}
+	if at(s, open) != '`' {
+		return false
+	}
+	i := open + 1
+	for i < len(s) && isWord(s[i]) {
+		i++
+	}
+	return i > open+1 && at(s, i) == '`' && endsMention(s, i+1)
+}
+
+// endsMention reports whether text goes on at i, or ends, as it does behind what is quoted.
+func endsMention(s []byte, i int) bool {
+	if i >= len(s) {
+		return true
+	}
+	switch s[i] {
+	case ' ', '\n', '\r', '.', ',', ':', ')':
+		return i+1 >= len(s) || s[i] == '\n' || s[i] == '\r' || isSpace(s[i+1]) || isLetter(s[i+1]) && s[i] == ' ' || bytes.IndexByte([]byte(".,:"), s[i+1]) >= 0 || s[i] == ' ' && s[i+1] == '('
+	}
+	return false
+}
+
+// harmlessObject reports whether what stands behind one of scriptObjects makes it what programs do all day: this[name],
+// and an element of the page that something is read of.
+func harmlessObject(object string, behind []byte) bool {
+	switch object {
+	case "this[":
+		return ownProperty(behind)
+	case "(alert)", "(confirm)", "(prompt)":
+		return len(behind) > 1 && behind[0] == ' ' && isLetter(behind[1])
+	case "getelementbyid(":
+		end := bytes.IndexByte(behind, ')')
+		if end < 3 || end > 48 || bytes.ContainsAny(behind[1:end-1], "'\"`+(") || !isQuote(behind[0]) {
+			return false
+		}
+		rest := behind[end+1:]
+		for _, read := range []string{",", ";", ")", ".value)", ".offset", ".addeventlistener(\"click\",", ".addeventlistener('click',"} {
+			if bytes.HasPrefix(rest, []byte(read)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ownProperty reports whether the bracket behind "this" holds a name, and no string that one is built of.

@@ -220,8 +220,12 @@ func (r *shellReading) separator(i int) int {
 	if s[first] == '&' && first == i && w.end < len(s) && s[w.end] == ';' && (w.name == "copy" || w.name == "sc" || w.name == "ac") {
 		return i // &copy; is a character
 	}
+	if w.name == "w" && first == i && s[first] == '&' && first > 0 && isLetter(s[first-1]) {
+		return i // B&W
+	}
 	switch {
 	case w.argument != argumentStrong && !w.path && r.enumeration(first):
+	case at(s, w.end) == ')' && bytes.IndexByte([]byte("?*+{"), at(s, w.end+1)) >= 0: // of a regular expression
 	case r.runs(w, first, i):
 		r.sign(signShellCommand, first, w.end+24)
 	case s[first] != '\n' && w.kind == commandRare && w.argument != argumentNone && r.fewArguments(w.end):
@@ -327,9 +331,6 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentNext:
 		if lineBreak {
 			return atStart && (w.path || r.unwrapped())
-		}
-		if at(r.s, w.end) == ')' && bytes.IndexByte([]byte("?*+{"), at(r.s, w.end+1)) >= 0 { // of a regular expression
-			return false
 		}
 		return atStart || !r.table() && (w.path || w.kind == commandRare || r.adjacent(first, last))
 	case argumentWord:
@@ -452,10 +453,16 @@ func (r *shellReading) backtick(i int) {
 	if n < 2 {
 		n += wordsUpTo(r.s[i+end+2:min(len(r.s), i+end+2+around)], 2-n)
 	}
-	if n >= 2 && bytes.IndexByte(r.s, ' ') >= 0 || quotedWord(r.s, i, i+end+1) {
+	if n >= 2 && bytes.IndexByte(r.s, ' ') >= 0 || quotedWord(r.s, i, i+end+1) || listed(r.s, i, i+end+1) {
 		return
 	}
 	r.sign(signShellSubstitution, i, i+end+2)
+}
+
+// listed reports whether one bare word between the marks at i and j is an entry of a list of several.
+func listed(s []byte, i, j int) bool {
+	return !bytes.ContainsAny(s[i+1:j], " /$\t") && i >= 2 && (s[i-2] == '-' || s[i-2] == '*') && s[i-1] == ' ' && (j+1 >= len(s) || s[j+1] == '\n' || s[j+1] == ' ' || s[j+1] == ':') &&
+		bytes.Count(s[:min(len(s), 512)], []byte{'\n', s[i-2], ' ', '`'}) >= 2
 }
 
 // quotedWord reports whether one bare word stands between the marks at i and j, and words of text around them.

@@ -14,6 +14,12 @@ func TestCommandLine(t *testing.T) {
 
 		"/bin/sh -c apt-get update && apt-get install -y less && rm -rf /var/lib/apt/lists/*": true,
 
+		"go test -race $(go list ./... | grep -v '/vendor')": true,
+		"for d in $(go list ./... | grep -v vendor); do":     true,
+
+		"for d in $(id); do":                     false,
+		"for d in x; do id":                      false,
+		"go test $(curl a.example)":              false,
 		"/bin/sh -c id":                          false,
 		"":                                       false,
 		"; cat file":                             false,

@@ -29,7 +29,7 @@ func conditionOfCode(s []byte) bool {
 // conditionOfBlock reports whether the text is a line of a program that begins a block on a condition, or the rule by
 // which a catalogue of translations tells plurals.
 func conditionOfBlock(s []byte) bool {
-	if len(s) > 0 && s[len(s)-1] != '{' {
+	if len(s) > 0 && s[len(s)-1] != '{' && s[len(s)-1] != ':' {
 		return bytes.Contains(s, []byte("nplurals="))
 	}
 	s = bytes.TrimLeft(s, " \t}")
@@ -730,6 +730,13 @@ const maxFingerprint = 2 << 10
 // have. What breaks out of a string begins with the quote that closes it.
 func statementOfCode(s []byte) bool {
 	s = bytes.TrimSpace(s)
+	if code, _, found := bytes.Cut(s, []byte(" # ")); found { // a comment of a shell, of Python, of settings
+		code = bytes.TrimSpace(code)
+		if len(code) > 3 && isQuote(code[len(code)-1]) && bytes.IndexByte(code, '=') > 0 {
+			code = append(slices.Clone(code), ';')
+		}
+		s = code
+	}
 	if len(s) < 8 || len(s) > 256 || !isLetter(s[0]) && s[0] != '_' || bytes.IndexByte([]byte(";,({:)"), s[len(s)-1]) < 0 || bytes.Contains(s, []byte("--")) ||
 		containsAny(s, "#", "/*", " or ", " and ", "union", "select", "sleep", "||'", "'||") {
 		return false
@@ -742,11 +749,11 @@ func statementOfCode(s []byte) bool {
 		return false
 	}
 	name := word
-	for name < len(s) && (isWord(s[name]) || s[name] == '.' || s[name] == ' ' || s[name] == '[' || s[name] == ']' || s[name] == '-') {
+	for name < len(s) && (isWord(s[name]) || s[name] == '.' || s[name] == ' ' || s[name] == '[' || s[name] == ']' || s[name] == '-' || s[name] == ',') {
 		name++
 	}
 	if name == len(s) || s[name] != '=' && s[name] != '(' && s[name] != ':' && s[name] != '{' && s[name] != '+' {
-		return wellQuoted(s, bytes.IndexAny(s, "'\"")) && (bytes.HasPrefix(s, []byte("use ")) || bytes.HasPrefix(s, []byte("import ")) || bytes.HasPrefix(s, []byte("from ")) || bytes.HasPrefix(s, []byte("export ")))
+		return wellQuoted(s, bytes.IndexAny(s, "'\"")) && (bytes.HasPrefix(s, []byte("return ")) || bytes.HasPrefix(s, []byte("raise ")) || bytes.HasPrefix(s, []byte("use ")) || bytes.HasPrefix(s, []byte("import ")) || bytes.HasPrefix(s, []byte("from ")) || bytes.HasPrefix(s, []byte("export ")))
 	}
 	return wellQuoted(s, name)
 }

@@ -255,6 +255,20 @@ func (r *sqlReading) deleteScore(i int) int {
 	return 0
 }
 
+// signature reports whether what is left behind the parenthesis at i is the types of a function's arguments and, if
+// anything, what it may run beside: as scripts of database extensions have it.
+func (r *sqlReading) signature(i int) bool {
+	for i++; r.kind(i) == sqlWord || r.kind(i) == sqlComma || r.kind(i) == sqlOpen; i++ {
+	}
+	if r.kind(i) != sqlRight {
+		return false
+	}
+	if r.is(i+1, "parallel") || r.is(i+1, "returns") {
+		i += 2
+	}
+	return i+1 >= len(r.t) || r.kind(i+1) == sqlSemi && i+2 >= len(r.t)
+}
+
 func (r *sqlReading) definitionScore(i int) int {
 	j := i + 1
 	for r.is(j, "or") || r.is(j, "replace") || r.is(j, "if") || r.is(j, "and") || r.is(j, "resolve") || r.is(j, "temp") || r.is(j, "temporary") || r.is(j, "definer") {
@@ -274,6 +288,8 @@ func (r *sqlReading) definitionScore(i int) int {
 	}
 	k := r.behindName(j + 1)
 	switch {
+	case r.is(j, "function") && r.kind(k) == sqlLeft && r.signature(k): // runs nothing, and loads nothing
+		return 0
 	case r.ends(k) && r.upper(i) && r.upper(j):
 		return 3
 	case r.ends(k):

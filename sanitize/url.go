@@ -194,6 +194,9 @@ func (l *look) schemeCounts(scheme string, start int, rest []byte) bool {
 		if name, ok := bytes.CutPrefix(rest, []byte("//")); ok && start > 0 && isLetter(first(name)) && bytes.IndexByte(l.urlEnd(name), '/') < 0 {
 			return false // file://input.json, of a command's option
 		}
+		if bytes.HasPrefix(rest, []byte("// ")) || ownFile(l.urlEnd(rest)) {
+			return false
+		}
 		return bytes.HasPrefix(rest, []byte("/")) && len(rest) > 3 && (start == 0 || bytes.IndexByte([]byte("\"'=( \t<"), l.low[start-1]) >= 0 || start > 0 && l.low[start-1] == ':')
 	case "data":
 		return bytes.HasPrefix(rest, []byte("//"))
@@ -201,6 +204,21 @@ func (l *look) schemeCounts(scheme string, start int, rest []byte) bool {
 		return bytes.HasPrefix(rest, []byte("//")) && (start == 0 || l.low[start-1] == '=') && len(rest) > 4
 	}
 	return bytes.HasPrefix(rest, []byte("/"))
+}
+
+// ownFile reports whether the path of a file URL, with its slashes, is in a folder of users or a temporary one, where
+// build tools and editors have theirs, and is not hidden, nor climbs out of it.
+func ownFile(path []byte) bool {
+	path, ok := bytes.CutPrefix(path, []byte("//"))
+	if !ok || bytes.Contains(path, []byte("/.")) || bytes.ContainsAny(path, "%\\") {
+		return false
+	}
+	for _, folder := range []string{"/home/", "/users/", "/tmp/", "/usr/share/doc/", "/build/"} {
+		if rest, ok := bytes.CutPrefix(path, []byte(folder)); ok {
+			return len(rest) > 3
+		}
+	}
+	return false
 }
 
 // urlEnd returns the URL that s begins with, up to what ends one in text.
