@@ -3,6 +3,7 @@ package content
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"unicode/utf8"
 
 	"icapd/scan"
@@ -27,6 +28,19 @@ func (w *walk) between(n *node, at, to int64) error {
 		return skipped(err)
 	}
 	return w.child(n, child{segment: behindSegment, blob: newSection(n.item.Blob, at, to-at), attached: true})
+}
+
+// wholeReader notes whether a reader came to its end.
+type wholeReader struct {
+	r     io.Reader
+	ended bool
+}
+
+// Read implements io.Reader.
+func (w *wholeReader) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.ended = w.ended || err == io.EOF
+	return n, err
 }
 
 // firstByte returns where the first byte stands, at a place or behind it, that is no padding: no zero and no white space.

@@ -28,23 +28,30 @@ type run struct {
 // What was taken belongs to somebody else, and the value as a whole is no coding that findCoding knows.
 func (w *walk) runs(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Span) error {
 	v := fl.Value
-	count := len(taken)
+	count, rare := len(taken), 0
 	slices.SortFunc(taken, func(a, b scan.Span) int { return cmp.Compare(a.Start, b.Start) })
 	for s := (runScanner{v: v}); ; {
 		r, ok := s.next()
 		if !ok {
 			return nil
 		}
-		for len(taken) > 0 && taken[0].End <= int64(r.from) {
-			taken = taken[1:]
-		}
-		if len(taken) > 0 && taken[0].Start < int64(r.to) {
+		if taken = behindOf(taken, r.from); len(taken) > 0 && taken[0].Start < int64(r.to) {
 			continue
 		}
 		if r.from == 0 && r.to == len(v) && r.joint == "" && !r.slashes && len(v)%4 != 1 {
 			return nil // the value as a whole, which was asked about
 		}
 		c, ok := r.coding(v)
+		switch {
+		case !ok && isBase32(v[r.from:r.to]):
+			if err := skipped(w.rarePiece(n, d, fl, rarePiece{r.from, r.to, rareBase32}, rare)); err != nil {
+				return err
+			}
+			rare++
+			continue
+		case !ok:
+			c, ok = r.later(v)
+		}
 		if !ok {
 			continue
 		}
@@ -56,6 +63,14 @@ func (w *walk) runs(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Span
 		}
 		count++
 	}
+}
+
+// behindOf returns those of some places that end behind another.
+func behindOf(taken []scan.Span, at int) []scan.Span {
+	for len(taken) > 0 && taken[0].End <= int64(at) {
+		taken = taken[1:]
+	}
+	return taken
 }
 
 // maxRecount bounds the bytes that are counted to find the places of pieces of values that have escapes.
@@ -212,7 +227,7 @@ func jointAt(v []byte, i, line int) int {
 	n := escapedBreak(p)
 	switch {
 	case n > 0:
-	case len(p) > 1 && p[0] == '\\' && (p[1] == '\n' || p[1] == '\r'):
+	case len(p) > 1 && (p[0] == '\\' || p[0] == '=') && (p[1] == '\n' || p[1] == '\r'): // of programs, and of quoted-printable
 		n = 1
 	case len(p) > 0 && (p[0] == '"' || p[0] == '\''):
 		return stringJoint(p)
@@ -304,6 +319,52 @@ func (r *run) coding(v []byte) (coding, bool) {
 		c.line = 0
 	}
 	return c, true
+}
+
+// fileStarts are what base64 of archives, programs and documents begins with, whatever follows their marks.
+var fileStarts = [][]byte{
+	[]byte("H4sI"), []byte("UEsDB"), []byte("TVqQ"), []byte("TVpQ"), []byte("JVBERi"), []byte("0M8R4KGx"), []byte("UmFyIRo"), []byte("N3q8ryc"), []byte("TVNDRg"),
+	[]byte("/Td6WFo"), []byte("QlpoO"), []byte("KLUv"),
+}
+
+// laterStart is how many characters in front of a file may be of something else: of a name, or bytes that count.
+const laterStart = 64
+
+// later looks for a file that begins behind the start of a run that has no coding: what stands in front of it may be of the
+// alphabet by chance.
+func (r *run) later(v []byte) (coding, bool) {
+	p := v[r.from:min(r.from+laterStart, r.to)]
+	for _, mark := range fileStarts {
+		i := bytes.Index(p, mark)
+		if i <= 0 || r.line < i+minRun {
+			continue
+		}
+		s := *r
+		s.from += i
+		s.line -= i
+		s.to = s.from + s.line
+		s.joint, s.slashes = "", false
+		s.finish(v, s.to)
+		if c, ok := s.coding(v); ok {
+			*r = s
+			return c, true
+		}
+	}
+	if r.joint != "" || r.slashes || r.line < minReadable || r.line > sureInText {
+		return coding{}, false
+	}
+	for range 3 { // what was left out because it made no group of four
+		if r.to < len(v) && (runByte(v, r.to) || v[r.to] == '=') {
+			r.to++
+		}
+	}
+	for range 3 { // a letter in front of a text
+		r.from, r.line = r.from+1, r.line-1
+		if c, ok := runCoding(v[r.from:r.to]); ok {
+			return c, true
+		}
+	}
+	return coding{}, false
 }
 
 // alone reports whether a run has its lines for itself.

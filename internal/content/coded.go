@@ -48,25 +48,31 @@ func (w *walk) rarely(n *node, d doc, fl *scan.Field) error {
 			return nil
 		}
 		pos = p.to
-		seg := fl.Path() + "(" + p.kind.String() + ")"
-		if count > 0 {
-			seg = fmt.Sprintf("%s(%s:%d)", fl.Path(), p.kind, count+1)
-		}
-		if count >= maxRare {
-			return w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
-		}
-		if err := w.enter(n, seg); err != nil {
+		if err := w.rarePiece(n, d, fl, p, count); err != nil {
 			return skipped(err)
-		}
-		ref := revealedRef{span: fl.Span, joined: d.joined || len(v) > maxRareValue, kind: p.kind}
-		if !ref.joined {
-			ref.before, ref.after = bytes.Clone(v[:p.from]), bytes.Clone(v[p.to:])
-		}
-		if err := w.unpack(n, child{segment: seg, ref: ref}, p.kind.reader(v[p.from:p.to]), nil); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// rarePiece takes in one piece, of which there were so many in the value before it.
+func (w *walk) rarePiece(n *node, d doc, fl *scan.Field, p rarePiece, count int) error {
+	v := fl.Value
+	seg := fl.Path() + "(" + p.kind.String() + ")"
+	if count > 0 {
+		seg = fmt.Sprintf("%s(%s:%d)", fl.Path(), p.kind, count+1)
+	}
+	if count >= maxRare {
+		return w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
+	}
+	if err := w.enter(n, seg); err != nil {
+		return err
+	}
+	ref := revealedRef{span: fl.Span, joined: d.joined || len(v) > maxRareValue, kind: p.kind}
+	if !ref.joined {
+		ref.before, ref.after = bytes.Clone(v[:p.from]), bytes.Clone(v[p.to:])
+	}
+	return w.unpack(n, child{segment: seg, ref: ref}, p.kind.reader(v[p.from:p.to]), nil)
 }
 
 // maxRareValue bounds the values that are held to be written anew.
@@ -97,23 +103,62 @@ func isBase32(p []byte) bool {
 	if len(p) < minEmbedded {
 		return false
 	}
-	text := bytes.TrimRight(p, "=")
+	text := bytes.TrimRight(p, "=\r\n")
+	chars, upper, lower := 0, false, false
 	for _, c := range text {
-		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			upper = true
+		case c >= 'a' && c <= 'z':
+			lower = true
+		case c == '\r' || c == '\n':
+			continue
+		case c < '2' || c > '7':
 			return false
 		}
+		if upper && lower {
+			return false
+		}
+		chars++
 	}
-	pad := len(p) - len(text)
-	switch len(text) % 8 {
+	pad := bytes.Count(p[len(text):], []byte{'='})
+	switch chars % 8 {
 	case 1, 3, 6:
 		return false
 	}
-	if pad > 0 && (len(p)%8 != 0 || pad > 6) {
+	if pad > 0 && ((chars+pad)%8 != 0 || pad > 6) {
 		return false
 	}
 	var head [headBytes]byte
-	k, _ := base32.StdEncoding.WithPadding(base32.NoPadding).Decode(head[:], text[:min(len(text), headBytes)&^7])
-	return worth(head[:k], len(text), 1<<30)
+	k, _ := io.ReadFull(base32Reader(text[:min(len(text), 2*headBytes)]), head[:])
+	return worth(head[:k], chars, 1<<30)
+}
+
+// base32Reader decodes text without padding; it may have lines.
+func base32Reader(text []byte) io.Reader {
+	return base32.NewDecoder(base32.StdEncoding.WithPadding(base32.NoPadding), &upperReader{p: text})
+}
+
+// upperReader reads a slice in upper case, without line ends.
+type upperReader struct{ p []byte }
+
+// Read implements io.Reader.
+func (u *upperReader) Read(dst []byte) (int, error) {
+	n := 0
+	for n < len(dst) && len(u.p) > 0 {
+		if c := u.p[0]; c > ' ' {
+			if c >= 'a' && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			dst[n] = c
+			n++
+		}
+		u.p = u.p[1:]
+	}
+	if n == 0 && len(dst) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // nextASCII85 finds what stands between <~ and ~>.
@@ -253,7 +298,7 @@ func (e *escapesReader) Read(dst []byte) (int, error) {
 func (r rare) reader(p []byte) io.Reader {
 	switch r {
 	case rareBase32:
-		return corruptReader{base32.NewDecoder(base32.StdEncoding.WithPadding(base32.NoPadding), bytes.NewReader(bytes.TrimRight(p, "=")))}
+		return corruptReader{base32Reader(bytes.TrimRight(p, "=\r\n"))}
 	case rareASCII85:
 		return corruptReader{ascii85.NewDecoder(bytes.NewReader(p[2 : len(p)-2]))}
 	case rareQuoted:
@@ -303,13 +348,14 @@ func (e escapesWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// percentURIs takes in data: URIs that stand percent-encoded as a whole, as in the query of another URI.
-func (w *walk) percentURIs(n *node, f fielder, d doc, fl *scan.Field) error {
+// percentURIs takes in data: URIs that stand percent-encoded as a whole, as in the query of another URI, and returns where
+// they stood.
+func (w *walk) percentURIs(n *node, f fielder, d doc, fl *scan.Field) (taken []scan.Span, err error) {
 	v := fl.Value
 	for pos, count := 0, 0; ; count++ {
 		i := bytes.Index(v[pos:], []byte("base64%2"))
 		if i < 0 || len(v)-pos-i < len("base64%2C")+minEmbedded {
-			return nil
+			return taken, nil
 		}
 		from := pos + i + len("base64%2C")
 		u := dataURI{from: from, base64: true}
@@ -319,11 +365,12 @@ func (w *walk) percentURIs(n *node, f fielder, d doc, fl *scan.Field) error {
 			continue
 		}
 		if count >= maxRare || w.tooFar(d, fl, count) {
-			return w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
+			return taken, w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
 		}
 		if err := w.embed(n, f, d, fl, embedding{from: u.from, to: u.to, count: count, coding: percentCoding(v[u.from:u.to])}); err != nil {
-			return err
+			return taken, err
 		}
+		taken = append(taken, scan.Span{Start: int64(u.from), End: int64(u.to)})
 	}
 }
 

@@ -92,6 +92,7 @@ type Tree struct {
 	full     bool // a limit of the whole tree is reached: nothing more is opened
 	complete bool // the walk came to its end
 	decoded  time.Duration
+	hazards  map[hazardKind]bool
 
 	mu       sync.Mutex // fields are read by engines while the walk goes on
 	gaps     []scan.Gap

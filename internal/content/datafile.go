@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"strings"
 	"unicode/utf8"
 
+	"icapd/internal/body"
 	"icapd/scan"
 )
 
@@ -282,17 +284,41 @@ func (r *numbersReader) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
+// moreNumbers takes in the rows that are no items each, all together.
+func (w *walk) moreNumbers(n *node, rest *body.Spool) error {
+	if rest == nil {
+		return nil
+	}
+	rest.Finish(nil)
+	const seg = "(more numbers)"
+	if err := w.enter(n, seg); err != nil {
+		return skipped(err)
+	}
+	return w.child(n, child{segment: seg, blob: rest})
+}
+
 // numbers takes in the files that stand in a document as rows of numbers: of a known type, or readable.
 func (w *walk) numbers(n *node, data []byte) error {
+	var rest *body.Spool
 	for pos, count := 0, 1; ; {
 		r, ok := nextNumbers(data, pos)
 		if !ok {
-			return nil
+			return w.moreNumbers(n, rest)
 		}
 		pos = r.to
 		var head [headBytes]byte
 		k, _ := (&numbersReader{p: data[r.from:r.to]}).Read(head[:])
-		if !worth(head[:k], r.count, 1<<30) || count > maxRare && !knownMagic(head[:k]) { // measurements may read like text
+		if !worth(head[:k], r.count, 1<<30) {
+			continue
+		}
+		if count > maxRare && !knownMagic(head[:k]) { // measurements may read like text
+			if rest == nil {
+				rest = w.t.group.New(0, "")
+			}
+			line := io.MultiReader(&numbersReader{p: data[r.from:r.to]}, strings.NewReader("\n"))
+			if _, err := w.t.budget.Copy(w.ctx, rest, line, nil); err != nil {
+				return err
+			}
 			continue
 		}
 		seg := "(numbers)"

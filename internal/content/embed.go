@@ -94,7 +94,7 @@ func (w *walk) openFields(n *node, f fielder) error {
 		return err
 	}
 	switch f.(type) {
-	case jsonFormat, ndjsonFormat, textFormat:
+	case jsonFormat, ndjsonFormat, textFormat, htmlFormat, xmlFormat, yamlFormat:
 		if stop := w.fail(n.item.Path, w.numbers(n, d.data)); stop != nil {
 			return stop
 		}
@@ -102,11 +102,22 @@ func (w *walk) openFields(n *node, f fielder) error {
 	return err
 }
 
-// maxHazards bounds the hazards of one tree: a hostile document can have one in every byte.
+// maxHazards bounds the hazards of one tree, but for the first of each kind: a hostile document can have one in every byte.
 const maxHazards = 1000
 
+// hazardKind is what one finding has in common with others.
+type hazardKind struct {
+	rule     string
+	severity scan.Severity
+}
+
 func (t *Tree) hazard(n *node, h hazard, field string) {
-	if len(t.findings) < maxHazards {
+	kind := hazardKind{h.rule, h.severity}
+	if len(t.findings) < maxHazards || !t.hazards[kind] { // the first of each kind is never left out
+		if t.hazards == nil {
+			t.hazards = map[hazardKind]bool{}
+		}
+		t.hazards[kind] = true
 		t.finding(n, h.rule, h.detail, h.severity, h.span, field)
 	}
 }
@@ -135,10 +146,12 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 	if err := w.rarely(n, d, fl); err != nil {
 		return err
 	}
-	if err := w.percentURIs(n, f, d, fl); err != nil {
+	inQueries, err := w.percentURIs(n, f, d, fl)
+	if err != nil {
 		return err
 	}
 	taken, err := w.dataURIs(n, f, d, fl)
+	taken = append(taken, inQueries...)
 	if err != nil || len(v) < minRun {
 		return err
 	}
@@ -273,8 +286,9 @@ func findCoding(v []byte) (coding, bool) {
 	if len(body) < minEmbedded {
 		return coding{}, false
 	}
-	for _, c := range body[:minEmbedded] {
-		if k := base64Kind[c]; k == 0 || k == 4 {
+	for i, c := range body[:minEmbedded] {
+		indent := (c == ' ' || c == '\t') && i > 0 && body[i-1] <= ' ' // of a line behind a short one
+		if k := base64Kind[c]; k == 4 || k == 0 && !indent {
 			return coding{}, false
 		}
 	}
@@ -491,7 +505,7 @@ func worth(head []byte, chars, sure int) bool {
 	switch {
 	case len(head) == 0:
 		return false
-	case chars >= sure, chars >= minReadable && (readable(head[:min(len(head), readableStart)]) || findWide(head) != nil || isZlib(head)):
+	case chars >= sure, frameHead(head, chars), chars >= minReadable && (readable(head[:min(len(head), readableStart)]) || findWide(head) != nil || isZlib(head)):
 		return true
 	}
 	return knownMagic(head)

@@ -121,6 +121,7 @@ var unsupportedTypes = map[string]bool{
 	"application/x-xar": true, "application/x-squashfs": true, "application/x-stuffit": true, "application/vnd.ms-htmlhelp": true, "application/x-vhd": true,
 	"application/x-zoo": true, "application/x-udf": true, "application/x-ms-compress": true, "application/x-rzip": true, "application/x-lrzip": true,
 	"application/x-zpaq": true, "application/x-alz": true, "application/x-egg": true, "application/x-vmdk": true, "application/x-qcow2": true,
+	"application/vnd.ms-outlook-pst": true, "application/x-nsis": true, "application/x-innosetup": true, "application/x-installshield": true,
 	"application/x-vhdx": true, typeDisk: true, "application/x-yenc": true, "application/x-apple-diskimage": true,
 }
 

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
@@ -25,10 +26,10 @@ func numbered(n int) string { return strconv.Itoa(n) }
 // it unpacks to its very end.
 type rawDeflate struct{}
 
-// maxRawDeflate bounds what is tried, and maxTrialRatio how many times as much is unpacked to try it.
+// What bounds how much is unpacked to try it: how many times as much there may be, and bytes that need no more.
 const (
-	maxRawDeflate = 16 << 20
 	maxTrialRatio = 64
+	sureDeflate   = 4 << 20
 )
 
 // storedBlock reports whether head begins with a block that is not packed (RFC 1951, section 3.2.4): empty ones may stand in
@@ -48,7 +49,7 @@ var inflaters = sync.Pool{New: func() any { return &inflater{z: flate.NewReader(
 
 // isRawDeflate reports whether bytes unpack without a rest. What is none fails within its first bytes, as a rule.
 func isRawDeflate(b scan.Blob, head []byte) bool {
-	if len(head) < minEmbedded || b.Size() > maxRawDeflate || head[0]&6 == 6 || head[0]&6 == 0 && !storedBlock(head) {
+	if len(head) < minEmbedded || head[0]&6 == 6 || head[0]&6 == 0 && !storedBlock(head) {
 		return false
 	}
 	data, err := b.Bytes()
@@ -77,7 +78,7 @@ func isRawDeflate(b scan.Blob, head []byte) bool {
 			return f.in.Len() == 0 && out > int64(len(data))/2
 		case err != nil:
 			return false
-		case out > maxTrialRatio*int64(len(data)):
+		case out > min(maxTrialRatio*int64(len(data)), sureDeflate):
 			return true // no bytes do so by chance: the unpacking finds out what it is, and counts
 		}
 	}
@@ -111,7 +112,12 @@ func (rawDeflate) open(w *walk, n *node) error {
 		return skipped(err)
 	}
 	in := &body.Counter{R: newReader(n.item.Blob)}
-	return w.unpack(n, child{segment: seg}, corruptReader{flate.NewReader(in)}, in)
+	r := bufio.NewReader(in)
+	whole := &wholeReader{r: corruptReader{flate.NewReader(r)}}
+	if err := w.unpack(n, child{segment: seg}, whole, in); err != nil || !whole.ended {
+		return err
+	}
+	return w.behind(n, in.N-int64(r.Buffered()))
 }
 
 // streamsInside are zlib and gzip streams that stand in bytes of an unknown kind.
@@ -303,7 +309,24 @@ func (streamsInside) open(w *walk, n *node) error {
 	if err := rest.show(); err != nil {
 		return err
 	}
+	if err := w.fail(n.item.Path, w.encodedIn(n, data)); err != nil {
+		return err
+	}
 	return m.search.spent()
+}
+
+// encodedIn takes in the files that stand as base64 or hex digits in bytes of an unknown kind.
+func (w *walk) encodedIn(n *node, data []byte) error {
+	switch n.also.(type) {
+	case dataFormat, protoInner: // they look for themselves
+		return nil
+	}
+	if n.f != nil {
+		return nil
+	}
+	d := doc{data: data, joined: true, report: func(hazard) {}}
+	f := scan.Field{Kind: scan.KindText, At: fixedAt(""), Value: data, Span: scan.Span{End: int64(len(data))}}
+	return w.runs(n, textFormat{}, d, &f, nil)
 }
 
 // restOfStreams takes in the streams that were found in one item: the first ones, and those that begin like a file, are

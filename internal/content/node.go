@@ -163,6 +163,7 @@ const maxBombs = 4
 // walk runs over the whole tree.
 func (t *Tree) walk(ctx context.Context, yield func(*scan.Item) bool) {
 	t.gaps, t.findings, t.entries, t.bombs, t.revealed, t.full = nil, nil, 0, 0, 0, false
+	t.hazards = nil
 	w := &walk{t: t, ctx: ctx, yield: yield}
 	start := time.Now()
 	blob, partial := t.decodeRoot(ctx)

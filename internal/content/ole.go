@@ -178,14 +178,45 @@ func (w *walk) oleInside(k *node) error {
 	if k.item.Name == "Ole10Native" { // the library leaves the control character in front out
 		return w.olePackage(k, data)
 	}
-	if i := bytes.Index(data, []byte("\x00Attribut")); i >= 3 && data[i-3] == 1 {
-		src := decompressVBA(data[i-3:])
-		if len(src) > 0 {
-			return w.inner(k, child{segment: "(vba)", name: k.item.Name + ".vba"}, src)
+	for pos, count := 0, 1; ; {
+		i := bytes.Index(data[pos:], vbaStart)
+		if i < 0 {
+			return nil
+		}
+		at := pos + i - 3
+		pos += i + len(vbaStart)
+		if at < 0 || data[at] != 1 {
+			continue
+		}
+		if count > maxModules {
+			return w.fail(k.item.Path, &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errModules})
+		}
+		src, more := decompressVBA(data[at:])
+		if len(src) == 0 {
+			continue
+		}
+		c := child{segment: "(vba)", name: k.item.Name + ".vba"}
+		if count > 1 {
+			c.segment = "(vba:" + numbered(count) + ")"
+		}
+		count++
+		if err := w.inner(k, c, src); err != nil {
+			return err
+		}
+		if more {
+			return w.fail(k.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errModules})
 		}
 	}
-	return nil
 }
+
+// vbaStart is what the source of a module begins with, behind the head of its first chunk: what has it may stand in front of
+// the source that counts.
+var vbaStart = []byte("\x00Attribut")
+
+// maxModules bounds the sources that are looked for in one stream, which has one.
+const maxModules = 16
+
+var errModules = errors.New("more source of macros than is looked at")
 
 // inner takes in bytes that were decoded from a node.
 func (w *walk) inner(n *node, c child, data []byte) error {
@@ -232,15 +263,15 @@ func (w *walk) olePackage(k *node, data []byte) error {
 // maxVBA bounds the source of one module.
 const maxVBA = 16 << 20
 
-// decompressVBA decodes a CompressedContainer (MS-OVBA, section 2.4.1) as far as it is valid.
-func decompressVBA(p []byte) []byte {
-	var out []byte
+// decompressVBA decodes a CompressedContainer (MS-OVBA, section 2.4.1) as far as it is valid, and reports whether there is
+// more than is decoded.
+func decompressVBA(p []byte) (out []byte, more bool) {
 	p = p[1:]
 	for len(p) >= 2 && len(out) < maxVBA {
 		head := binary.LittleEndian.Uint16(p)
 		size := int(head&0x0fff) + 3
 		if head>>12&7 != 3 {
-			return out
+			return out, false
 		}
 		chunk := p[2:min(size, len(p))]
 		p = p[min(size, len(p)):]
@@ -250,7 +281,7 @@ func decompressVBA(p []byte) []byte {
 		}
 		out = appendVBAChunk(out, chunk)
 	}
-	return out
+	return out, len(p) >= 2
 }
 
 func appendVBAChunk(out, chunk []byte) []byte {

@@ -29,8 +29,11 @@ var errPDFFilter = errors.New("a stream with a filter that is not supported")
 const pdfEnd = "%%EOF"
 
 const (
-	maxPDFDict    = 4096    // bytes of a stream's dictionary that are looked at
-	maxPDFStreams = 200_000 // keywords of streams that are looked at
+	maxPDFDict    = 4096     // bytes of a stream's dictionary that are looked at
+	maxPDFLong    = 64 << 10 // and of one that does not begin among them
+	maxPDFAgain   = 8        // how many times the document may be read for those
+	maxPDFFilters = 8        // of one stream
+	maxPDFStreams = 200_000  // keywords of streams that are looked at
 )
 
 var (
@@ -38,7 +41,7 @@ var (
 	pdfFilters = regexp.MustCompile(`/F(?:ilter)?\s*(\[[^\]]*\]|/[A-Za-z0-9]+)`)
 	pdfName    = regexp.MustCompile(`/[A-Za-z0-9]+`)
 	pdfLength  = regexp.MustCompile(`/Length\s+(\d{1,12})(\s+\d+\s+R)?`)
-	pdfFileRef = regexp.MustCompile(`/(?:UF|F|DOS|Mac|Unix)\s+(\d{1,10})\s+\d{1,5}\s+R\b`)
+	pdfFileRef = regexp.MustCompile(`/(?:` + eitherWay("UF") + `|` + eitherWay("F") + `|DOS|Mac|Unix)\s+(\d{1,10})\s+\d{1,5}\s+R\b`)
 	pdfFile    = regexp.MustCompile(`/(?:UF|F)\s*\(((?:[^()\\]|\\.){1,255})\)`)
 )
 
@@ -52,7 +55,7 @@ func (pdfFormat) open(w *walk, n *node) error {
 			return err
 		}
 	}
-	if !bytes.Contains(data, []byte("/EmbeddedFile")) && !bytes.Contains(data, []byte("/EF")) && !bytes.Contains(data, []byte("/ObjStm")) {
+	if !escapedName(data) && !bytes.Contains(data, []byte("/EmbeddedFile")) && !bytes.Contains(data, []byte("/EF")) && !bytes.Contains(data, []byte("/ObjStm")) {
 		return nil
 	}
 	p := pdfWalk{w: w, n: n, data: data, encrypted: bytes.Contains(data[max(0, len(data)-4096):], []byte("/Encrypt"))}
@@ -63,7 +66,7 @@ func (pdfFormat) open(w *walk, n *node) error {
 	if err := p.streams(p.keyword); err != nil || len(p.files) == 0 {
 		return err
 	}
-	p.scanned, p.endobj = 0, 0
+	p.scanned, p.endobj, p.again = 0, 0, 0
 	return p.streams(p.fileNamed)
 }
 
@@ -77,6 +80,7 @@ type pdfWalk struct {
 	files     map[string]bool // numbers of objects that others name as files
 
 	scanned, endobj int // up to where the last end of an object is known, and it
+	again           int // bytes that were read for long dictionaries
 }
 
 // named takes in the numbers of the objects that are named as files.
@@ -112,9 +116,9 @@ func (p *pdfWalk) keyword(at int) (int, error) {
 	if bytes.HasSuffix(p.data[:at], []byte("end")) {
 		return pos, nil
 	}
-	from := p.objectStart(at)
-	if pdfKind(p.data[from:at]) == "" {
-		return pos, nil // most streams are pages and pictures
+	from, err := p.objectStart(at)
+	if err != nil || pdfKind(p.data[from:at]) == "" {
+		return pos, err // most streams are pages and pictures
 	}
 	dict, object := pdfDict(p.data, from, at)
 	kind := pdfKind(dict)
@@ -130,7 +134,11 @@ func (p *pdfWalk) fileNamed(at int) (int, error) {
 	if bytes.HasSuffix(p.data[:at], []byte("end")) {
 		return pos, nil
 	}
-	dict, object := pdfDict(p.data, p.objectStart(at), at)
+	from, err := p.objectStart(at)
+	if err != nil {
+		return pos, err
+	}
+	dict, object := pdfDict(p.data, from, at)
 	if !p.files[object] || pdfKind(dict) != "" {
 		return pos, nil
 	}
@@ -154,7 +162,7 @@ func (p *pdfWalk) take(pos int, dict []byte, object, kind string) (int, error) {
 }
 
 // objectStart returns where the object that has a keyword at that place can begin: behind the one before it.
-func (p *pdfWalk) objectStart(at int) int {
+func (p *pdfWalk) objectStart(at int) (int, error) {
 	const mark = "endobj"
 	for p.scanned < at {
 		i := bytes.Index(p.data[p.scanned:at], []byte(mark))
@@ -165,8 +173,18 @@ func (p *pdfWalk) objectStart(at int) int {
 		p.endobj = p.scanned + i
 		p.scanned = p.endobj + len(mark)
 	}
-	return max(0, at-maxPDFDict, p.endobj)
+	from := max(0, at-maxPDFDict, p.endobj)
+	if from == p.endobj || bytes.Contains(p.data[from:at], []byte("obj")) {
+		return from, nil
+	}
+	far := max(0, at-maxPDFLong, p.endobj)
+	if p.again += from - far; p.again > maxPDFAgain*len(p.data) {
+		return 0, &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errPDFDict}
+	}
+	return far, nil
 }
+
+var errPDFDict = errors.New("too many long dictionaries of streams")
 
 // pdfDict returns the dictionary in front of the keyword "stream", which begins at or behind from, and the number of its
 // object.
@@ -176,12 +194,12 @@ func pdfDict(data []byte, from, at int) (dict []byte, object string) {
 		return nil, ""
 	}
 	m := all[len(all)-1]
-	return data[from+m[1] : at], string(data[from+m[2] : from+m[3]])
+	return plainNames(data[from+m[1] : at]), string(data[from+m[2] : from+m[3]])
 }
 
 // pdfKind says whether a stream is looked into.
 func pdfKind(dict []byte) string {
-	switch {
+	switch dict = plainNames(dict); {
 	case hasPDFName(dict, []byte("/EmbeddedFile")):
 		return "file"
 	case hasPDFName(dict, []byte("/ObjStm")):
@@ -235,7 +253,11 @@ func (p *pdfWalk) stream(c child, isFile bool, dict, raw []byte) error {
 	in := &body.Counter{R: bytes.NewReader(raw)}
 	r := io.Reader(in)
 	if m := pdfFilters.FindSubmatch(dict); m != nil {
-		for _, f := range pdfName.FindAll(m[1], 8) {
+		filters := pdfName.FindAll(m[1], maxPDFFilters+1)
+		if len(filters) > maxPDFFilters {
+			return w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonUnsupported, Err: errPDFFilter})
+		}
+		for _, f := range filters {
 			var err error
 			if r, err = pdfFilter(string(f), r); err != nil {
 				return w.fail(n.item.Path+c.segment, err)

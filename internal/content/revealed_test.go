@@ -78,8 +78,11 @@ func TestRevealed(t *testing.T) {
 			}
 			continue
 		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
 		got := string(contents(t, res.Blob))
-		if err != nil || !strings.HasPrefix(got, c.before) || !strings.HasSuffix(got, c.after) || got == data {
+		if !strings.HasPrefix(got, c.before) || !strings.HasSuffix(got, c.after) || got == data {
 			t.Errorf("%s: %v, %q", c.name, err, got)
 		}
 	}

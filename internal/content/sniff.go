@@ -148,8 +148,19 @@ func sniffRest(n *node, s *sample, typ string) (string, format) {
 			n.also = rawDeflate{}
 			return typ, nil
 		}
+		if f, ok := isLZMA2(b, s.head); ok && n.also == nil {
+			n.also = f
+			return typ, nil
+		}
+		if n.also == nil && isBrotli(n) {
+			n.also = brotliFormat{}
+			return typ, nil
+		}
 	}
 	n.streams = carries(typ)
+	if n.also == nil && bytes.HasPrefix(s.head, []byte(flashMark)) && typ == "application/x-shockwave-flash" {
+		n.also = flashFormat{}
+	}
 	return typ, nil
 }
 
@@ -187,7 +198,7 @@ func isOldWorkbook(head []byte) bool {
 func carries(typ string) bool {
 	switch typ {
 	case typeBinary, "application/x-shockwave-flash", "application/vnd.sqlite3", "application/vnd.apache.parquet", "application/x-java-serialized-object",
-		"application/dicom", "application/wasm", "application/ogg", "image/vnd.adobe.photoshop", "font/woff":
+		"application/dicom", "application/wasm", "application/vnd.tcpdump.pcap", "application/x-bytecode.python", "application/ogg", "image/vnd.adobe.photoshop", "font/woff":
 		return true
 	}
 	return strings.HasPrefix(typ, "audio/") || strings.HasPrefix(typ, "video/")
@@ -557,6 +568,10 @@ func tellByClaim(s *sample) string {
 		if bytes.IndexByte(s.head, '<') >= 0 {
 			return typeHTML
 		}
+	case "":
+		if isPlainForm(s) {
+			return typeForm
+		}
 	}
 	switch s.ext {
 	case ".csv":
@@ -568,6 +583,17 @@ func tellByClaim(s *sample) string {
 	}
 	return ""
 }
+
+// isPlainForm reports whether a text without a claim is a form: one line of names and values, of which some have escapes.
+func isPlainForm(s *sample) bool {
+	head := bytes.TrimRight(s.head, "\r\n")
+	name, _, ok := bytes.Cut(head, []byte{'='})
+	return ok && looksForm(head) && len(name) > 0 && len(name) <= maxFormName && !bytes.ContainsAny(name, "%/?:&") &&
+		bytes.Count(head, []byte{'%'}) > 1 && bytes.IndexByte(head, '&') > 0
+}
+
+// maxFormName is how long the first name of a form without a claim is.
+const maxFormName = 64
 
 func looksForm(head []byte) bool {
 	for _, c := range head {

@@ -302,7 +302,8 @@ const minZlib = 64
 
 func (zlibFormat) open(w *walk, n *node) error {
 	in := &body.Counter{R: newReader(n.item.Blob)}
-	z, err := zlib.NewReader(in)
+	buffered := bufio.NewReader(in)
+	z, err := zlib.NewReader(buffered)
 	if err != nil {
 		return nil //nolint:nilerr // it is something else
 	}
@@ -315,5 +316,9 @@ func (zlibFormat) open(w *walk, n *node) error {
 	if err := w.enter(n, seg); err != nil {
 		return skipped(err)
 	}
-	return w.unpack(n, child{segment: seg}, io.MultiReader(bytes.NewReader(first[:k]), corruptReader{z}), in)
+	whole := &wholeReader{r: corruptReader{z}}
+	if err := w.unpack(n, child{segment: seg}, io.MultiReader(bytes.NewReader(first[:k]), whole), in); err != nil || !whole.ended {
+		return err
+	}
+	return w.behind(n, in.N-int64(buffered.Buffered()))
 }

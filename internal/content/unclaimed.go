@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode/utf8"
 
@@ -77,6 +78,11 @@ func maybeProto(b scan.Blob, head []byte) bool {
 	return err == nil && (validProto(data) || isGRPC(data))
 }
 
+// isProse reports whether a string is a text: names and numbers are looked at as the bytes that they are.
+func isProse(v []byte) bool {
+	return len(v) >= minDataText && bytes.Count(v, []byte{' '}) > 1 && utf8.Valid(v) && !hasControls(v)
+}
+
 func (protoInner) open(w *walk, n *node) error {
 	d, err := w.t.doc(n.item, n.item.Blob)
 	if err != nil {
@@ -84,7 +90,12 @@ func (protoInner) open(w *walk, n *node) error {
 	}
 	d.report, d.joined = func(hazard) {}, true
 	var stop error
+	var text []byte
 	_ = protoFormat{}.fields(w.ctx, d, func(fl *scan.Field) bool {
+		if isProse(fl.Value) {
+			text = append(append(text, fl.Value...), '\n')
+			return true
+		}
 		switch _, ok := findCoding(fl.Value); {
 		case len(fl.Value) < minEmbedded:
 		case knownMagic(fl.Value):
@@ -94,5 +105,8 @@ func (protoInner) open(w *walk, n *node) error {
 		}
 		return stop == nil
 	})
-	return stop
+	if stop != nil || len(text) == 0 {
+		return stop
+	}
+	return w.inner(n, child{segment: "(text)", typ: typeText, f: textFormat{}}, text)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // uuBegin is the first line of a uuencoded file (POSIX uuencode).
-var uuBegin = regexp.MustCompile(`(?m)^begin [0-7]{3,4} ([^\r\n]{1,255})\r?\n`)
+var uuBegin = regexp.MustCompile(`(?m)^begin [0-7]{3,7} ([^\r\n]{0,1000})\r?\n`)
 
 // uuLine is how many bytes a line carries.
 const uuLine = 45
