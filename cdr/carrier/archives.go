@@ -28,14 +28,15 @@ var errShared = errors.New("files of the archive share their bytes, or have hole
 var errTooLarge = fmt.Errorf("an archive of more than %d MiB is not written anew", tidyLimit>>20)
 
 // tidy returns an archive without what readers do not show: bytes around it, comments, extra fields of zip entries, and
-// members that are no files or have names that no file may have. It returns nil if there is nothing of the kind, and an
-// error if the archive cannot be read or is too large; the caller has no output then.
+// members that are no files or have names that no file may have; and a mail without addresses that complete others. It
+// returns nil if there is nothing of the kind, and an error if the archive cannot be read or is too large; the caller has
+// no output then.
 func tidy(it *scan.Item) ([]byte, error) {
 	if aroundParts(it) {
 		return []byte{}, nil
 	}
 	switch it.Type {
-	case "application/zip", "application/x-tar", "application/gzip":
+	case "application/zip", "application/x-tar", "application/gzip", "message/rfc822":
 	case "application/octet-stream", "text/plain": // readers of zip look for the directory from the end
 		if it.Parent != nil || !endsAsZip(it.Blob) {
 			return nil, nil
@@ -52,6 +53,8 @@ func tidy(it *scan.Item) ([]byte, error) {
 		return tidyTar(data)
 	case "application/gzip":
 		return tidyGzip(data)
+	case "message/rfc822":
+		return tidyMail(data), nil
 	}
 	return tidyZip(data)
 }

@@ -28,6 +28,8 @@ var programNames = map[string]bool{
 	".rb": true, ".py": true, ".pl": true, ".mst": true, ".class": true, ".inf": true, ".scf": true, ".hlp": true, ".settingcontent-ms": true,
 	".xll": true, ".wll": true, ".apk": true, ".dmg": true, ".library-ms": true, ".search-ms": true, ".website": true, ".diagcab": true,
 	".msc": true, ".gadget": true, ".desktop": true, ".url": true, ".iqy": true, ".dqy": true, ".oqy": true, ".rqy": true,
+	".jnlp": true, ".vsto": true, ".xbap": true, ".ica": true, ".theme": true, ".themepack": true, ".deskthemepack": true, ".osdx": true,
+	".asx": true, ".wax": true, ".wvx": true, ".wmx": true, ".searchconnector-ms": true, ".webloc": true, ".inetloc": true, ".fileloc": true,
 }
 
 func isProgram(it *scan.Item) bool {

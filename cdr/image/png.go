@@ -123,13 +123,15 @@ func pngVector(job *kit.Job, name string, body []byte) (string, error) {
 // maxProfile is how long a colour profile may be, in bytes; those of printers have some millions.
 const maxProfile = 16 << 20
 
-// pngProfile reports whether a chunk holds a colour profile (ICC.1:2022, section 7.2.12): anything may be packed in it.
+// pngProfile reports whether a chunk holds a colour profile (ICC.1:2022, section 7.2.12) that unpacks to its end, and nothing
+// behind it: anything may be packed in it.
 func pngProfile(body []byte) bool {
 	_, packed, ok := bytes.Cut(body, []byte{0})
 	if !ok || len(packed) < 2 || packed[0] != 0 {
 		return false
 	}
-	z, err := zlib.NewReader(bytes.NewReader(packed[1:]))
+	src := bytes.NewReader(packed[1:])
+	z, err := zlib.NewReader(src)
 	if err != nil {
 		return false
 	}
@@ -137,8 +139,8 @@ func pngProfile(body []byte) bool {
 	if _, err := io.ReadFull(z, head[:]); err != nil || string(head[36:]) != "acsp" {
 		return false
 	}
-	n, _ := io.Copy(io.Discard, io.LimitReader(z, maxProfile))
-	return n < maxProfile
+	n, err := io.Copy(io.Discard, io.LimitReader(z, maxProfile))
+	return err == nil && n < maxProfile && src.Len() == 0
 }
 
 // plainChunk judges EXIF and XMP by what they say.

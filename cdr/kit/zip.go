@@ -41,6 +41,7 @@ type ZipEntry struct {
 	start  int64 // of the local header
 	end    int64 // behind the data
 	offset int64
+	noted  bool // its headers say more than what an entry is
 }
 
 // The vectors of archives, as reports name them.
@@ -204,6 +205,7 @@ func readCentral(dir []byte) (*ZipEntry, int, error) {
 		return nil, 0, err
 	}
 	e.end = packed // until the local header is read
+	e.noted = saysMore(dir[zipCentralSize+nameLen:zipCentralSize+nameLen+extraLen]) || commentLen > 0 && words.Match(dir[n-commentLen:n])
 	name := string(dir[zipCentralSize : zipCentralSize+nameLen])
 	if strings.IndexByte(name, 0) >= 0 || nameLen == 0 {
 		return nil, 0, Corrupt("an entry's name with a zero byte")
@@ -217,6 +219,24 @@ func readCentral(dir []byte) (*ZipEntry, int, error) {
 		return nil, 0, Unsupported("entry %.80q is packed by method %d", e.Name, e.Method)
 	}
 	return e, n, nil
+}
+
+// saysMore reports whether in the extra fields of a header there is text that somebody could have put there. Names in Unicode
+// (Info-ZIP) are those of the entry.
+func saysMore(extra []byte) bool {
+	const unicodeName, unicodeComment = 0x7075, 0x6375
+	le := binary.LittleEndian
+	for len(extra) >= 4 {
+		id, n := le.Uint16(extra), int(le.Uint16(extra[2:]))
+		if 4+n > len(extra) {
+			break
+		}
+		if id == unicodeComment || id != unicodeName && words.Match(extra[4:4+n]) {
+			return true
+		}
+		extra = extra[4+n:]
+	}
+	return words.Match(extra)
 }
 
 // readLocal finds the data of an entry and compares its local header with the directory.
@@ -242,6 +262,9 @@ func (z *Zip) readLocal(e *ZipEntry, base int64) error {
 	known := le.Uint16(h[6:])&8 == 0 // else a descriptor behind the data says it
 	if err := widen(h[zipLocalSize+nameLen:zipLocalSize+nameLen+extraLen], &size, &packedSize); err != nil && known {
 		return err
+	}
+	if (e.noted || saysMore(h[zipLocalSize+nameLen:zipLocalSize+nameLen+extraLen])) && !slices.Contains(z.Hazards, VectorZipExtra) {
+		z.Hazards = append(z.Hazards, VectorZipExtra)
 	}
 	name := strings.ReplaceAll(string(h[zipLocalSize:zipLocalSize+nameLen]), `\`, "/")
 	if name != e.Name && utf8.ValidString(name) == utf8.ValidString(e.Name) || le.Uint16(h[8:]) != e.Method ||

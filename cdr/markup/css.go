@@ -33,13 +33,14 @@ func cleanCSS(css string, book bool) (string, bool) {
 }
 
 // cssTrigger matches text that needs a closer look.
-var cssTrigger = regexp.MustCompile(`(?i)@import|url\s*\(|src\s*\(|image(?:-set)?\s*\(|expression|-moz-binding|behaviou?r|script\s*:`)
+var cssTrigger = regexp.MustCompile(`(?i)@import|url\s*\(|src\s*\(|image(?:-set)?\s*\(|expression|-moz-binding|behaviou?r|script\s*:|alphaimageloader`)
 
-// cssActive matches what ran in browsers that are still somewhere: expressions, bindings, behaviours, script URLs.
-var cssActive = regexp.MustCompile(`(?i)expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:`)
+// cssActive matches what ran in browsers that are still somewhere: expressions, bindings, behaviours, script URLs, and a filter
+// that fetched a picture.
+var cssActive = regexp.MustCompile(`(?i)expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\(`)
 
 // cssDeclaration matches the whole declaration around it.
-var cssDeclaration = regexp.MustCompile(`(?i)[^;{}]*(?:expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:)[^;{}]*;?`)
+var cssDeclaration = regexp.MustCompile(`(?i)[^;{}]*(?:expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\()[^;{}]*;?`)
 
 var cssImport = regexp.MustCompile(`(?i)@import[^;{}]*;?`)
 

@@ -82,7 +82,8 @@ type htmlWalk struct {
 	skipDepth int    // how many elements of that name are open
 	style     bool   // the next text is a style sheet
 
-	objects []openObject
+	objects  []openObject
+	prefixes map[string]bool // of names that are HTML's own to who reads the page as XML
 }
 
 func (w *htmlWalk) remove(vector, where string) {
@@ -92,6 +93,7 @@ func (w *htmlWalk) remove(vector, where string) {
 
 func (w *htmlWalk) run(ctx context.Context) error {
 	z := html.NewTokenizer(bytes.NewReader(w.in))
+	w.prefixes = pagePrefixes(w.in)
 	w.out = make([]byte, 0, len(w.in))
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
@@ -203,7 +205,37 @@ func (w *htmlWalk) comment(raw []byte) {
 var htmlGone = map[string]string{
 	"script": vectorScript, "iframe": vectorFrame, "template": vectorRaw, "noscript": vectorRaw, "xmp": vectorRaw,
 	"plaintext": vectorRaw, "noembed": vectorRaw, "noframes": vectorRaw, "svg": vectorForeign, "math": vectorForeign,
-	"xml": vectorForeign, "portal": vectorFrame, "fencedframe": vectorFrame, "listing": vectorRaw, "comment": vectorRaw,
+	"xml": vectorForeign, "o:oleobject": vectorObject, "portal": vectorFrame, "fencedframe": vectorFrame, "listing": vectorRaw, "comment": vectorRaw,
+}
+
+// prefixed matches the declaration of a prefix for names.
+var prefixed = regexp.MustCompile(`(?i)\bxmlns:([a-z_][a-z0-9_.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+
+// pagePrefixes returns the prefixes under which a page has elements of HTML, SVG or MathML for who reads it as XML, in lower
+// case.
+func pagePrefixes(page []byte) map[string]bool {
+	if !bytes.Contains(page, []byte("xmlns:")) && !bytes.Contains(page, []byte("XMLNS:")) {
+		return nil
+	}
+	prefixes := map[string]bool{}
+	for _, m := range prefixed.FindAllSubmatch(page, 1000) {
+		switch space := strings.TrimSpace(html.UnescapeString(string(m[2]) + string(m[3]))); space {
+		case "http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML":
+			prefixes[strings.ToLower(string(m[1]))] = true
+		}
+	}
+	return prefixes
+}
+
+// plainName returns the name of an element as HTML knows it.
+func (w *htmlWalk) plainName(name string) string {
+	if len(w.prefixes) == 0 {
+		return name
+	}
+	if prefix, local, ok := strings.Cut(name, ":"); ok && w.prefixes[prefix] {
+		return local
+	}
+	return name
 }
 
 // htmlUnwrapped are elements that go, while what is inside of them stays.
@@ -216,7 +248,7 @@ var htmlUnwrapped = map[string]string{
 
 func (w *htmlWalk) endTag(z *html.Tokenizer, raw []byte) {
 	nameBytes, more := z.TagName()
-	name := string(nameBytes)
+	name := w.plainName(string(nameBytes))
 	switch {
 	case name == "object" || name == "applet":
 		w.endObject()
@@ -224,6 +256,8 @@ func (w *htmlWalk) endTag(z *html.Tokenizer, raw []byte) {
 		return // its start went, too, and was reported
 	case name == "form":
 		w.out = append(w.out, "</div>"...)
+	case name != string(nameBytes):
+		w.out = append(w.out, raw...)
 	case more || !plainTag(raw):
 		w.out = append(w.out, "</"+name+">"...)
 		w.remove(vectorUnknown, "</"+name+">")
@@ -239,7 +273,8 @@ func plainTag(raw []byte) bool {
 
 func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 	nameBytes, more := z.TagName()
-	name := string(nameBytes)
+	full := string(nameBytes)
+	name := w.plainName(full)
 	var attrs []html.Attribute
 	for more && len(attrs) < 1000 {
 		var k, v []byte
@@ -250,7 +285,7 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		w.remove(vector, "<"+name+">")
 		w.standIn(name, attrs)
 		if name == "plaintext" || kind == html.StartTagToken {
-			w.skip, w.skipDepth = name, 1
+			w.skip, w.skipDepth = full, 1
 		}
 		return
 	}
@@ -259,18 +294,25 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		w.standIn(name, attrs)
 		return
 	}
+	if name == "style" && full != name { // no style sheet to a reader of HTML, who takes what is in it for markup
+		w.remove(vectorStyle, "<"+full+">")
+		if kind == html.StartTagToken {
+			w.skip, w.skipDepth = full, 1
+		}
+		return
+	}
 	w.style = name == "style" && kind == html.StartTagToken
 	kept, changed := w.attributes(name, attrs)
 	if !more && repeats(raw, attrs) { // browsers take the first, and others the last
 		changed = true
 		w.remove(vectorUnknown, "<"+name+"> with an attribute twice")
 	}
-	out := name
+	out := full
 	if name == "form" { // the fields stay to be seen
 		out, changed = "div", true
 		w.remove(vectorForm, "<form>")
 	}
-	if !changed && !more && plainTag(raw) && !odd(name) {
+	if !changed && !more && plainTag(raw) && !odd(full) {
 		w.out = append(w.out, raw...)
 		return
 	}

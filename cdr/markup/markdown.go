@@ -29,11 +29,11 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 	}
 	out := markdownLink.ReplaceAllFunc(data, func(m []byte) []byte {
 		parts := markdownLink.FindSubmatch(m)
-		target := bytes.Join([][]byte{parts[2], parts[4], parts[6]}, nil)
+		target := bytes.Join([][]byte{parts[2], parts[4], parts[6], parts[8]}, nil)
 		switch kindOf(string(target)) {
 		case urlOther, urlData:
 			job.Removed(vectorLink, "link", kit.ActionNeutralised, "")
-			return bytes.Join([][]byte{parts[1], parts[3], parts[5], []byte("#"), parts[7]}, nil)
+			return bytes.Join([][]byte{parts[1], parts[3], parts[5], parts[7], []byte("#"), parts[9]}, nil)
 		case urlLocal, urlRelative, urlWeb, urlMessage, urlRaster:
 		}
 		return m
@@ -46,4 +46,4 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 
 // markdownLink matches the target of an inline link or picture, of a reference, and of an autolink that has a scheme
 // other than the usual ones.
-var markdownLink = regexp.MustCompile(`(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n]+\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)
+var markdownLink = regexp.MustCompile(`(\]\(\s*<)([^<>\r\n]+)|(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n]+\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)

@@ -273,7 +273,7 @@ func (w *svgWalk) attribute(element string, a *kit.XMLAttr) (vector, repair stri
 		return vectorHandler, ""
 	case name == "base" && !strings.EqualFold(string(a.Name), "base"): // xml:base
 		return vectorBase, ""
-	case name == "ping":
+	case name == "ping", name == "absref" && a.Value() != "": // the latter is where Inkscape looks for a picture that it does not find
 		return vectorFetch, ""
 	case name == "href" || name == "src" || name == "data" && element != "glyph" || name == "action" || name == "formaction" || name == "externalresourcesrequired":
 		return w.address(element, html.UnescapeString(a.Value()))

@@ -79,7 +79,8 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 			return nil
 		}
 	case kit.XMLPI:
-		if name := strings.ToLower(string(t.Name)); strings.Contains(name, "stylesheet") || strings.Contains(name, "import") || name == "access-control" {
+		if name := strings.ToLower(string(t.Name)); strings.Contains(name, "stylesheet") || strings.Contains(name, "import") || name == "access-control" ||
+			strings.HasPrefix(name, "mso-infopath") { // a form that is loaded from where this says
 			w.remove(vectorInstruction, "<?"+name)
 			return nil
 		}
@@ -105,6 +106,7 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 
 // The vocabularies that mean something wherever they stand, by a part of their namespace.
 var vocabularies = map[string]string{
+	"schemas.microsoft.com/visio/2003/core": "drawing", "opengis.net/kml": "map", "earth.google.com/kml": "map",
 	"ns.adobe.com/xfdf": "data", "ns.adobe.com/xdp": "form", "www.xfa.org/schema/xfa-template": "form", "urn:schemas-microsoft-com:xslt": "page",
 	"www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
 }
@@ -149,10 +151,19 @@ func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
 		return vectorImport
 	case vocabulary == "page":
 		return pageElements[strings.ToLower(t.Local())]
+	case vocabulary == "drawing":
+		return drawingElements[t.Local()]
+	case vocabulary == "map" && t.Local() == "NetworkLink":
+		return vectorFetch
 	case vocabulary == "data":
 		return dataVector(t)
 	}
 	return ""
+}
+
+// drawingElements are those of Visio 2003's XML that hold a macro, run one, or fetch.
+var drawingElements = map[string]string{
+	"VBProjectData": vectorScript, "EventItem": vectorAction, "EventList": vectorAction, "DataConnection": vectorFetch, "DataConnections": vectorFetch,
 }
 
 // dataElements are elements of form data (XFDF, ISO 19444-1) that name the form, carry a file, or do something when the

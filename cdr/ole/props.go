@@ -53,6 +53,7 @@ func (d *document) linkList(e *entry) {
 		if at+8 > len(b) {
 			return
 		}
+		d.namedProperties(e, at)
 		blobs := 0
 		for k := range min(int(le.Uint32(b[at+4:])), (len(b)-at-8)/8) {
 			from := int64(at) + int64(le.Uint32(b[at+8+8*k+4:]))
@@ -62,6 +63,108 @@ func (d *document) linkList(e *entry) {
 			}
 		}
 	}
+}
+
+// Numbers of properties that every set has ([MS-OLEPS] 2.18), and of one that users name.
+const (
+	propertyNames    = 0
+	propertyCodePage = 1
+	unicodePage      = 1200
+	maxNames         = 4096
+)
+
+// namedProperties overwrites properties that somebody named, in a set that begins at at, by whose names a program is loaded with
+// the document, or that hold the address to which all its links are relative: name and value.
+func (d *document) namedProperties(e *entry, at int) {
+	le := binary.LittleEndian
+	b := e.data
+	values, names, wide := map[uint32]int{}, 0, false
+	for k := range min(int(le.Uint32(b[at+4:])), (len(b)-at-8)/8, maxNames) {
+		id, from := le.Uint32(b[at+8+8*k:]), int64(at)+int64(le.Uint32(b[at+8+8*k+4:]))
+		if from+8 > int64(len(b)) {
+			continue
+		}
+		switch id {
+		case propertyNames:
+			names = int(from)
+		case propertyCodePage:
+			wide = le.Uint16(b[from+4:]) == unicodePage
+		}
+		values[id] = int(from)
+	}
+	if names == 0 {
+		return
+	}
+	pos := names + 4
+	for range min(int(le.Uint32(b[names:])), maxNames) {
+		if pos+8 > len(b) {
+			return
+		}
+		id, n := le.Uint32(b[pos:]), int64(le.Uint32(b[pos+4:]))
+		if wide {
+			n *= 2
+		}
+		pos += 8
+		if n > int64(len(b)-pos) {
+			return
+		}
+		d.namedProperty(e, span{pos, pos + int(n)}, wide, values[id])
+		if pos += int(n); wide {
+			pos = (pos-names+3)&^3 + names
+		}
+	}
+}
+
+// span is a range of bytes.
+type span struct{ from, to int }
+
+// namedProperty looks at one property: its name, and where its value is, 0 if it has none.
+func (d *document) namedProperty(e *entry, at span, wide bool, value int) {
+	raw := e.data[at.from:at.to]
+	name := strings.TrimRight(string(raw), "\x00")
+	if wide {
+		name = strings.TrimRight(utf16Text(raw), "\x00")
+	}
+	base := strings.EqualFold(name, "_PID_LINKBASE")
+	if !base && !kit.LoadsProgram(name) {
+		return
+	}
+	from, to := e.valueText(value)
+	if text := strings.Trim(strings.ReplaceAll(string(e.data[from:to]), "\x00", ""), " "); base && kit.SafePlace(text) {
+		return
+	}
+	e.data = bytes.Clone(e.data)
+	clear(e.data[from:to])
+	if base {
+		d.removed(vectorLink, e.name, kit.ActionNeutralised, name)
+		return
+	}
+	for i := at.from; i < at.to; i++ { // the name of a property has letters
+		if e.data[i] != 0 {
+			e.data[i] = 'x'
+		}
+	}
+	d.removed(vectorTemplate, e.name, kit.ActionNeutralised, name)
+}
+
+// valueText returns where the text or the bytes of a property's value are.
+func (e *entry) valueText(at int) (from, to int) {
+	const (
+		ansi, blob = 0x1E, propertyBlob
+		basic      = 0x08
+	)
+	if at == 0 || at+8 > len(e.data) {
+		return 0, 0
+	}
+	n := int64(binary.LittleEndian.Uint32(e.data[at+4:]))
+	switch binary.LittleEndian.Uint32(e.data[at:]) {
+	case propertyText16:
+		n *= 2
+	case ansi, blob, basic:
+	default:
+		return 0, 0
+	}
+	return at + 8, at + 8 + int(min(n, int64(len(e.data)-at-8)))
 }
 
 // linkBlob walks through the values of a list: numbers and texts.

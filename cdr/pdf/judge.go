@@ -31,6 +31,10 @@ func (w *walker) keyRole(d *dict, key name, r role) role {
 		}
 		return roleDrop
 	}
+	if key == "Schema" && d.has("NS") && !w.isNull(d.get(key)) { // of a namespace of structure elements: a file that is elsewhere
+		w.found(vectorFileURL, kit.ActionRemoved, string(key))
+		return roleDrop
+	}
 	if vector := w.disguised(d.get(key), key, r); vector != "" {
 		w.found(vector, kit.ActionRemoved, string(key))
 		return roleDrop

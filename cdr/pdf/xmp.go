@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 
 	"icapd/cdr/kit"
 )
@@ -19,6 +20,10 @@ func (w *walker) metadata(s *stream) (object, error) {
 		w.drop(vectorMetadata, "not readable")
 		return nil, nil //nolint:nilerr // it is left out
 	}
+	if actingMetadata.Match(data) { // no writer describes a document so
+		w.found(vectorMetadata, kit.ActionRemoved, "a page or program in the place of XMP")
+		return nil, nil
+	}
 	out, active, err := cleanXMP(data, w.f.job.Limits.XMLDepth)
 	if active {
 		w.found(vectorMetadata, kit.ActionNeutralised, "document type or processing instruction in XMP")
@@ -30,6 +35,9 @@ func (w *walker) metadata(s *stream) (object, error) {
 	d := newDict(entry{"Type", name("Metadata")}, entry{"Subtype", name("XML")})
 	return &stream{dict: d, raw: out}, nil
 }
+
+// actingMetadata matches what is a page or a program, and no description.
+var actingMetadata = regexp.MustCompile(`(?i)<(?:[a-z_][a-z0-9_.\-]*:)?(?:script|iframe|object|embed|html)[\s/>]|^(?:MZ|PK\x03\x04|\x7fELF)`)
 
 // cleanXMP returns the elements and text. active says that there was something that acts.
 func cleanXMP(data []byte, depth int) (out []byte, active bool, err error) {

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 func actingRows(tb testing.TB) []row {
 	tb.Helper()
 	var all []row
-	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb), actingText()} {
+	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb), actingText(), actingCompound(tb), actingPages(tb)} {
 		all = append(all, list...)
 	}
 	return all
@@ -225,6 +226,108 @@ func actingODF(tb testing.TB) []row {
 		p.sub(content, "</office:spreadsheet>", `<table:named-expressions><table:named-range table:name="n" table:cell-range-address="'file:///CANARY.ods'#$S.A1"/></table:named-expressions></office:spreadsheet>`)
 	})
 	return slices.Concat(m.rows, s.rows)
+}
+
+// userProperties is a stream of document properties ([MS-OLEPS]) with one that a user named, in a code page or in Unicode.
+func userProperties(name, value string, unicode bool) []byte {
+	page, text := 1252, func(s string) []byte { return append([]byte(s), 0) }
+	if unicode {
+		page, text = 1200, func(s string) []byte { return append(wideBytes(s), 0, 0) }
+	}
+	count := len(name) + 1
+	names := slices.Concat(le32(1, 2, count), text(name))
+	for len(names)%4 != 0 {
+		names = append(names, 0)
+	}
+	const list = 8 + 3*8
+	set := slices.Concat(le32(0, 3, 0, list, 1, list+len(names), 2, list+len(names)+8), names, le32(2, page), le32(0x1F, len(value)+1), wideBytes(value), []byte{0, 0, 0, 0})
+	binary.LittleEndian.PutUint32(set, uint32(len(set)))
+	head := slices.Concat(le16(0xFFFE, 0), le32(0x00020006), make([]byte, 16), le32(1), make([]byte, 16), le32(48))
+	return append(head, set...)
+}
+
+func wideBytes(s string) (b []byte) {
+	for _, r := range s {
+		b = append(b, byte(r), 0)
+	}
+	return b
+}
+
+// actingCompound are properties of compound files by which a program is loaded, or to which links are relative.
+func actingCompound(tb testing.TB) []row {
+	tb.Helper()
+	var all []row
+	for _, kind := range []string{"doc", "xls", "ppt"} {
+		m := &oleMaker{tb: tb, kind: kind, shown: sentences}
+		for _, unicode := range []bool{false, true} {
+			wide := map[bool]string{false: "", true: ", names in Unicode"}[unicode]
+			m.add("customization that is loaded"+wide, func(c *cfb, word string) {
+				c.put(userProperties("_AssemblyLocation", "https://"+word+".example/a.vsto", unicode), "\x05DocumentSummaryInformation")
+			})
+			m.add("address that links complete"+wide, func(c *cfb, word string) {
+				c.put(userProperties("_PID_LINKBASE", `\\`+word+`\share`, unicode), "\x05DocumentSummaryInformation")
+			})
+		}
+		all = append(all, m.rows...)
+	}
+	return all
+}
+
+// actingPages are rows of pages, drawings and other markup, of mails and of pictures.
+func actingPages(tb testing.TB) []row {
+	tb.Helper()
+	var rows []row
+	one := func(what, ext, data string) { rows = append(rows, row{what: what, ext: ext, make: filled(data)}) }
+	page := func(inner string) string {
+		return `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>t</title></head><body><p>shown</p><h:div xmlns:h="http://www.w3.org/1999/xhtml">` + inner + `</h:div></body></html>`
+	}
+	for what, inner := range map[string]string{
+		"script": "<h:script>CANARY</h:script>", "frame": `<h:iframe src="https://CANARY.example/"/>`, "style sheet": `<h:link rel="stylesheet" href="https://CANARY.example/"/>`,
+		"style": `<h:style>@import "https://CANARY.example/";</h:style>`, "object": `<h:object data="https://CANARY.example/"></h:object>`, "base": `<h:base href="https://CANARY.example/"/>`,
+	} {
+		one("prefixed "+what, "xhtml", page(inner))
+	}
+	one("filter that fetches", "html", `<html><body><p style="filter:progid:DXImageTransform.Microsoft.AlphaImageLoader(src='https://CANARY.example/a.png')">shown</p></body></html>`)
+	one("object of Office in a page", "html", `<html xmlns:o="urn:schemas-microsoft-com:office:office"><body><p>shown</p><o:OLEObject Type="Link" ProgID="CANARY" ShapeID="s"></o:OLEObject></body></html>`)
+	one("target with a tab in brackets", "md", "# Title\n\n[shown](<java\tscript:CANARY> \"t\")\n")
+	one("where Inkscape looks for a picture", "svg", `<svg xmlns="http://www.w3.org/2000/svg" xmlns:s="http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd" width="9" height="9"><image width="5" height="5" s:absref="file:///CANARY.png"/></svg>`)
+	for what, inner := range map[string]string{"script": `<script>CANARY</script>`, "picture": `<image href="https://CANARY.example/a.png"/>`, "animation": `<rect><set attributeName="onload" to="CANARY"/></rect>`, "style": `<style>@import url(https://CANARY.example/);</style>`} {
+		drawing := `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">` + inner + `</svg>`
+		one("drawing under another name, "+what, "xml", drawing)
+		one("drawing that is called another text, "+what, "eml", "Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/xml\r\n\r\n"+drawing+"\r\n--b--\r\n")
+	}
+	one("form of InfoPath", "xml", `<?mso-infoPathSolution href="https://CANARY.example/a.xsn"?><a>shown</a>`)
+	one("macro of a drawing of Visio 2003", "xml", `<VisioDocument xmlns="http://schemas.microsoft.com/visio/2003/core"><VBProjectData>CANARY</VBProjectData></VisioDocument>`)
+	one("event of a drawing of Visio 2003", "xml", `<VisioDocument xmlns="http://schemas.microsoft.com/visio/2003/core"><EventList><EventItem Action="1" Target="CANARY"/></EventList></VisioDocument>`)
+	one("map that fetches", "kml", `<kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>shown</name><NetworkLink><Link><href>https://CANARY.example/a.kml</href></Link></NetworkLink></Document></kml>`)
+	part := func(field string) string {
+		return "From: a@b.example\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n" + field + "\r\n\r\n<p>shown</p><img src=\"a.gif\">\r\n--b--\r\n"
+	}
+	one("base of a part", "eml", part(`Content-Base: "https://CANARY.example/"`))
+	one("place of a part", "eml", part("Content-Location: https://CANARY.example/"))
+	one("place of a part, folded", "eml", part("Content-LOCATION:\r\n https://\r\n CANARY.example/"))
+	one("place of a part, file", "mht", part("Content-Location: file://CANARY/a.html"))
+	one("place of a mail in a mail", "eml", "Subject: s\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: message/rfc822\r\n\r\n"+part("Content-Base: https://CANARY.example/")+"--c--\r\n")
+	one("base of a mail", "eml", "Subject: s\r\nContent-Base: https://CANARY.example/\r\nContent-Type: text/html\r\n\r\n<p>shown</p>\r\n")
+	png := func(profile func(c string) string) func(c string) []byte {
+		return func(c string) []byte {
+			for _, r := range imageRows(tb) {
+				if r.ext != "png" {
+					continue
+				}
+				p := r.make("x")
+				return slices.Concat(p[:33], pngChunk("iCCP", "p\x00\x00"+profile(c)), p[33:])
+			}
+			tb.Fatal("no picture")
+			return nil
+		}
+	}
+	icc := func(c string) string { return deflate(strings.Repeat("\x00", 36) + "acsp" + strings.Repeat(c, 8)) }
+	rows = append(rows,
+		row{what: "colour profile that ends too soon", ext: "png", make: png(func(c string) string { p := icc(c); return p[:len(p)-6] + c })},
+		row{what: "colour profile whose sum is wrong", ext: "png", make: png(func(c string) string { p := icc(c); return p[:len(p)-4] + "\x00\x00\x00\x00" })},
+		row{what: "colour profile with more behind it", ext: "png", make: png(func(c string) string { return icc("x") + c })})
+	return rows
 }
 
 // actingText are rows for formats that are not packages.

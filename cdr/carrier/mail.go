@@ -1,0 +1,152 @@
+package carrier
+
+import (
+	"bytes"
+	"mime"
+	"strings"
+)
+
+// mailHead is one head of a mail or of one of its parts.
+type mailHead struct {
+	fields []mailField
+	end    int // behind the empty line, or behind the last field
+}
+
+// maxMailField is how much of a folded field is read, in bytes.
+const maxMailField = 4 << 10
+
+// mailField is one field with its folded lines.
+type mailField struct {
+	from, to    int
+	name, value string // the name in lower case
+}
+
+// tidyMail returns a mail without the addresses by which its reader completes others (Content-Base and Content-Location, RFC 2557
+// and RFC 2110): a picture that is in no part would be fetched from there. Parts of a page that was saved with what belongs to it
+// are known by them, and keep theirs. It returns nil if there is nothing of the kind.
+func tidyMail(data []byte) []byte {
+	if !bytes.Contains(bytes.ToLower(data[:min(len(data), 1<<20)]), []byte("content-")) {
+		return nil
+	}
+	heads := mailHeads(data)
+	located, related := 0, false
+	for i := range heads {
+		for _, f := range heads[i].fields {
+			switch f.name {
+			case "content-location":
+				located++
+			case "content-type":
+				related = related || strings.HasPrefix(strings.ToLower(f.value), "multipart/related")
+			}
+		}
+	}
+	var out []byte
+	from, changed := 0, false
+	for i := range heads {
+		for _, f := range heads[i].fields {
+			if f.name == "content-base" || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
+				out = append(out, data[from:f.from]...)
+				from, changed = f.to, true
+			}
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return append(out, data[from:]...)
+}
+
+// plainLocation reports whether the address of a part is only its name among the parts.
+func plainLocation(value string, page bool) bool {
+	v := strings.ToLower(strings.Trim(strings.Join(strings.Fields(value), ""), `"<>`))
+	scheme, rest, ok := strings.Cut(v, ":")
+	switch {
+	case strings.HasPrefix(v, `\`), strings.HasPrefix(v, "//"):
+		return false
+	case !ok, scheme == "cid", scheme == "mid", scheme == "thismessage":
+		return true
+	case scheme == "http", scheme == "https":
+		return page
+	case scheme == "file": // a page that was saved from a disk
+		return page && strings.HasPrefix(rest, "///") && !strings.HasPrefix(rest, "////")
+	}
+	return false
+}
+
+// mailHeads finds the head of a mail, those of its parts, and those of the mails in it that are not encoded.
+func mailHeads(data []byte) []mailHead {
+	const most = 100_000
+	var heads []mailHead
+	boundaries := map[string]bool{}
+	for pos, inHead := 0, true; pos < len(data) && len(heads) < most; {
+		if inHead {
+			h := readMailHead(data, pos)
+			heads = append(heads, h)
+			pos = h.end
+			inHead = h.mail(boundaries)
+			continue
+		}
+		line, next := mailLine(data, pos)
+		if rest, ok := bytes.CutPrefix(line, []byte("--")); ok && len(boundaries) > 0 && len(rest) < 200 {
+			inHead = boundaries[strings.TrimRight(string(rest), " \t")]
+		}
+		pos = next
+	}
+	return heads
+}
+
+// mail notes the boundary that a head names, and reports whether another head follows it: that of a mail in a part.
+func (h *mailHead) mail(boundaries map[string]bool) bool {
+	kind, encoded := "", false
+	for _, f := range h.fields {
+		switch f.name {
+		case "content-type":
+			var params map[string]string
+			kind, params, _ = mime.ParseMediaType(f.value)
+			if b := params["boundary"]; b != "" {
+				boundaries[strings.TrimRight(b, " \t")] = true
+			}
+		case "content-transfer-encoding":
+			v := strings.ToLower(strings.TrimSpace(f.value))
+			encoded = v == "base64" || v == "quoted-printable"
+		}
+	}
+	return kind == "message/rfc822" && !encoded
+}
+
+// readMailHead reads fields up to an empty line, or to what is none.
+func readMailHead(data []byte, pos int) mailHead {
+	h := mailHead{end: pos}
+	for h.end < len(data) {
+		line, next := mailLine(data, h.end)
+		switch {
+		case len(line) == 0:
+			h.end = next
+			return h
+		case line[0] == ' ' || line[0] == '\t':
+			if n := len(h.fields); n > 0 {
+				h.fields[n-1].to = next
+				if len(h.fields[n-1].value)+len(line) < maxMailField {
+					h.fields[n-1].value += " " + string(bytes.TrimSpace(line))
+				}
+			}
+		default:
+			name, value, ok := strings.Cut(string(line), ":")
+			if !ok && len(h.fields) > 0 || strings.HasPrefix(name, "--") {
+				return h
+			}
+			h.fields = append(h.fields, mailField{from: h.end, to: next, name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)})
+		}
+		h.end = next
+	}
+	return h
+}
+
+// mailLine returns the line at pos without its break, and where the next one begins.
+func mailLine(data []byte, pos int) (line []byte, next int) {
+	next = len(data)
+	if i := bytes.IndexByte(data[pos:], '\n'); i >= 0 {
+		next = pos + i + 1
+	}
+	return bytes.TrimRight(data[pos:next], "\r\n"), next
+}
