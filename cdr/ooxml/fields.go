@@ -18,6 +18,9 @@ type field struct {
 	result      strings.Builder
 	mixed       bool // the instruction has branches, of which readers take one
 	built       bool // its name comes out of another field
+
+	paragraph int // where the paragraph begins in which its result does, -1 if it is not there
+	from, to  int // where the runs of the result begin, and those behind it
 }
 
 // The readings of an instruction.
@@ -55,25 +58,39 @@ func startFieldChar(w *walk, t *kit.XMLToken, e *element) bool {
 		}
 	}
 	start := t.Start
+	run, paragraph := w.runAt()
 	mark := func(w *walk, _ *element, end *kit.XMLToken) {
 		piece := span{start, end.End}
 		switch kind {
 		case "begin":
 			const most = 200 // fields inside of each other
 			if len(w.fields) < most {
-				w.fields = append(w.fields, &field{instructing: true, pieces: []span{piece}})
+				w.fields = append(w.fields, &field{instructing: true, pieces: []span{piece}, paragraph: -1})
 			}
 		case "separate":
 			if f := w.topField(); f != nil {
 				f.pieces = append(f.pieces, piece)
 				f.instructing = false
+				f.from, f.paragraph = run, paragraph
 			}
 		case "end":
+			if f := w.topField(); f != nil && paragraph == f.paragraph {
+				f.to = run
+			}
 			w.endField(piece)
 		}
 	}
 	e.end = mark
 	return false
+}
+
+// runAt returns where the run begins that is open, and the paragraph that it is in; -1 if it is in something else.
+func (w *walk) runAt() (run, paragraph int) {
+	r, p := w.parent(1), w.parent(2)
+	if r == nil || p == nil || !r.is(w, "r") || !p.is(w, "p") {
+		return 0, -1
+	}
+	return r.start, p.start
 }
 
 // startFieldText notes an element with text of an instruction.
@@ -84,7 +101,7 @@ func startFieldText(w *walk, t *kit.XMLToken, e *element) bool {
 	case f == nil && !instruction:
 		return false
 	case f == nil:
-		f = &field{instructing: true}
+		f = &field{instructing: true, paragraph: -1}
 	}
 	stray := f != w.topField()
 	if !f.instructing && !instruction {
@@ -246,7 +263,27 @@ func (w *walk) judgeField(f *field) {
 	for _, s := range f.pieces {
 		w.edits.cut(s.from, s.to)
 	}
+	w.bookmark(f)
 }
+
+// bookmark makes a hidden bookmark of what a field shows: programs measure the text of a field by itself, and that of a
+// bookmark, so that lines stay as long as they were.
+func (w *walk) bookmark(f *field) {
+	const first = 1 << 30 // documents number theirs from the beginning
+	prefix, ok := w.prefixOf(wordSpace, wordSpaceStrict)
+	if !ok || f.paragraph < 0 || f.to <= f.from {
+		return
+	}
+	id := strconv.Itoa(first + w.p.bookmarks)
+	w.p.bookmarks++
+	w.edits.insert(f.from, "<"+prefix+":bookmarkStart "+prefix+`:id="`+id+`" `+prefix+`:name="_field`+id+`"/>`)
+	w.edits.insert(f.to, "<"+prefix+":bookmarkEnd "+prefix+`:id="`+id+`"/>`)
+}
+
+const (
+	wordSpace       = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+	wordSpaceStrict = "http://purl.oclc.org/ooxml/wordprocessingml/main"
+)
 
 func isWebLink(instruction string) bool {
 	words := strings.Fields(instruction)

@@ -34,6 +34,7 @@ type pack struct {
 	kind      mainType
 	changed   bool
 	relations int // that were read
+	bookmarks int // that were added
 	rules     map[string]rule
 	named     [2]*kit.NameSet // see ruled
 	namedFor  family
