@@ -153,7 +153,7 @@ func named(s []byte, i int) bool {
 // modelDoubts and modelDenies are the scores of the model from which down an order that the grammar saw, and one to
 // drop instructions, count no more: text that has all the words and is known to give no orders.
 const (
-	modelDoubts = -3
+	modelDoubts = -2.5
 	modelDenies = -6
 
 	// surely is the weight of an order from which each point more makes up for doubtShare of the model's doubts.
