@@ -105,3 +105,23 @@ func TestBinaryNames(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRecords feeds names and cells to a workbook that loses a link; what comes out is settled.
+func FuzzRecords(f *testing.F) {
+	book := putRecord(recSupBookSrc, wide("x1"))
+	link := piece{id: "x1", rel: offRel + "externalLink", name: "xl/externalLinks/externalLink1.bin", mime: "application/vnd.ms-excel.externalLink", body: canary}
+	plain := parsed(0x1C, 0x1D)
+	f.Add([]byte(binaryName(1<<17|1<<3, "_xlfn.NEW", plain)+binaryName(0, "Auto_Open", plain)), []byte(binaryCell(0x23, 1, 0, 0, 0, 0x42, 1, 0xFF, 0)+binaryCell(0x17, 1, 0, 65, 0)))
+	f.Add([]byte{}, []byte(putRecord(recSharedFmla, []byte(strings.Repeat("\x00", 16)+parsed(0x1E, 1, 0)))+binaryCell(0x01, 0, 0, 0, 0)+binaryCell(0x19, 4, 2, 0, 0, 0, 0, 0, 0, 0)))
+	f.Fuzz(func(t *testing.T, names, rows []byte) {
+		r, _, err := run(t, xlsb(book+string(names), string(rows), link).bytes(t))
+		if err != nil || !r.Changed() {
+			return
+		}
+		if again, _, err := run(t, r.Data); err == nil && again.Changed() {
+			if r, _, err = run(t, again.Data); err == nil && r.Changed() {
+				t.Errorf("a third run changes it: %x %x", names, rows)
+			}
+		}
+	})
+}
