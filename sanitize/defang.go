@@ -108,15 +108,15 @@ func (e *Engine) inert(value []byte, fc FieldContext) bool {
 
 // clean reports whether the engine finds nothing in the value, of whatever severity.
 func (e *Engine) clean(value []byte, fc FieldContext) bool {
-	l := e.borrow()
+	l := e.borrow(4 * len(value))
 	defer e.pool.Put(l)
 	l.all(value, &fc)
-	return len(l.hits) == 0 && !l.spent
+	return len(l.hits) == 0 && !l.spent && l.left >= 0
 }
 
 // innermost returns the value with its layers taken off, nil if it has none.
 func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
-	l := e.borrow()
+	l := e.borrow(4 * len(value))
 	defer e.pool.Put(l)
 	l.all(value, &fc)
 	if len(l.via) == 0 {

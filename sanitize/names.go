@@ -1,6 +1,10 @@
 package sanitize
 
-import "icapd/sanitize/wordset"
+import (
+	"math"
+
+	"icapd/sanitize/wordset"
+)
 
 const (
 	// nameSlots is how many names are remembered at most, a power of two; maxName the length of one, in bytes.
@@ -19,9 +23,11 @@ type cleanNames struct {
 }
 
 type nameSlot struct {
-	since uint32
-	size  uint8
-	name  [maxName]byte
+	since  uint32
+	work   int32  // that looking at it took
+	judged uint16 // bytes of it that the model of orders was asked about
+	size   uint8
+	name   [maxName]byte
 }
 
 // begin readies the set for an item of the type. It is asked for with every value: items of another type may have none.
@@ -45,18 +51,23 @@ func (n *cleanNames) slot(name []byte) *nameSlot {
 	return &n.slots[wordset.Key(name)*0x9E3779B97F4A7C15>>48&(nameSlots-1)]
 }
 
-func (n *cleanNames) has(name []byte) bool {
+// has returns what is known of a name, nil if it is not in the set.
+func (n *cleanNames) has(name []byte) *nameSlot {
 	if len(name) > maxName {
-		return false
+		return nil
 	}
-	s := n.slot(name)
-	return s.since == n.since && string(s.name[:s.size]) == string(name)
+	if s := n.slot(name); s.since == n.since && string(s.name[:s.size]) == string(name) {
+		return s
+	}
+	return nil
 }
 
-func (n *cleanNames) add(name []byte) {
+// add remembers a name, and what looking at it took: what else an item is worth must not hang on whether the name was known.
+func (n *cleanNames) add(name []byte, work, judged int) {
 	if len(name) > maxName {
 		return
 	}
 	s := n.slot(name)
-	s.since, s.size = n.since, uint8(copy(s.name[:], name)) //nolint:gosec // at most maxName
+	s.since, s.work, s.judged = n.since, int32(min(work, math.MaxInt32)), uint16(min(judged, math.MaxUint16)) //nolint:gosec // bounded
+	s.size = uint8(copy(s.name[:], name))                                                                     //nolint:gosec // at most maxName
 }

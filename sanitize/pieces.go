@@ -33,16 +33,16 @@ func (l *look) filter(view []byte) (groups group, kinds byteKind) {
 				break
 			}
 			p := &l.pieces[i]
-			l.work += p.end - p.start
+			l.charge(costPass * (p.end - p.start))
 			p.groups, p.kinds = f.part(view, p.start, p.end, &l.literals)
 			groups |= p.groups
 		}
 		return groups, kinds
 	case len(view) <= chunk+chunkOverlap:
-		l.work += len(view)
+		l.charge(costPass * len(view))
 		return f.run(view, &l.literals)
 	}
-	l.work += len(view)
+	l.charge(costPass * len(view))
 	l.literals.reset(len(f.literals))
 	for start := 0; start < len(view) && !l.ended(); start += chunk {
 		middle, end := min(len(view), start+chunkOverlap), min(len(view), start+chunk)

@@ -24,6 +24,7 @@ func lookPrompt(l *look) {
 	plain := l.low
 	defer func() { l.low = plain }()
 	if out, found := despaced(l.scratch[:0], plain); found {
+		l.charge(costSpaced * len(plain))
 		l.low, l.scratch = out[:min(len(out), len(plain))], out[:0]
 	}
 	p := promptReading{s: l.low}
@@ -72,6 +73,7 @@ func (l *look) construe(p *promptReading, v prompts.Verdict) {
 	if v.Score <= modelDenies && p.override < 0 && !p.addressed {
 		return
 	}
+	l.charge(costGrammar * len(l.low))
 	score, at, drop := promptGrammar(l.low)
 	l.drops(p, drop, v)
 	if bannerAt(l.low) >= 0 && score > 0 {
@@ -98,6 +100,7 @@ func (l *look) judge() prompts.Verdict {
 	}
 	text := l.low[:min(len(l.low), left)]
 	l.judged, l.judgedItem = l.judged+len(text), l.judgedItem+len(text)
+	l.charge(costJudge + costJudgeByte*len(text))
 	v := l.engine.prompts.Judge(text, &l.orders)
 	if math.IsInf(v.Score, -1) {
 		return none
@@ -126,6 +129,7 @@ const around = 240
 // own in one paragraph or another. Of a long text the model is asked about that place alone.
 func (l *look) inPassing(i int, v prompts.Verdict) bool {
 	if len(l.low) > longOrder {
+		l.charge(costJudge + costJudgeByte*2*around)
 		v = l.engine.prompts.Judge(l.low[max(0, i-around):min(len(l.low), i+around)], &l.orders)
 		if math.IsInf(v.Score, -1) {
 			return false

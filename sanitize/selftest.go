@@ -46,7 +46,7 @@ func (e *Engine) hits(r *Rule, text string) bool {
 
 // inspectAll is Inspect without leaving out the weaker hits of a class.
 func (e *Engine) inspectAll(value []byte, fc FieldContext) []Hit {
-	l := e.borrow()
+	l := e.borrow(4 * len(value))
 	defer e.pool.Put(l)
 	l.all(value, &fc)
 	return slices.Clone(l.hits)

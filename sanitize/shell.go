@@ -20,6 +20,7 @@ func lookShell(l *look) {
 	if !changed {
 		return
 	}
+	l.charge(costReread * len(plain))
 	l.shell(plain)
 	// A command of one word that was written in pieces hides for a reason.
 	if r := (shellReading{l: l, s: plain}); len(plain) < 64 && bytes.IndexByte(l.low, '\n') < 0 {
@@ -55,6 +56,7 @@ func (l *look) shell(s []byte) {
 		if !shellSigns[s[i]] {
 			continue
 		}
+		l.charge(costShellSign)
 		switch s[i] {
 		case ';', '|', '&', '\n':
 			i = r.separator(i)
@@ -247,7 +249,7 @@ func (r *shellReading) enumeration(i int) bool {
 		known = &r.lists[1]
 	}
 	if *known == listUnknown {
-		r.l.work += len(r.s)
+		r.l.charge(costPass * len(r.s))
 		*known = listNone
 		if r.list(sep) {
 			*known = listOfWords

@@ -137,23 +137,25 @@ type detector struct {
 	groups group  // each of which calls it
 	kinds  byteKind
 	look   func(*look)
+
+	call, byte int // work of a call, and of each byte of a view; what only some views ask for is charged apart
 }
 
 // detectorSQL is the index of the detector that [callsSQL] calls, too.
 const detectorSQL = 0
 
 var detectors = []detector{
-	{"sql", groupSQL, 0, lookSQL},
-	{"markup", groupHandler | groupStyle | groupScheme, kindTag, lookMarkup},
-	{"script", groupScript, 0, lookScript},
-	{"shell", groupShell, kindSeparator | kindBreak | kindTag, lookShell},
-	{"template", groupTemplate, 0, lookTemplate},
-	{"path", groupPath, 0, lookPath},
-	{"url", groupURL | groupHost, 0, lookURL},
-	{"text", 0, kindHigh | kindControl, lookText},
-	{"formula", groupFormula, 0, lookFormula},
-	{"lines", 0, kindBreak, lookLines},
-	{"prompt", groupPrompt | groupOrders, 0, lookPrompt},
+	{"sql", groupSQL, 0, lookSQL, 150, 3},
+	{"markup", groupHandler | groupStyle | groupScheme, kindTag, lookMarkup, 60, 1},
+	{"script", groupScript, 0, lookScript, 60, 4},
+	{"shell", groupShell, kindSeparator | kindBreak | kindTag, lookShell, 60, 3},
+	{"template", groupTemplate, 0, lookTemplate, 60, 3},
+	{"path", groupPath, 0, lookPath, 80, 7},
+	{"url", groupURL | groupHost, 0, lookURL, 100, 2},
+	{"text", 0, kindHigh | kindControl, lookText, 40, 6},
+	{"formula", groupFormula, 0, lookFormula, 100, 2},
+	{"lines", 0, kindBreak, lookLines, 40, 2},
+	{"prompt", groupPrompt | groupOrders, 0, lookPrompt, 200, 5},
 }
 
 // calledByGroups and calledByKinds hold the detectors that each set of eight groups or kinds calls, as bits by index.

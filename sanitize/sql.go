@@ -42,6 +42,7 @@ func lookSQL(l *look) {
 		return
 	}
 	l.tokens = lexSQL(l.tokens[:0], l.low, 0)
+	l.charge(costToken * len(l.tokens))
 	r := sqlReading{l: l, low: l.low, t: l.tokens}
 	r.read()
 	if uncommented(r.t) {
@@ -63,6 +64,7 @@ func lookSQL(l *look) {
 		if len(l.tokens) == 0 {
 			continue
 		}
+		l.charge(costToken*len(l.tokens) + costReread*len(l.low))
 		r.t, r.quoted = l.tokens, !l.inside
 		r.read()
 		if !l.inside {
@@ -817,7 +819,7 @@ func byteSet(s string) (set [256]bool) {
 // fingerprint is libinjection.IsSQLi. That makes a copy in upper case of each word that it looks up, unless the word is in
 // upper case as it stands: so it is shown the text in upper case, where that makes no other difference.
 func (l *look) fingerprint(s []byte) (found bool, print string) {
-	l.work += len(s)
+	l.charge(costFingerprint + costFingerprintByte*len(s))
 	var ok bool
 	if l.scratch, ok = shouted(l.scratch[:0], s); !ok {
 		return libinjection.IsSQLi(string(s))

@@ -59,6 +59,7 @@ func (l *look) slashless() {
 				break
 			}
 			from += i + len(p)
+			l.charge(costURL)
 			if from < len(s) && isDigit(s[from]) && judgeHost(hosts.host(from)) >= hostLoopback {
 				l.sign(signURLDisguised, from-len(p), min(len(s), from+40))
 			}
@@ -82,6 +83,7 @@ func (l *look) url(start, colon int) {
 	if ordinaryURL(scheme, s[colon:]) {
 		return
 	}
+	l.charge(costURL)
 	rest := s[colon+1:]
 	double := bytes.HasPrefix(rest, []byte("//"))
 	end := min(len(s), colon+64)

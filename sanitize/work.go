@@ -1,0 +1,56 @@
+package sanitize
+
+// Work is counted in nanoseconds, as looking took them where it was measured, on values that were made to cost time: the
+// count is the same on every machine and in every run.
+const (
+	costValue           = 50
+	costPass            = 3  // a byte of a view that the filter passes over
+	costLayer           = 25 // a layer that is looked for, and half of one for each byte
+	costTry             = 100
+	costTryByte         = 2  // of the window that an expression is tried on
+	costReread          = 3  // a byte that a detector reads once more
+	costToken           = 12 // of SQL
+	costShellSign       = 30
+	costTag             = 40
+	costURL             = 200
+	costFingerprint     = 300
+	costFingerprintByte = 20 // as SQL; as HTML, as much
+	costJudge           = 200
+	costJudgeByte       = 10
+	costGrammar         = 6  // a byte
+	costSpaced          = 20 // a byte of text that is spaced out, or is taken for it
+)
+
+const (
+	// itemWork is the work for an item of any size, byteWork that for each of its bytes: ordinary documents take less than
+	// half of it, source code line by line up to four fifths. A document that is made to take more is not looked at to its
+	// end.
+	itemWork = 6_000_000
+	byteWork = 40
+
+	// longWork is what a byte of a value of longValue bytes and more may take beyond that: prose and programs in one string
+	// call all detectors, which a short value does only if it is made to.
+	longWork  = 64
+	longValue = 1 << 10
+
+	// maxBlob bounds the bytes that an item may ask work for.
+	maxBlob = 1 << 40
+)
+
+// charge counts work.
+func (l *look) charge(n int) {
+	l.work += n
+	l.left -= n
+}
+
+// grant allows work for a field: for a long one, and for those that are more than the item's bytes, as what a document
+// names again and again.
+func (s *itemScan) grant(n int) {
+	if n >= longValue {
+		s.l.left += longWork * n
+	}
+	if s.unseen -= n; s.unseen < 0 {
+		s.l.left -= byteWork * s.unseen
+		s.unseen = 0
+	}
+}
