@@ -296,7 +296,7 @@ func (s *itemScan) unlessClean(f *scan.Field, known *cleanNames) {
 		return
 	}
 	if whole := s.value(f); whole && len(s.hits) == 0 && len(s.e.off) == 0 && !s.l.ended() && s.l.judgedItem < mostJudgedItem {
-		known.add(f.Value, s.l.work, s.l.judged)
+		known.add(f.Value, s.l.work(), s.l.judged)
 	}
 }
 

@@ -8,7 +8,7 @@ func Work(e *Engine, value []byte) int {
 	defer e.pool.Put(l)
 	l.left = math.MaxInt
 	l.all(value, &FieldContext{})
-	return l.work
+	return l.work()
 }
 
 // Triggers returns every literal that calls a detector or a rule.

@@ -61,7 +61,7 @@ type look struct {
 	hits   []Hit
 	spent  bool
 	judged int // bytes that the model of orders was asked about
-	work   int // what it took so far: see charge
+	began  int // the work that was left when it began
 
 	// of the view in hand
 	view      []byte
@@ -103,7 +103,7 @@ func (l *look) inspect(dst []Hit, value []byte, fc *FieldContext) ([]Hit, bool) 
 
 // all leaves every hit in l.hits.
 func (l *look) all(value []byte, fc *FieldContext) {
-	l.hits, l.spent, l.via, l.fc, l.work, l.judged = l.hits[:0], false, nil, fc, 0, 0
+	l.hits, l.spent, l.via, l.fc, l.began, l.judged = l.hits[:0], false, nil, fc, l.left, 0
 	if len(value) > maxValue {
 		value, l.spent = value[:maxValue], true
 	}
@@ -114,35 +114,37 @@ func (l *look) all(value []byte, fc *FieldContext) {
 		l.view, l.around, l.low = value, value, value
 		lookNumber(l)
 	}
-	if !interesting(value, groups, kinds) && !document(value) {
+	calls, nested := interesting(value, groups, kinds), document(value)
+	if !calls && !nested {
 		return
 	}
-	if l.ctx == nil || len(value) > maxRepeated || len(l.engine.off) > 0 {
-		l.whole(value, groups, kinds)
-		return
+	remember := l.ctx != nil && len(value) <= maxRepeated && len(l.engine.off) == 0
+	if remember {
+		if judged, ok := l.repeated.has(value, fc.Kind); ok {
+			l.judgedItem += judged
+			return
+		}
 	}
-	if judged, ok := l.repeated.has(value, fc.Kind); ok {
-		l.judgedItem += judged
-		return
+	if calls {
+		l.peel(value, groups, kinds)
 	}
-	if l.whole(value, groups, kinds); len(l.hits) == 0 && !l.spent && !l.ended() {
-		l.repeated.add(value, fc.Kind, l.judged)
-	}
-}
-
-// whole looks at a value, and at the strings in it if it is a document.
-func (l *look) whole(value []byte, groups group, kinds byteKind) {
-	l.layered(value, groups, kinds)
-	if document(value) {
+	if nested {
 		l.nested(value)
+	}
+	if remember && l.work() >= minRemembered && len(l.hits) == 0 && !l.spent && !l.ended() {
+		l.repeated.add(value, fc.Kind, l.judged)
 	}
 }
 
 // layered looks at a value as it stands and beneath its layers, if the filter saw anything in it.
 func (l *look) layered(value []byte, groups group, kinds byteKind) {
-	if !interesting(value, groups, kinds) {
-		return
+	if interesting(value, groups, kinds) {
+		l.peel(value, groups, kinds)
 	}
+}
+
+// peel looks at a value as it stands and beneath its layers.
+func (l *look) peel(value []byte, groups group, kinds byteKind) {
 	l.look(value, groups, kinds)
 	l.unwrap(value, kinds)
 }

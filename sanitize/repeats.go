@@ -9,15 +9,17 @@ import (
 
 const (
 	// valueSlots is how many values of an item are remembered at most, a power of two; maxRepeated the length of one, in
-	// bytes.
-	valueSlots  = 256
-	maxRepeated = 240
+	// bytes; minRemembered the work that one must have taken.
+	valueSlots    = 256
+	maxRepeated   = 240
+	minRemembered = 2500
 )
 
 // cleanValues remembers values of one item in which nothing was found although they called detectors: documents repeat
 // addresses, and hostile ones all they have. As with [cleanNames], a value takes the place of another that hashes alike.
 type cleanValues struct {
 	since uint32 // counts the items; values of another are forgotten
+	some  bool   // a value of this one is remembered
 	slots []valueSlot
 }
 
@@ -31,6 +33,7 @@ type valueSlot struct {
 
 // begin readies the set for another item.
 func (v *cleanValues) begin() {
+	v.some = false
 	if v.since++; v.since == 0 { // all numbers were given
 		clear(v.slots)
 		v.since = 1
@@ -39,7 +42,7 @@ func (v *cleanValues) begin() {
 
 // has reports whether the value is known to be clean, and how much of it the model of orders was asked about.
 func (v *cleanValues) has(value []byte, kind scan.FieldKind) (judged int, ok bool) {
-	if v.slots == nil {
+	if !v.some {
 		return 0, false
 	}
 	s := v.slot(value)
@@ -54,6 +57,7 @@ func (v *cleanValues) add(value []byte, kind scan.FieldKind, judged int) {
 	if v.slots == nil {
 		v.slots = make([]valueSlot, valueSlots)
 	}
+	v.some = true
 	s := v.slot(value)
 	s.since, s.kind, s.judged, s.size = v.since, kind, uint16(min(judged, 1<<16-1)), uint8(copy(s.value[:], value)) //nolint:gosec // bounded
 }

@@ -38,10 +38,10 @@ const (
 )
 
 // charge counts work.
-func (l *look) charge(n int) {
-	l.work += n
-	l.left -= n
-}
+func (l *look) charge(n int) { l.left -= n }
+
+// work returns the work that the value in hand took so far.
+func (l *look) work() int { return l.began - l.left }
 
 // grant allows work for a field: for a long one, and for those that are more than the item's bytes, as what a document
 // names again and again.
