@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	stdimage "image"
 	"image/color"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"icapd/cdr/kit"
+	"icapd/scan"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -358,6 +360,25 @@ func TestPixelLimit(t *testing.T) {
 	binary.LittleEndian.PutUint32(b[18:], 1<<30)
 	if _, _, err := run(t, "image/bmp", b, kit.Switches{}); err == nil {
 		t.Error("a BMP of 2^30 pixels width passed")
+	}
+}
+
+// TestPackedPixels: a picture of a few pixels has no room for what unpacks to hundreds of megabytes.
+func TestPackedPixels(t *testing.T) {
+	for size, want := range map[int]bool{1 << 10: false, 30 << 10: false, 200 << 10: true, 2 << 20: true} {
+		p := encode(t, "image/png")
+		i := bytes.Index(p, []byte("IDAT")) - 4
+		more := make([]byte, 12+size) // another chunk of the same kind, in front of IEND
+		binary.BigEndian.PutUint32(more, uint32(size))
+		copy(more[4:], "IDAT")
+		binary.BigEndian.PutUint32(more[8+size:], crc32.ChecksumIEEE(more[4:8+size]))
+		end := i + 12 + int(binary.BigEndian.Uint32(p[i:]))
+		p = slices.Concat(p[:end], more, p[end:])
+		_, _, err := run(t, "image/png", p, kit.Switches{})
+		var g *scan.Gap
+		if limit := errors.As(err, &g) && g.Limit == "pixels"; limit != want || !want && err != nil {
+			t.Errorf("%d bytes more: %v", size, err)
+		}
 	}
 }
 

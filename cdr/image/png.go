@@ -28,6 +28,7 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 	c := copier{src: data}
 	c.keep(0, len(pngSignature))
 	pos := len(pngSignature)
+	room := int64(0) // bytes of packed pixels that the picture may have yet
 	for chunk := 0; ; chunk++ {
 		if chunk%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -39,6 +40,12 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 		if chunk == 0 {
 			if err := pngHeader(job, name, body); err != nil {
 				return nil, err
+			}
+			room = pngRoom(body)
+		}
+		if name == "IDAT" {
+			if room -= int64(len(body)); room < 0 {
+				return nil, kit.Limit("pixels", "more packed pixels than the picture has")
 			}
 		}
 		switch vector, err := pngVector(job, name, body); {
@@ -88,6 +95,18 @@ func pngHeader(job *kit.Job, name string, body []byte) error {
 		return kit.Corrupt("the first chunk is not a header")
 	}
 	return job.Image(int64(binary.BigEndian.Uint32(body)), int64(binary.BigEndian.Uint32(body[4:])))
+}
+
+// pngSlack is how many bytes more than its pixels a picture may have packed: what writers put in front of blocks.
+const pngSlack = 64 << 10
+
+// pngRoom returns how many bytes the packed pixels of a picture may have, by its header: twice as many as the pixels, with
+// the filters of the rows and of the passes of interlacing. What unpacks to more than that is there for other reasons.
+func pngRoom(header []byte) int64 {
+	channels := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+	width, height := int64(binary.BigEndian.Uint32(header)), int64(binary.BigEndian.Uint32(header[4:]))
+	row := (width*int64(header[8])*max(channels[header[9]], 1) + 7) / 8
+	return 2*height*(row+4) + pngSlack
 }
 
 // pngVector says why a chunk must go, "" if it stays.

@@ -267,6 +267,9 @@ func isRelations(fold string) (source string, ok bool) {
 // maxRelations bounds the relationships of a package. Excel takes 65,530 links a sheet.
 const maxRelations = 100_000
 
+// relationTag is the name of their elements, which no part has elsewhere as often.
+const relationTag = "Relationship"
+
 func (p *pack) readRelations(at *part) error {
 	source, ok := isRelations(at.fold)
 	if !ok {
@@ -279,6 +282,11 @@ func (p *pack) readRelations(at *part) error {
 			return nil // of a part that is not there: an orphan
 		}
 		rels = &owner.rels
+	}
+	if text, err := p.text(at); err != nil {
+		return err
+	} else if bytes.Count(text, []byte(relationTag)) > 2*maxRelations { // each may have an end tag
+		return kit.Limit("parts", "more than %d relationships", maxRelations)
 	}
 	rels.part, rels.byID = at, map[string]*relation{}
 	err := p.eachTag(at, func(t *kit.XMLToken) {

@@ -23,6 +23,7 @@ type walker struct {
 	dropped  []note
 	dropIdx  map[note]int
 	reached  map[int]bool // objects of the input that are used
+	levels   map[int]int  // how deep nodes of the page tree stand
 	root     object
 	info     object
 }
@@ -37,7 +38,7 @@ type visit struct {
 type outRef int
 
 func newWalker(f *file) *walker {
-	return &walker{f: f, index: map[visit]int{}, reached: map[int]bool{}, dropIdx: map[note]int{}}
+	return &walker{f: f, index: map[visit]int{}, reached: map[int]bool{}, dropIdx: map[note]int{}, levels: map[int]int{}}
 }
 
 // found notes something that cannot stay, so that the document must be written anew.
@@ -211,10 +212,19 @@ func (w *walker) copy(v object, r role) (object, bool) {
 	return w.refer(visit{num, r}), true
 }
 
+// maxPageLevels bounds the levels of the page tree: writers make a handful, and each takes room in every list of nodes.
+const maxPageLevels = 1000
+
 // refer returns the number in the output, and has the object copied if that was not yet asked for.
 func (w *walker) refer(v visit) outRef {
 	n, ok := w.index[v]
 	if !ok {
+		if v.role == rolePages {
+			level := w.levels[w.here] + 1
+			if w.levels[v.num] = level; level > maxPageLevels {
+				w.f.fail(0, kit.Limit("depth", "more than %d nodes of the page tree inside each other", maxPageLevels))
+			}
+		}
 		w.objects = append(w.objects, nil)
 		n = len(w.objects)
 		w.index[v] = n
