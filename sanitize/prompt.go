@@ -30,7 +30,7 @@ func lookPrompt(l *look) {
 	p := promptReading{s: l.low}
 	p.read()
 	v := l.judge()
-	if p.override >= 0 && l.inPassing(p.override, v) {
+	if p.override >= 0 && !l.hiddenText() && l.inPassing(p.override, v) {
 		p.override = -1
 	}
 	if p.role >= 0 && named(l.low, p.role) && l.inPassing(p.role, v) {
@@ -58,7 +58,7 @@ func lookPrompt(l *look) {
 	if p.override < 0 && p.best >= threshold && v.Score > modelDoubts-doubtShare*float64(max(0, p.best-surely)) {
 		l.sign(signPromptOrder, p.first, min(len(l.low), p.first+80))
 	}
-	if (p.override >= 0 || p.best >= promptThreshold-2 && p.addressed) && l.hiddenText() {
+	if (p.override >= 0 || p.best >= promptThreshold-2 && p.addressed && v.Score > modelDoubts) && l.hiddenText() {
 		l.sign(signPromptHidden, p.first, min(len(l.low), p.first+80))
 	}
 	if i := max(leakingLink(l.low), talkingHole(l.low)); i >= 0 {

@@ -66,7 +66,9 @@ func (l *look) shell(s []byte) {
 			r.dollar(i)
 		case '<', '>':
 			if i+1 < len(s) && s[i+1] == '(' {
-				r.substitution(i, i+2)
+				if !endsTag(s[:i+1]) {
+					r.substitution(i, i+2)
+				}
 			} else if i == 0 && bytes.IndexByte(s, '>') < 0 {
 				r.separator(0)
 			}
@@ -77,6 +79,18 @@ func (l *look) shell(s []byte) {
 	if !l.inside {
 		r.start()
 	}
+}
+
+// endsTag reports whether s ends in an end tag of HTML: what is in parentheses behind </a> is no command.
+func endsTag(s []byte) bool {
+	if len(s) == 0 || s[len(s)-1] != '>' {
+		return false
+	}
+	i := len(s) - 1
+	for i > 0 && len(s)-i < 12 && isLetter(s[i-1]) {
+		i--
+	}
+	return i < len(s)-1 && i >= 2 && s[i-1] == '/' && s[i-2] == '<'
 }
 
 func (r *shellReading) sign(s sign, i, j int) {

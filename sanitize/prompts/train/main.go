@@ -18,7 +18,7 @@ func main() {
 	out := flag.String("o", "", "file to write the model to; without it, only figures are made")
 	samples := flag.String("samples", "sanitize/prompts/train/samples", "folder of samples")
 	labelled := flag.String("labelled", "", "labelled files whose strings are samples, too, separated by commas")
-	shift := flag.Float64("shift", 2.0, "what a finding takes beyond even odds, as a logarithm of the odds")
+	shift := flag.Float64("shift", 1.7, "what a finding takes beyond even odds, as a logarithm of the odds")
 	probe := flag.String("probe", "", "labelled file to judge with the model, and nothing else")
 	leave := flag.Bool("leave", false, "leave sources out in turn, which takes a minute")
 	flag.Parse()
