@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"unicode"
 
@@ -148,7 +149,7 @@ func tidyZip(data []byte) ([]byte, error) {
 	w := zip.NewWriter(&out)
 	packed := uint64(0)
 	for _, f := range r.File {
-		if oddName(f.Name) {
+		if oddName(f.Name) || !plainMode(f) {
 			continue
 		}
 		if packed += f.CompressedSize64; packed > uint64(len(data)) {
@@ -156,6 +157,9 @@ func tidyZip(data []byte) ([]byte, error) {
 		}
 		h := f.FileHeader
 		h.Extra, h.Comment = keptExtras(h.Extra), ""
+		if f.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+			h.SetMode(f.Mode() &^ (fs.ModeSetuid | fs.ModeSetgid))
+		}
 		to, err := w.CreateRaw(&h)
 		if err != nil {
 			return nil, err
@@ -179,19 +183,22 @@ func dirtyZip(data []byte, r *zip.Reader) bool {
 	if end < 0 || end+endHead > len(data) || r.Comment != "" || len(bytes.Trim(data[end+endHead:], "\x00")) > 0 {
 		return true
 	}
-	starts := make(map[int64]bool, len(r.File)) // of the entries' packed bytes
+	starts := make(map[int64]string, len(r.File)) // where the entries' packed bytes begin, and what they are called
 	for _, f := range r.File {
 		at, err := f.DataOffset()
-		if err != nil || f.Comment != "" || !plainExtras(f.Extra) || oddName(f.Name) {
+		if err != nil || f.Comment != "" || !plainExtras(f.Extra) || oddName(f.Name) || !plainMode(f) || f.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
 			return true
 		}
-		starts[at] = true
+		starts[at] = f.Name
 	}
-	if len(r.File) > 0 && !starts[headerSize(data)] || len(r.File) == 0 && end != 0 {
+	if _, ok := starts[headerSize(data)]; len(r.File) > 0 && !ok || len(r.File) == 0 && end != 0 {
 		return true // it does not begin with an entry
 	}
 	return !plainLocals(data, starts)
 }
+
+// plainMode reports whether an entry is a file or a folder, and no link, device or pipe.
+func plainMode(f *zip.File) bool { return f.Mode()&fs.ModeType&^fs.ModeDir == 0 }
 
 // headerSize returns the size of the local header with which b begins, and 0 if it begins with none.
 func headerSize(b []byte) int64 {
@@ -201,9 +208,10 @@ func headerSize(b []byte) int64 {
 	return localHead + int64(binary.LittleEndian.Uint16(b[26:])) + int64(binary.LittleEndian.Uint16(b[28:]))
 }
 
-// plainLocals reports whether the extra fields of the local headers that end where packed bytes begin are plain. They may
-// say other things than those of the directory, and may themselves hold what looks like a header: all must be plain.
-func plainLocals(data []byte, starts map[int64]bool) bool {
+// plainLocals reports whether the extra fields of the local headers that end where packed bytes begin are plain, and the
+// names those of the directory: who unpacks a stream goes by them. They may say other things than the directory, and may
+// themselves hold what looks like a header: all must be plain.
+func plainLocals(data []byte, starts map[int64]string) bool {
 	for i := 0; ; i++ {
 		n := bytes.Index(data[i:], []byte(localMark))
 		if n < 0 {
@@ -211,11 +219,13 @@ func plainLocals(data []byte, starts map[int64]bool) bool {
 		}
 		i += n
 		size := headerSize(data[i:])
-		if size == 0 || !starts[int64(i)+size] {
+		name, ok := starts[int64(i)+size]
+		if size == 0 || !ok {
 			continue
 		}
 		head := data[i : int64(i)+size]
-		if !plainExtras(head[localHead+int(binary.LittleEndian.Uint16(head[26:])):]) {
+		named := localHead + int(binary.LittleEndian.Uint16(head[26:]))
+		if string(head[localHead:named]) != name || !plainExtras(head[named:]) {
 			return false
 		}
 	}

@@ -48,9 +48,19 @@ type jpegWalk struct {
 	c     copier
 	pos   int
 	jfif  bool // a JFIF header was seen
+	icc   bool // what is called a colour profile is none
 	frame bool // a frame header was seen
 	scans bool // a scan was seen
 	done  bool
+}
+
+// plainProfile reports whether a segment is a part of a colour profile (ICC.1:2022, annex B.4): the first one has its head.
+func (j *jpegWalk) plainProfile(body []byte) bool {
+	const name, head = 14, 40 // with the number of the segment, and how many there are
+	if len(body) >= name && body[12] == 1 {
+		j.icc = len(body) < name+head || string(body[name+36:name+head]) != "acsp"
+	}
+	return !j.icc && len(body) >= name
 }
 
 // segment handles the marker at pos and what belongs to it.
@@ -156,6 +166,9 @@ func (j *jpegWalk) appVector(marker byte, body []byte) string {
 	case marker == jpegAPP0 && (is("JFIF\x00") || is("JFXX\x00")):
 		return vectorUnknown // a second one, more than the header says, or a thumbnail
 	case marker == 0xe2 && is("ICC_PROFILE\x00"):
+		if !j.plainProfile(body) {
+			return vectorUnknown
+		}
 		if j.job.Mode != kit.ModeRebuild {
 			return ""
 		}

@@ -88,7 +88,7 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		}
 		r := data[pos : pos+size]
 		pos += size
-		if kind == emfComment && !c.keepsComment(r[8:]) {
+		if kind == emfComment && !c.keepsComment(r[8:]) || kind != emfComment && !plainRecord(kind, r[8:]) {
 			continue
 		}
 		out = append(out, r...)
@@ -103,6 +103,44 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		return out, true
 	}
 }
+
+// Records of enhanced metafiles that speak to a driver, or name a file of colours: it is opened where the name says.
+const (
+	emfGLSRecord      = 102
+	emfDrawEscape     = 105
+	emfExtEscape      = 106
+	emfNamedEscape    = 110
+	emfColorSpace     = 99
+	emfColorSpaceWide = 122
+	emfProfile        = 112
+	emfProfileWide    = 113
+)
+
+// plainRecord judges those records: of escapes, those with a few numbers in them stay; of colours, those without a path.
+func plainRecord(kind uint32, r []byte) bool {
+	le := binary.LittleEndian
+	const logical, ansi, wide = 4 + 68, 260, 520 // where the name of a colour space is, and how long
+	switch kind {
+	case emfGLSRecord, emfDrawEscape, emfExtEscape, emfNamedEscape:
+		return plainNumbers(r)
+	case emfColorSpace, emfColorSpaceWide:
+		size := ansi
+		if kind == emfColorSpaceWide {
+			size = wide
+		}
+		return len(r) >= logical+size && !pathName(r[logical:logical+size])
+	case emfProfile, emfProfileWide:
+		if len(r) < 12 {
+			return false
+		}
+		n := int64(le.Uint32(r[4:]))
+		return n <= int64(len(r)-12) && !pathName(r[12:12+n])
+	}
+	return true
+}
+
+// pathName reports whether the name of a file, in a code page or in UTF-16, has a folder, drive or host in it.
+func pathName(b []byte) bool { return bytes.ContainsAny(b, `\/:`) }
 
 // Public comments of enhanced metafiles ([MS-EMF] 2.3.3.4).
 const (

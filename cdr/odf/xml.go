@@ -460,6 +460,13 @@ func (c *cleaner) endBinary() error {
 	if n == 0 {
 		return nil
 	}
+	if kit.Metafile(data) { // one whose records are not whole stays, as in a package
+		if out, ok := kit.CleanMetafile(c.ctx, c.job, data); ok && len(out) != len(data) {
+			c.remove(vectorComment, "binary-data", kit.ActionRemoved)
+			c.out = append(c.out[:c.binAt], base64.StdEncoding.EncodeToString(out)...)
+		}
+		return nil
+	}
 	kind := kit.Sniff(data)
 	r, err := c.job.Recurse(c.ctx, kit.Document{Data: data, Type: kind, Path: "binary-data"})
 	switch {
