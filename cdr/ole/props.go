@@ -95,6 +95,7 @@ func (d *document) namedProperties(e *entry, at int) {
 	if names == 0 {
 		return
 	}
+	e.data = bytes.Clone(e.data)
 	pos := names + 4
 	for range min(int(le.Uint32(b[names:])), maxNames) {
 		if pos+8 > len(b) {
@@ -133,7 +134,6 @@ func (d *document) namedProperty(e *entry, at span, wide bool, value int) {
 	if text := strings.Trim(strings.ReplaceAll(string(e.data[from:to]), "\x00", ""), " "); base && kit.SafePlace(text) {
 		return
 	}
-	e.data = bytes.Clone(e.data)
 	clear(e.data[from:to])
 	if base {
 		d.removed(vectorLink, e.name, kit.ActionNeutralised, name)

@@ -209,21 +209,27 @@ func (p *pack) judgePlumbing() error {
 
 // judgeOrphans takes out relationships of one part that lead out of the package, and to which the part does not refer.
 func (p *pack) judgeOrphans(rels *relations) error {
-	var text []byte
+	asked := map[string]bool{}
 	for _, r := range rels.list {
-		if r.dead || r.blank || !r.external && (r.to != nil || r.target == "") || p.isPlain(r) {
-			continue
+		if !r.dead && !r.blank && (r.external || r.to == nil && r.target != "") && !p.isPlain(r) {
+			asked[r.id] = false
 		}
-		if text == nil && rels.owner != nil {
-			if !p.isXML(rels.owner) || isSignature(rels.owner) {
-				return nil
-			}
-			var err error
-			if text, err = p.text(rels.owner); err != nil {
-				return nil //nolint:nilerr // the walk over it says what is wrong
-			}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	if rels.owner != nil {
+		if !p.isXML(rels.owner) || isSignature(rels.owner) {
+			return nil
 		}
-		if rels.owner == nil || !mentions(text, r.id) {
+		text, err := p.text(rels.owner)
+		if err != nil {
+			return nil //nolint:nilerr // the walk over it says what is wrong
+		}
+		mentioned(text, asked)
+	}
+	for _, r := range rels.list {
+		if found, ok := asked[r.id]; ok && !found && !r.dead && !r.blank {
 			r.dead = true
 			p.removed(vectorOrphan, r.where(), kit.ActionRemoved, r.target)
 		}
@@ -238,17 +244,27 @@ func (p *pack) isPlain(r *relation) bool {
 
 var knownRelation = regexp.MustCompile(`^http://(?:schemas\.openxmlformats\.org|purl\.oclc\.org/ooxml|schemas\.microsoft\.com)/`)
 
-// mentions reports whether a text has an id between quotes.
-func mentions(text []byte, id string) bool {
-	for rest := text; ; {
-		i := bytes.Index(rest, []byte(id))
-		if i < 0 || id == "" {
-			break
+// mentioned marks the ids that stand between quotes in a text. In a text with references of characters all are taken to stand
+// there: they may be written so.
+func mentioned(text []byte, ids map[string]bool) {
+	const most = 256 // bytes of an id
+	if bytes.Contains(text, []byte("&#")) {
+		for id := range ids {
+			ids[id] = true
 		}
-		if end := i + len(id); i > 0 && end < len(rest) && (rest[i-1] == '"' || rest[i-1] == '\'') && rest[end] == rest[i-1] {
-			return true
-		}
-		rest = rest[i+1:]
+		return
 	}
-	return bytes.Contains(text, []byte("&#")) // the id may be written in references
+	for pos := 0; ; {
+		i := bytes.IndexAny(text[pos:], `"'`)
+		if i < 0 {
+			return
+		}
+		quote := text[pos+i]
+		pos += i + 1
+		if end := bytes.IndexByte(text[pos:min(pos+most, len(text))], quote); end >= 0 {
+			if _, ok := ids[string(text[pos:pos+end])]; ok {
+				ids[string(text[pos:pos+end])] = true
+			}
+		}
+	}
 }

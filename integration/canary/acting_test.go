@@ -1,7 +1,10 @@
 package canary
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/binary"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +14,7 @@ import (
 func actingRows(tb testing.TB) []row {
 	tb.Helper()
 	var all []row
-	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb), actingText(), actingCompound(tb), actingPages(tb)} {
+	for _, list := range [][]row{actingWord(tb), actingExcel(tb), actingSlides(tb), actingODF(tb), actingText(), actingCompound(tb), actingPages(tb), actingRecords(tb)} {
 		all = append(all, list...)
 	}
 	return all
@@ -328,6 +331,94 @@ func actingPages(tb testing.TB) []row {
 		row{what: "colour profile whose sum is wrong", ext: "png", make: png(func(c string) string { p := icc(c); return p[:len(p)-4] + "\x00\x00\x00\x00" })},
 		row{what: "colour profile with more behind it", ext: "png", make: png(func(c string) string { return icc("x") + c })})
 	return rows
+}
+
+// enhanced is an enhanced metafile ([MS-EMF]) of a header, a record and the end.
+func enhanced(kind int, data []byte) []byte {
+	for len(data)%4 != 0 {
+		data = append(data, 0)
+	}
+	r := slices.Concat(le32(kind, 8+len(data)), data)
+	end := le32(14, 20, 0, 0, 20)
+	head := slices.Concat(le32(1, 88, 0, 0, 9, 9, 0, 0, 99, 99), []byte(" EMF"), le32(0x10000, 88+len(r)+len(end), 3), le16(1, 0), le32(0, 0, 0, 320, 240, 100, 80))
+	return slices.Concat(head, r, end)
+}
+
+// actingRecords are rows of records of metafiles in documents, of profiles of pictures, and of headers of archives.
+func actingRecords(tb testing.TB) []row {
+	tb.Helper()
+	word := &maker{tb: tb, kind: "docx", shown: sentences}
+	text := &maker{tb: tb, kind: "odt", shown: sentences}
+	var rows []row
+	path := func(c string) []byte { return wideBytes(`\\` + c + `\a.icm`) }
+	for what, record := range map[string]func(c string) []byte{
+		"escape that is drawn": func(c string) []byte { return enhanced(105, append(le32(9, len(c)), c...)) },
+		"escape":               func(c string) []byte { return enhanced(106, append(le32(9, len(c)), c...)) },
+		"escape with a name":   func(c string) []byte { return enhanced(110, slices.Concat(le32(9, 0, len(c)), []byte(c))) },
+		"commands of OpenGL":   func(c string) []byte { return enhanced(102, append(le32(len(c)), c...)) },
+		"colours of a file": func(c string) []byte {
+			return enhanced(122, slices.Concat(le32(1), make([]byte, 68), path(c), make([]byte, 520-len(path(c))), le32(0, 0)))
+		},
+		"profile of a file":       func(c string) []byte { return enhanced(113, slices.Concat(le32(0, len(path(c)), 0), path(c))) },
+		"profile of a file, ANSI": func(c string) []byte { return enhanced(112, slices.Concat(le32(0, len(c)+2, 0), []byte("c:"+c))) },
+	} {
+		word.rows = append(word.rows, row{what: "metafile, " + what, ext: "docx", shown: sentences, make: func(c string) []byte {
+			p := openPackage(tb, "docx")
+			id := p.add(wordDoc, "image", "word/media/image9.emf", "image/x-emf", string(record(c)))
+			inWord(`<w:p><w:r><w:pict><v:shape style="width:9pt;height:9pt"><v:imagedata r:id="` + id + `"/></v:shape></w:pict></w:r></w:p>`)(p)
+			return p.bytes("none")
+		}})
+		text.rows = append(text.rows, row{what: "metafile, " + what, ext: "odt", shown: sentences, make: func(c string) []byte {
+			p := openPackage(tb, "odt")
+			p.manifest("Pictures/a.emf", "image/x-emf", string(record(c)))
+			return p.bytes("none")
+		}})
+	}
+	rows = append(rows, row{what: "colour profile that is none", ext: "jpg", make: func(c string) []byte {
+		for _, r := range imageRows(tb) {
+			if r.ext == "jpg" {
+				j := r.make("x")
+				return slices.Concat(j[:2], jpegSegment(0xE2, "ICC_PROFILE\x00\x01\x01"+strings.Repeat(c, 9)), j[2:])
+			}
+		}
+		tb.Fatal("no picture")
+		return nil
+	}})
+	archive := func(what string, f func(w *zip.Writer, c string), after func(data []byte, c string) []byte) {
+		rows = append(rows, row{what: what, ext: "zip", make: func(c string) []byte {
+			var b bytes.Buffer
+			w := zip.NewWriter(&b)
+			f(w, c)
+			if err := w.Close(); err != nil {
+				tb.Fatal(err)
+			}
+			if after != nil {
+				return after(b.Bytes(), c)
+			}
+			return b.Bytes()
+		}})
+	}
+	put := func(w *zip.Writer, h *zip.FileHeader, data string) {
+		f, err := w.CreateHeader(h)
+		if err == nil {
+			_, err = f.Write([]byte(data))
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	archive("link", func(w *zip.Writer, c string) {
+		h := &zip.FileHeader{Name: "link"}
+		h.SetMode(fs.ModeSymlink | 0o777)
+		put(w, h, "/etc/"+c)
+		put(w, &zip.FileHeader{Name: "a.txt"}, "shown")
+	}, nil)
+	archive("other name before the data", func(w *zip.Writer, c string) {
+		put(w, &zip.FileHeader{Name: strings.Repeat("b", len(c))}, "shown")
+	}, func(data []byte, c string) []byte {
+		return bytes.Replace(data, []byte(strings.Repeat("b", len(c))), []byte(c), 1)
+	})
+	return slices.Concat(word.rows, text.rows, rows)
 }
 
 // actingText are rows for formats that are not packages.
