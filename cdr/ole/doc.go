@@ -42,6 +42,7 @@ type wordDocument struct {
 
 	pieces  []piece
 	placed  map[uint32]uint32 // where the pictures of objects are, by the objects' numbers
+	icons   map[uint32]uint32 // where pictures on white are, by where they were
 	owned   bool              // the Data stream is our own copy
 	written int               // characters that were overwritten
 	changed bool

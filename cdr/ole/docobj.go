@@ -20,14 +20,33 @@ const (
 
 // objects makes pictures of embedded objects: the storages of the objects are gone, and readers would look for them.
 func (w *wordDocument) objects() error {
+	behind := -1 // where the text behind an object begins: its picture
 	return w.eachRun(func(list, text []byte) {
+		at := cap(w.main) - cap(text)
 		object, ok := plainCharacters(list)
 		if !ok {
+			if at == behind && len(text) > 0 && text[0] == 1 {
+				w.opaquePicture(list)
+			}
 			return
 		}
+		behind = at + len(text)
 		w.changed = true
 		if mark := bytes.IndexByte(text, 1); mark >= 0 {
 			w.show(list, text[mark:], object)
+		}
+	})
+}
+
+// opaquePicture gives the characters that are the picture of an object one that looks the same without the object.
+func (w *wordDocument) opaquePicture(list []byte) {
+	eachProperty(list, func(op uint16, operand []byte) {
+		if op != sprmPicture {
+			return
+		}
+		if at, ok := w.opaque(binary.LittleEndian.Uint32(operand)); ok {
+			binary.LittleEndian.PutUint32(operand, at)
+			w.changed = true
 		}
 	})
 }
