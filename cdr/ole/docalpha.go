@@ -182,7 +182,7 @@ func drawOnWhite(r []byte) bool {
 	}
 	for ; len(pixels) >= 4; pixels = pixels[4:] {
 		for i := range 3 { // the colours are multiplied by what covers already
-			pixels[i] = byte(min(0xFF, int(pixels[i])+0xFF-int(pixels[3])))
+			pixels[i] += min(0xFF-pixels[3], 0xFF-pixels[i])
 		}
 		pixels[3] = 0
 	}

@@ -18,7 +18,7 @@ func iconMetafile(masks string) []byte {
 	copy(head, "\x28\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x20\x00")
 	if masks != "" {
 		head[16] = 3
-		head = append(head, masks...)
+		head = cat(head, []byte(masks))
 	}
 	blend := make([]byte, alphaHead-8)
 	copy(blend[16:], "\x02\x00\x00\x00\x03\x00\x00\x00\x05\x00\x00\x00\x06\x00\x00\x00\x00\x80\xFF\x01") // where, how large, how
