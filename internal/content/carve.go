@@ -85,9 +85,16 @@ func (w *walk) tooFar(d doc, fl *scan.Field, count int) bool {
 
 // runByte reports whether a character can stand in a run.
 func runByte(v []byte, i int) bool {
-	k := base64Kind[v[i]]
-	return k >= 1 && k <= 3 || v[i] == '\\' && i+1 < len(v) && v[i+1] == '/'
+	return runBytes[v[i]] || v[i] == '\\' && i+1 < len(v) && v[i+1] == '/'
 }
+
+// runBytes are the characters of base64, but for padding.
+var runBytes = func() (t [256]bool) {
+	for c, k := range base64Kind {
+		t[c] = k >= 1 && k <= 3
+	}
+	return t
+}()
 
 // runScanner finds the runs of a value, from its start to its end.
 type runScanner struct {

@@ -163,6 +163,9 @@ func (u *upperReader) Read(dst []byte) (int, error) {
 
 // nextASCII85 finds what stands between <~ and ~>.
 func nextASCII85(v []byte, pos int) (rarePiece, bool) {
+	if pos == 0 && bytes.IndexByte(v, '~') < 0 {
+		return rarePiece{}, false // as in most values
+	}
 	for to := pos; ; {
 		i := bytes.Index(v[pos:], []byte("<~"))
 		if i < 0 {
@@ -352,6 +355,9 @@ func (e escapesWriter) Write(p []byte) (int, error) {
 // they stood.
 func (w *walk) percentURIs(n *node, f fielder, d doc, fl *scan.Field) (taken []scan.Span, err error) {
 	v := fl.Value
+	if bytes.IndexByte(v, '%') < 0 {
+		return nil, nil // as most values
+	}
 	for pos, count := 0, 0; ; count++ {
 		i := bytes.Index(v[pos:], []byte("base64%2"))
 		if i < 0 || len(v)-pos-i < len("base64%2C")+minEmbedded {

@@ -534,8 +534,9 @@ func readable(p []byte) bool {
 	return len(p) >= 8
 }
 
-// minDecoder is the length up to which base64 is decoded at once, in characters: a decoder of streams is as large.
-const minDecoder = 1 << 10
+// maxAtOnce is the length up to which base64 is decoded at once, in characters: a decoder of streams takes three times as
+// long.
+const maxAtOnce = 64 << 10
 
 // reader decodes text that shape accepted.
 func (c coding) reader(p []byte) io.Reader {
@@ -549,17 +550,17 @@ func (c coding) reader(p []byte) io.Reader {
 		}
 	case c.joint:
 		src = &jointSkipper{p: p, joint: []byte(c.brk), slashes: c.slashes}
-	case c.line > 0:
+	case !c.hex && len(p) <= maxAtOnce:
+		out := make([]byte, c.encoding().DecodedLen(len(p)))
+		if n, err := c.encoding().Decode(out, p); err == nil { // else it has spaces and tabs between lines, or is cut off
+			return bytes.NewReader(out[:n])
+		}
+	}
+	if c.line > 0 && !c.joint && !c.percent {
 		src = &spaceSkipper{p: p}
 	}
 	if c.hex {
 		return hex.NewDecoder(src)
-	}
-	if len(p) <= minDecoder && !c.percent && !c.joint && c.line == 0 {
-		out := make([]byte, c.encoding().DecodedLen(len(p)))
-		if n, err := c.encoding().Decode(out, p); err == nil {
-			return bytes.NewReader(out[:n])
-		}
 	}
 	return base64.NewDecoder(c.encoding(), src)
 }
