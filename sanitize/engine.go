@@ -286,7 +286,8 @@ func (s *itemScan) value(f *scan.Field) (whole bool) {
 // maxScalar is the length up to which numbers are remembered, in bytes: there are not many, and they repeat.
 const maxScalar = 5
 
-// unlessClean looks at a value, unless it is known to be clean: where rules are switched off by place, none is.
+// unlessClean looks at a value, unless it is known to be clean: where rules are switched off by place, none is, and neither
+// is one for which there was no time.
 func (s *itemScan) unlessClean(f *scan.Field, known *cleanNames) {
 	known.begin(s.it.Type)
 	s.hits = s.hits[:0]

@@ -8,6 +8,9 @@ import (
 // lookLines looks for line breaks with which a value goes on as a header, a message or a log line of its own.
 func lookLines(l *look) {
 	s := l.low
+	if len(s) >= shortLines && (len(s) >= longLines || !l.unlayered()) {
+		return // no case of line would hold
+	}
 	if len(l.via) == 0 && mimePart(s) {
 		return
 	}
@@ -41,6 +44,12 @@ func mimePart(s []byte) bool {
 	return bytes.HasPrefix(first, []byte("mime-version: 1.0"))
 }
 
+// In a value of shortLines bytes a line is judged only if its break was written as an escape, in one of longLines not at all.
+const (
+	shortLines = 512
+	longLines  = 4096
+)
+
 // unlayered reports whether the break was written as an escape: text has line breaks, but not as %0d%0a.
 func (l *look) unlayered() bool {
 	for _, v := range l.via {
@@ -57,22 +66,25 @@ func (l *look) line(before, start, breaks int) {
 	rest := s[start:min(len(s), start+200)]
 	rest = bytes.TrimPrefix(bytes.TrimPrefix(rest, []byte("0a")), []byte("0d"))
 	line := rest
-	if end := bytes.IndexAny(line, "\r\n"); end >= 0 {
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end]
+	}
+	if end := bytes.IndexByte(line, '\r'); end >= 0 {
 		line = line[:end]
 	}
 	prefix := s[:before]
-	short := before <= 64 && breaks == 1 && len(s) < 512
+	short := before <= 64 && breaks == 1 && len(s) < shortLines
 	end := min(len(s), start+48)
 	switch {
-	case header(line) == headerStrong && (l.unlayered() && len(s) < 4096 && wordsUpTo(prefix, 9) <= 8 || short):
+	case header(line) == headerStrong && (l.unlayered() && len(s) < longLines && wordsUpTo(prefix, 9) <= 8 || short):
 		l.sign(signLinesHeader, before, end)
 	case bytes.HasPrefix(line, []byte("bcc:")) && short && bytes.IndexByte(prefix, '@') > 0 && bytes.IndexByte(prefix, ' ') < 0:
 		l.sign(signLinesHeader, before, end)
 	case header(line) == headerKnown && short && words(prefix) <= 2 && (l.unlayered() || bytes.Contains(s[before:start], []byte("\r")) || multipleHeaders(rest)):
 		l.sign(signLinesHeader, before, end)
-	case bytes.HasPrefix(line, []byte("http/1.")) && (short && words(prefix) <= 3 || l.urlLayer() && len(s) < 512 && bytes.HasPrefix(line[min(len(line), 8):], []byte(" "))):
+	case bytes.HasPrefix(line, []byte("http/1.")) && (short && words(prefix) <= 3 || l.urlLayer() && len(s) < shortLines && bytes.HasPrefix(line[min(len(line), 8):], []byte(" "))):
 		l.sign(signLinesMessage, before, end)
-	case (l.urlLayer() && short || before <= 64 && breaks <= 3 && len(s) < 512 && before > 0 && bytes.IndexByte(prefix, ' ') < 0) && requestLine(line):
+	case (l.urlLayer() && short || before <= 64 && breaks <= 3 && len(s) < shortLines && before > 0 && bytes.IndexByte(prefix, ' ') < 0) && requestLine(line):
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)

@@ -3,7 +3,6 @@ package sanitize
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 )
 
 // disguisedStems are words without which few orders to models do.
@@ -32,13 +31,30 @@ func disguisedTriggers() []string {
 // minSpaced is how many letters in a row must stand apart for a text to be spaced out.
 const minSpaced = 8
 
+// leastSpaced is how long so many letters are with a gap behind each but the last, in bytes.
+const leastSpaced = 2*minSpaced - 1
+
+// lastPair returns where between two places the last two letters or digits stand side by side, -1 if none do: in text that
+// is spaced out none do, in all other text soon.
+func lastPair(s []byte, from, to int) int {
+	for i := to - 2; i >= from; i-- {
+		if isWord(s[i]) && isWord(s[i+1]) && s[i] != '_' && s[i+1] != '_' {
+			return i
+		}
+	}
+	return -1
+}
+
 // despaced appends the text with spaced out words put together, if there are any: "i g n o r e  a l l". Two gaps
 // in a row part words; where there are none, words that the grammar knows are told apart.
 func despaced(dst, s []byte) ([]byte, bool) {
-	from := 0 // up to where dst has what is in s
-	for i := 0; i < len(s); {
-		if i+1 < len(s) && wordBytes[s[i+1]]&(wordLetter|wordDigit) != 0 && s[i+1] < utf8.RuneSelf {
-			i++ // what is spaced out has a gap here
+	from := 0   // up to where dst has what is in s
+	parted := 0 // up to where no pair begins that was not met
+	for i := 0; i+leastSpaced <= len(s); {
+		pair := lastPair(s, max(i, parted), i+leastSpaced)
+		parted = i + leastSpaced - 1
+		if pair >= 0 {
+			i = pair + 2
 			continue
 		}
 		if !isWord(s[i]) || i > 0 && isWord(s[i-1]) {

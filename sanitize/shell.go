@@ -122,18 +122,37 @@ const (
 	argumentStrong                     // a flag, a path, a variable, a redirection, an address
 )
 
+// shellWords tells the bytes of which commands and their paths are written.
+var shellWords = func() (t [256]uint8) {
+	for i := range t {
+		if isWord(byte(i)) {
+			t[i] = 1
+		}
+	}
+	for _, c := range []byte("-.?*[]:~") {
+		t[c] = 1
+	}
+	t['/'], t['\\'] = shellSlash, shellSlash
+	return t
+}()
+
+// shellSlash parts the folders of a path, in [shellWords].
+const shellSlash = 2
+
 // command reads the word at i as a command.
 func (r *shellReading) command(i int) (w shellWord) {
 	s := r.s
 	for i < len(s) && (isBlank(s[i]) || s[i] == '(' || s[i] == '{' || s[i] == '"' || s[i] == '\'' || s[i] == '@' || s[i] == '!' || s[i] == '+') {
 		i++
 	}
-	start := i
-	for i < len(s) && (isWord(s[i]) || s[i] == '-' || s[i] == '.' || s[i] == '/' || s[i] == '\\' || s[i] == '?' || s[i] == '*' || s[i] == '[' || s[i] == ']' || s[i] == ':' || s[i] == '~') {
-		i++
+	start, slash := i, -1
+	for ; i < len(s) && shellWords[s[i]] != 0; i++ {
+		if shellWords[s[i]] == shellSlash {
+			slash = i - start
+		}
 	}
 	word := s[start:i]
-	if slash := bytes.LastIndexAny(word, `/\`); slash >= 0 {
+	if slash >= 0 {
 		w.path = true
 		if !systemPath(word[:slash+1]) {
 			return w
