@@ -24,34 +24,22 @@ const (
 	factFolded             // becomes something else under it, whatever stands around it
 )
 
-// factRunes is how far the table goes that is made at once: the alphabets, and the scripts of the south of Asia and of
-// Japan. Of what stands beyond it, pages of factPage characters are made when a text has one of them.
-const (
-	factRunes = 0x3100
-	factPage  = 256
-)
+// factPage is how many characters' facts are worked out at once, when a text has one of them: those of a script.
+const factPage = 256
 
 // factTable knows the facts of all characters. It may be used by many goroutines at the same time.
 type factTable struct {
-	low    [factRunes]runeFact
-	folded map[rune]string // what becomes of the characters of low that have factFolded
-	pages  [(unicode.MaxRune + 1) / factPage]atomic.Pointer[factsOfPage]
+	pages [(unicode.MaxRune + 1) / factPage]atomic.Pointer[factsOfPage]
 }
 
-// factsOfPage are the facts of characters that stand beyond the table.
+// factsOfPage are the facts of characters.
 type factsOfPage struct {
 	facts  [factPage]runeFact
-	folded map[rune]string
+	folded map[rune]string // what becomes of those that have factFolded
 }
 
-// runeFacts is made when the first text beyond ASCII comes: it takes a few milliseconds.
-var runeFacts = sync.OnceValue(func() *factTable {
-	t := &factTable{folded: map[rune]string{}}
-	for r := rune(utf8.RuneSelf); r < factRunes; r++ {
-		t.low[r] = factsOf(r, t.folded)
-	}
-	return t
-})
+// runeFacts is the table of all texts.
+var runeFacts = sync.OnceValue(func() *factTable { return &factTable{} })
 
 // factsOf works a character's facts out, and puts into folded what becomes of it.
 func factsOf(r rune, folded map[rune]string) (f runeFact) {
@@ -97,37 +85,36 @@ func standsAlone(s string) bool {
 // fact is what is known of a character.
 func (t *factTable) fact(r rune) runeFact {
 	switch {
-	case uint32(r) < factRunes: //nolint:gosec // a negative one is large
-		return t.low[r]
 	case 0x4E00 <= r && r <= 0x9FA5, 0xAC00 <= r && r <= 0xD7A3:
 		return factLetter | factSettled
-	case r > unicode.MaxRune:
+	case uint32(r) > unicode.MaxRune: //nolint:gosec // a negative one is large
 		return factOdd | factUpper
 	}
 	return t.page(r).facts[r%factPage]
 }
 
-// page returns the page of a character, and makes it the first time. Two goroutines may make the same one.
+// page returns the page of a character.
 func (t *factTable) page(r rune) *factsOfPage {
-	at := &t.pages[r/factPage]
-	if p := at.Load(); p != nil {
+	if p := t.pages[r/factPage].Load(); p != nil {
 		return p
 	}
+	return t.turn(r / factPage)
+}
+
+// turn makes a page. Two goroutines may make the same one.
+func (t *factTable) turn(number rune) *factsOfPage {
 	p := &factsOfPage{folded: map[rune]string{}}
 	for i := range p.facts {
-		p.facts[i] = factsOf(r-r%factPage+rune(i), p.folded)
+		if r := number*factPage + rune(i); r >= utf8.RuneSelf {
+			p.facts[i] = factsOf(r, p.folded)
+		}
 	}
-	at.Store(p)
+	t.pages[number].Store(p)
 	return p
 }
 
 // fold returns what becomes of a character that has factFolded.
-func (t *factTable) fold(r rune) string {
-	if r < factRunes {
-		return t.folded[r]
-	}
-	return t.page(r).folded[r]
-}
+func (t *factTable) fold(r rune) string { return t.page(r).folded[r] }
 
 // settled returns how much of valid UTF-8 decodeCompatibility would leave as it is: up to the first character of which
 // the table does not know that it does.
