@@ -353,15 +353,22 @@ func kindsIn(p []byte) (kinds uint8) {
 
 // shapeOfLines is shape for text in lines.
 func shapeOfLines(p []byte) (c coding, chars int, ok bool) {
-	var seen [6]int
+	var seen [8]int
 	lines := lineLengths{}
-	for i, ch := range p {
+	for i := 0; i < len(p); i++ {
+		n := countRun(p[i:], &seen)
+		if n > 0 && seen[4] > 0 {
+			return c, 0, false
+		}
+		lines.run(n)
+		if i += n; i == len(p) {
+			break
+		}
+		ch := p[i]
 		k := base64Kind[ch]
 		lines.char(ch, k)
 		switch {
-		case k == 0 && (ch == ' ' || ch == '\t') && i > 0 && base64Kind[p[i-1]] == 5:
-			k = 5 // indented lines
-		case k == 0 && (ch == ' ' || ch == '\t') && seen[5] > 0 && (p[i-1] == ' ' || p[i-1] == '\t'):
+		case k == 0 && indents(p, i):
 			k = 5
 		case k == 0, k != 4 && k != 5 && seen[4] > 0:
 			return c, 0, false
@@ -389,12 +396,34 @@ func shapeOfLines(p []byte) (c coding, chars int, ok bool) {
 	return c, chars, true
 }
 
+// indents reports whether the character at i is white space that a line begins with, if that in front of it is.
+func indents(p []byte, i int) bool {
+	blank := func(c byte) bool { return c == ' ' || c == '\t' }
+	return blank(p[i]) && i > 0 && (base64Kind[p[i-1]] == 5 || blank(p[i-1]))
+}
+
+// countRun counts the kinds of the characters at the start of p, as far as they count, and returns how many they are.
+func countRun(p []byte, seen *[8]int) (n int) {
+	for n < len(p) && runBytes[p[n]] {
+		seen[base64Kind[p[n]]&7]++
+		n++
+	}
+	return n
+}
+
 // lineLengths sees whether lines are of one length, but for the last.
 type lineLengths struct {
 	first, now    int
 	short, ragged bool
 }
 
+// run takes so many characters that count.
+func (l *lineLengths) run(n int) {
+	l.now += n
+	l.ragged = l.ragged || n > 0 && l.short
+}
+
+// char takes a character.
 func (l *lineLengths) char(ch byte, kind uint8) {
 	switch {
 	case ch == '\n':

@@ -208,26 +208,31 @@ func (w *jsonWalk) rest(err error) (bool, error) {
 
 // rawRange implements fielder.
 func (jsonFormat) rawRange(raw []byte, from, to int) (int, int) {
-	pos, start := 0, -1
+	pos, start, i := 0, -1, 0
 	var buf [8]byte
-	i := 0
 	if len(raw) > 0 && raw[0] == '"' {
 		i = 1
 	}
-	for ; i < len(raw); pos++ {
-		if pos >= from && start < 0 {
-			start = i
+	for i < len(raw) {
+		n := bytes.IndexByte(raw[i:], '\\') // up to there a byte stands for itself
+		if n < 0 {
+			n = len(raw) - i
 		}
-		if pos >= to {
-			return start, i
+		escape := -1
+		if i+n < len(raw) {
+			n, escape = n+1, i+n
 		}
-		if raw[i] != '\\' || escapeLen(raw[i:]) == 0 {
-			i++
-			continue
+		if start < 0 && from < pos+n {
+			start = i + max(0, from-pos)
 		}
-		out, n, _ := unescape(buf[:0], raw[i:])
-		pos += len(out) - 1
-		i += n
+		if to < pos+n {
+			return start, i + max(0, to-pos)
+		}
+		pos, i = pos+n, i+n
+		if i == escape+1 && escapeLen(raw[escape:]) > 0 {
+			out, n, _ := unescape(buf[:0], raw[escape:])
+			pos, i = pos-1+len(out), escape+n
+		}
 	}
 	return max(start, 0), i
 }
