@@ -45,6 +45,8 @@ type look struct {
 	objects  objectNames
 	matchers matchers
 
+	stretches stretches // of the view in hand
+
 	ctx     context.Context // nil outside Scan
 	names   cleanNames
 	scalars cleanNames // short numbers and the literal names of JSON
@@ -301,6 +303,7 @@ func (l *look) expressions() {
 	slices.SortFunc(l.literals.hits, func(a, b literalHit) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.literal, b.literal))
 	})
+	l.stretches.begin(len(l.engine.rules))
 	for _, h := range l.literals.hits {
 		if l.ended() {
 			return
@@ -313,18 +316,22 @@ func (l *look) expressions() {
 			if l.has(r) || r.Head > 0 && h.end > r.Head || !l.applies(r) {
 				continue
 			}
-			l.try(r, h)
+			l.try(r, h, l.stretches.of(i))
 		}
 	}
 }
 
-// try tries a rule on the window around one of its literals.
-func (l *look) try(r *Rule, h literalHit) {
+// try tries a rule on the window around one of its literals, unless the stretch that it stands in has no match.
+func (l *look) try(r *Rule, h literalHit, known *stretch) {
 	start, end := max(0, h.end-windowBefore), min(len(l.view), h.end+windowAfter)
-	window := l.view[start:end]
+	text := l.view
 	if r.folded {
-		window = l.lowercase()[start:end]
+		text = l.lowercase()
 	}
+	if r.pattern != nil && l.without(r, known, text, start, end) {
+		return
+	}
+	window := text[start:end]
 	at := []int{h.end - start - len(l.engine.filter.literals[h.literal].text), h.end - start}
 	ok := false // that the expression matches is known
 	if r.pattern != nil {
@@ -341,22 +348,29 @@ func (l *look) try(r *Rule, h literalHit) {
 		}
 	}
 	if r.pattern != nil {
-		found := at
-		if !ok {
-			if found = r.pattern.FindIndex(window); found == nil {
-				return
-			}
-		}
-		if l.explains() { // whoever found out that it matches
-			if at = found; ok {
-				at = r.pattern.FindIndex(window)
-			}
-			if at == nil {
-				return
-			}
+		if at = l.place(r, window, at, ok); at == nil {
+			return
 		}
 	}
 	l.hit(r, start+at[0], start+at[1])
+}
+
+// place returns where a rule's expression matches in a window, or at, where a literal of it stands, for findings that are
+// not explained; nil if it does not match, which is known if sure.
+func (l *look) place(r *Rule, window []byte, at []int, sure bool) []int {
+	var found []int
+	if !sure {
+		if found = r.pattern.FindIndex(window); found == nil {
+			return nil
+		}
+	}
+	switch {
+	case !l.explains(): // counted whoever found out that it matches
+		return at
+	case sure:
+		return r.pattern.FindIndex(window)
+	}
+	return found
 }
 
 // mostExplained is how many findings of an item say where in the value exactly the reason stands, and the words that

@@ -19,7 +19,7 @@ func TestEdits(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	edited := map[string]int{}
-	for range 3000 {
+	for range 1000 {
 		var text []byte
 		for range 1 + random.IntN(12) {
 			text = append(text, pieces[random.IntN(len(pieces))]...)
@@ -72,7 +72,7 @@ func TestPieces(t *testing.T) {
 		for name, wrap := range map[string]func(string) string{
 			"url": each("%%%02x"), "html": each("&#%d;"), "escape": each(`\x%02x`), "url>url": each("%%25%02x"), "html>escape": each("&#92;x%02x"),
 		} {
-			for _, at := range []int{0, 1, 5000, 9000, 16 << 10, 16<<10 + 1000, 40000, len(prose)} {
+			for _, at := range []int{1, 9000, 16<<10 + 1000, len(prose)} {
 				value := prose[:at] + wrap(payload) + prose[at:]
 				if hits := e.Inspect(nil, []byte(value), FieldContext{}); len(hits) == 0 {
 					t.Errorf("%s: %q at %d is not found", name, payload, at)
