@@ -31,6 +31,9 @@ func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Res
 	if err != nil {
 		return kit.Result{}, err
 	}
+	if err := countAttributes(data); err != nil {
+		return kit.Result{}, err
+	}
 	w := htmlWalk{ctx: ctx, job: job, in: data, mail: strings.HasPrefix(doc.Path, "mail:"), book: doc.Path == BookPath}
 	if bytes.IndexByte(data, 0) >= 0 { // some readers skip it, also in the middle of a name
 		w.in = bytes.ReplaceAll(data, []byte{0}, nil)
