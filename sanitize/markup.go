@@ -204,12 +204,15 @@ func (l *look) attributes(i int) tagSummary {
 	return t
 }
 
+// maxBraced is the length beyond which a value is no such beginning, in bytes: up to the first blank it is short.
+const maxBraced = 256
+
 // inertExpression reports whether a value, as it stands in a tag, is the beginning of an expression of JSX as HTML reads
 // it: {() or {save}. Browsers run nothing of the kind: a block that is never closed is no program, and a name by itself
 // does nothing.
 func inertExpression(value []byte) bool {
 	value = bytes.TrimLeft(value, " \t\r\n")
-	if len(value) == 0 || value[0] != '{' || bytes.IndexByte(value, '&') >= 0 {
+	if len(value) == 0 || len(value) > maxBraced || value[0] != '{' || bytes.IndexByte(value, '&') >= 0 {
 		return false
 	}
 	end := bytes.IndexByte(value, '}')
@@ -412,7 +415,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 		l.sign(signMarkupScript, i, end)
 	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):
 		l.sign(signMarkupScript, i, end)
-	case closed && (name == "body" || name == "html") && opensTag(l.low[:i]) && onlyClosers(l.low[t.end:]): // the end of a page
+	case closed && (name == "body" || name == "html") && onlyClosers(l.low[t.end:]) && opensTag(l.low[:min(i, maxTag)]): // the end of a page
 	case closed && closers[name] && !l.asked.contains(l.low, "<"+name):
 		l.sign(signMarkupBreakout, i, end)
 	case (name == "button" || name == "input" && t.attributes > 0) && !t.asks && t.terminated: // asks for nothing: nothing is sent
@@ -444,8 +447,12 @@ func opensTag(s []byte) bool {
 	return false
 }
 
-// onlyClosers reports whether nothing but end tags and white space is left.
+// onlyClosers reports whether nothing but a few end tags and white space is left.
 func onlyClosers(s []byte) bool {
+	const most = 256
+	if len(s) > most {
+		return false
+	}
 	for s = bytes.TrimSpace(s); len(s) > 0; s = bytes.TrimSpace(s) {
 		end := bytes.IndexByte(s, '>')
 		if end < 3 || !bytes.HasPrefix(s, []byte("</")) {
@@ -569,7 +576,7 @@ func (l *look) attributeBreakout() {
 		if end >= len(s) || s[end] != '=' || !isHandler(name) || end+1 < len(s) && s[end+1] == '=' {
 			continue
 		}
-		if l.handlerValue(i, end+1) && !inertExpression(s[end+1:endOfValue(s, end+1)]) {
+		if l.handlerValue(i, end+1) && !inertExpression(s[end+1:endOfValue(s[:min(len(s), end+2*maxBraced)], end+1)]) {
 			l.sign(signMarkupAttribute, i, min(len(s), end+40))
 			return
 		}

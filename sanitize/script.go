@@ -141,8 +141,8 @@ func harmlessObject(object string, behind []byte) bool {
 	case "(alert)", "(confirm)", "(prompt)":
 		return len(behind) > 1 && behind[0] == ' ' && isLetter(behind[1])
 	case "getelementbyid(":
-		end := bytes.IndexByte(behind, ')')
-		if end < 3 || end > 48 || bytes.ContainsAny(behind[1:end-1], "'\"`+(") || !isQuote(behind[0]) {
+		end := bytes.IndexByte(behind[:min(len(behind), 48)], ')')
+		if end < 3 || bytes.ContainsAny(behind[1:end-1], "'\"`+(") || !isQuote(behind[0]) {
 			return false
 		}
 		rest := behind[end+1:]

@@ -494,10 +494,14 @@ func (r *shellReading) backtick(i int) {
 	r.sign(signShellSubstitution, i, i+end+2)
 }
 
-// listed reports whether one bare word between the marks at i and j is an entry of a list of several.
+// listed reports whether one bare word between the marks at i and j is an entry of a list with another one nearby.
 func listed(s []byte, i, j int) bool {
-	return !bytes.ContainsAny(s[i+1:j], " /$\t") && i >= 2 && (s[i-2] == '-' || s[i-2] == '*') && s[i-1] == ' ' && (j+1 >= len(s) || s[j+1] == '\n' || s[j+1] == ' ' || s[j+1] == ':') &&
-		bytes.Count(s[:min(len(s), 512)], []byte{'\n', s[i-2], ' ', '`'}) >= 2
+	const near = 48 // bytes
+	if i < 2 || s[i-1] != ' ' || s[i-2] != '-' && s[i-2] != '*' || j+1 < len(s) && s[j+1] != '\n' && s[j+1] != ' ' && s[j+1] != ':' || bytes.ContainsAny(s[i+1:j], " /$\t") {
+		return false
+	}
+	entry := []byte{s[i-2], ' ', '`'}
+	return bytes.Contains(s[max(0, i-near):i-2], entry) || bytes.Contains(s[j:min(len(s), j+near)], entry)
 }
 
 // quotedWord reports whether one bare word stands between the marks at i and j, and words of text around them.
