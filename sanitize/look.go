@@ -343,7 +343,11 @@ func (l *look) try(r *Rule, h literalHit, known *stretch) {
 	}
 	if r.not != nil {
 		matches, ok := l.matchers.match(r.whetherNot, window)
-		if matches || !ok && r.not.Match(window) {
+		if !ok {
+			l.charge(costSlowByte * len(window))
+			matches = r.not.Match(window)
+		}
+		if matches {
 			return
 		}
 	}
@@ -360,6 +364,7 @@ func (l *look) try(r *Rule, h literalHit, known *stretch) {
 func (l *look) place(r *Rule, window []byte, at []int, sure bool) []int {
 	var found []int
 	if !sure {
+		l.charge(costSlowByte * len(window))
 		if found = r.pattern.FindIndex(window); found == nil {
 			return nil
 		}

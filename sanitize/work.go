@@ -1,13 +1,15 @@
 package sanitize
 
-// Work is counted in nanoseconds, as looking took them where it was measured, on values that were made to cost time: the
-// count is the same on every machine and in every run.
+// Work is counted in nanoseconds, as looking took them where it was measured, on values that were made to cost time. It is
+// a count of what is done, and the same on every machine; but what a matcher knows of an expression it may know from an item
+// before.
 const (
 	costValue           = 50
 	costPass            = 3  // a byte of a view that the filter passes over
 	costLayer           = 25 // a layer that is looked for, and half of one for each byte
 	costTry             = 100
 	costTryByte         = 2  // of the window that an expression is tried on
+	costSlowByte        = 60 // of a window whose expression has too many states, and is tried by package regexp
 	costReread          = 3  // a byte that a detector reads once more
 	costToken           = 12 // of SQL
 	costShellSign       = 30
