@@ -790,7 +790,7 @@ func (l *look) lookFingerprint() {
 	if n := len(l.via); n > 0 && l.via[n-1] == "form" && !bytes.ContainsAny(view, "'\"`") && !bytes.Contains(view, []byte("--")) {
 		return
 	}
-	if !slices.ContainsFunc(view, func(c byte) bool { return fingerprintSigns[c] }) && !bytes.Contains(view, []byte("--")) {
+	if !slices.ContainsFunc(view, func(c byte) bool { return fingerprintSigns[c] }) && bytes.Count(view, []byte("--")) == bytes.Count(view, variableOfCSS) {
 		return
 	}
 	found, print := l.fingerprint(view)
@@ -805,6 +805,9 @@ func (l *look) lookFingerprint() {
 	}
 	l.sign(signSQLFingerprint, 0, len(view))
 }
+
+// variableOfCSS is how a custom property is used (CSS Custom Properties, "Using Cascading Variables"), and no comment.
+var variableOfCSS = []byte("var(--")
 
 // fingerprintSigns are bytes without one of which nothing is a payload to libinjection that counts here.
 var fingerprintSigns = byteSet("'\"`0123456789=#;@*<>|&")
