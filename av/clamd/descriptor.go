@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -73,6 +74,9 @@ func (n *node) handIn(ctx context.Context, s *session, data []byte) (*handed, er
 
 // answer reads what clamd says. The session goes on if that is an answer.
 func (h *handed) answer() (reply, error) {
+	if h.n.load.Load() == 1 && runtime.GOMAXPROCS(0) > 1 { // else the thread has others to work for
+		attend(h.s.c)
+	}
 	r, err := h.s.answer()
 	if err == nil {
 		h.m.release() // clamd is done with it

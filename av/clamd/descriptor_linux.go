@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,4 +59,21 @@ func (m *memory) release() {
 		return
 	}
 	spare.Put(m)
+}
+
+// soon is how long a thread waits for an answer that nothing else waits for.
+const soon = time.Millisecond
+
+// attend waits for the connection's next byte in this thread, for a moment. What comes later, or never, is left to whoever
+// reads: it is there for the answers that come at once, which a thread that sleeps in the kernel has sooner, by two wakes,
+// than a goroutine that the runtime's poller wakes.
+func attend(c *net.UnixConn) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	wait := unix.NsecToTimespec(int64(soon))
+	_ = raw.Control(func(fd uintptr) {
+		_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &wait, nil) //nolint:gosec // G115: a descriptor is small
+	})
 }

@@ -10,3 +10,4 @@ func memoryOf([]byte) (*memory, error)   { return nil, errNoDescriptors }
 func (*memory) send(*net.UnixConn) error { return errNoDescriptors }
 func (*memory) close()                   {}
 func (*memory) release()                 {}
+func attend(*net.UnixConn)               {}
