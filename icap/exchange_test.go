@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -440,17 +441,20 @@ func TestMinBodyRate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				conn := pipeTo(t, &Server{Handler: c.handler, BodyTimeout: time.Second, MinBodyRate: 400})
-				go func() {
+				var sending sync.WaitGroup
+				sending.Go(func() {
 					io.WriteString(conn, msg("Allow: 204\r\n", ""))
-					for range 50 { // more than twice the time-out
-						time.Sleep(50 * time.Millisecond)
+					for range 50 { // more than twice the time-out, and at no moment at which the server's clock moves
+						time.Sleep(49 * time.Millisecond)
 						if _, err := io.WriteString(conn, c.piece); err != nil {
 							return // it was cut off
 						}
 					}
 					io.WriteString(conn, "0\r\n\r\n")
-				}()
+				})
 				expect(t, conn, c.want)
+				conn.Close()
+				sending.Wait() // time stands still once the test is over, for whoever sleeps
 			})
 		})
 	}
