@@ -434,17 +434,7 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 
 // opensTag reports whether a tag begins in s.
 func opensTag(s []byte) bool {
-	for i := bytes.IndexByte(s, '<'); i >= 0 && i+1 < len(s); {
-		if isLetter(s[i+1]) {
-			return true
-		}
-		next := bytes.IndexByte(s[i+1:], '<')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
-	}
-	return false
+	return anyPlace(s, '<', func(i int) bool { return isLetter(at(s, i+1)) })
 }
 
 // onlyClosers reports whether nothing but a few end tags and white space is left.

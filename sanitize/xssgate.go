@@ -43,27 +43,22 @@ func mayBeXSS(s []byte) bool {
 	if bytes.IndexByte(s, 0) >= 0 { // which it reads over
 		return true
 	}
-	for i := bytes.IndexByte(s, '<'); i >= 0 && i+1 < len(s); {
-		if mayBeTag(s[i+1:]) {
+	return anyPlace(s, '<', func(i int) bool { return i+1 < len(s) && mayBeTag(s[i+1:]) }) ||
+		anyPlace(s, '=', func(i int) bool { return mayBeAttribute(s, i) })
+}
+
+// anyPlace reports whether the places of a byte in s have one for which f is true.
+func anyPlace(s []byte, c byte, f func(i int) bool) bool {
+	for from := 0; ; {
+		i := bytes.IndexByte(s[from:], c)
+		if i < 0 {
+			return false
+		}
+		if f(from + i) {
 			return true
 		}
-		next := bytes.IndexByte(s[i+1:], '<')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
+		from += i + 1
 	}
-	for i := bytes.IndexByte(s, '='); i >= 0; {
-		if mayBeAttribute(s, i) {
-			return true
-		}
-		next := bytes.IndexByte(s[i+1:], '=')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
-	}
-	return false
 }
 
 // mayBeTag is mayBeXSS for what stands behind a "<".

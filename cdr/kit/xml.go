@@ -39,6 +39,15 @@ type XMLToken struct {
 // Local returns the name without its prefix.
 func (t *XMLToken) Local() string { return localName(t.Name) }
 
+// Prefix returns the prefix of the name, "" if it has none.
+func (t *XMLToken) Prefix() string {
+	prefix, _, ok := bytes.Cut(t.Name, []byte(":"))
+	if !ok {
+		return ""
+	}
+	return string(prefix)
+}
+
 func localName(name []byte) string {
 	if i := bytes.IndexByte(name, ':'); i >= 0 {
 		name = name[i+1:]

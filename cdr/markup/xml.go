@@ -137,11 +137,7 @@ func (w *xmlWalk) vocabulary(t *kit.XMLToken) string {
 	if w.spaces == nil {
 		return ""
 	}
-	prefix, _, has := strings.Cut(string(t.Name), ":")
-	if !has {
-		prefix = ""
-	}
-	return w.spaces[prefix]
+	return w.spaces[t.Prefix()]
 }
 
 // acts says why an element must go, "" if it may stay.

@@ -77,14 +77,6 @@ func userDefined(t *kit.XMLToken) string {
 	return ""
 }
 
-// splitName returns the prefix of a name, "" if it has none, and what follows it.
-func splitName(name []byte) (prefix, local string) {
-	if p, l, ok := strings.Cut(string(name), ":"); ok {
-		return p, l
-	}
-	return "", string(name)
-}
-
 // elsewhere matches an address of another machine.
 var elsewhere = regexp.MustCompile(`(?i)^(?:(?:https?|ftps?|smb|file|vnd\.sun\.star\.webdavs?)://[^/]|file:/{4,}|\\\\|//)`)
 

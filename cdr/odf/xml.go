@@ -280,7 +280,7 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	case "script": // text:script and office:script; the language of a form's script is an attribute
 		return vectorScript
 	case "model", "instance", "submission", "bind", "action":
-		if prefix, _ := splitName(t.Name); c.xforms[prefix] {
+		if c.xforms[t.Prefix()] {
 			return vectorXForms
 		}
 	case "file-entry":

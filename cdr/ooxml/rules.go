@@ -467,14 +467,11 @@ func startSmartTag(w *walk, t *kit.XMLToken, _ *element) bool {
 
 // startInclude is about what readers of XML put another file in the place of (XInclude), in parts of any vocabulary.
 func startInclude(w *walk, t *kit.XMLToken, _ *element) bool {
-	prefix, _, ok := strings.Cut(string(t.Name), ":")
-	if !ok {
-		prefix = ""
-	}
-	if w.p.kind.family == familySheet && strings.HasSuffix(w.namespace(prefix), "/XMLSchema") {
+	space := w.namespace(t.Prefix())
+	if w.p.kind.family == familySheet && strings.HasSuffix(space, "/XMLSchema") {
 		return startAddress(w, t, nil)
 	}
-	if !strings.Contains(w.namespace(prefix), "www.w3.org/2001/XInclude") {
+	if !strings.Contains(space, "www.w3.org/2001/XInclude") {
 		return false
 	}
 	w.remove(vectorExternal, "<"+string(t.Name)+">", kit.ActionRemoved, "")

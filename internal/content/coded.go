@@ -136,29 +136,7 @@ func isBase32(p []byte) bool {
 
 // base32Reader decodes text without padding; it may have lines.
 func base32Reader(text []byte) io.Reader {
-	return base32.NewDecoder(base32.StdEncoding.WithPadding(base32.NoPadding), &upperReader{p: text})
-}
-
-// upperReader reads a slice in upper case, without line ends.
-type upperReader struct{ p []byte }
-
-// Read implements io.Reader.
-func (u *upperReader) Read(dst []byte) (int, error) {
-	n := 0
-	for n < len(dst) && len(u.p) > 0 {
-		if c := u.p[0]; c > ' ' {
-			if c >= 'a' && c <= 'z' {
-				c -= 'a' - 'A'
-			}
-			dst[n] = c
-			n++
-		}
-		u.p = u.p[1:]
-	}
-	if n == 0 && len(dst) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
+	return base32.NewDecoder(base32.StdEncoding.WithPadding(base32.NoPadding), &spaceSkipper{p: text, upper: true})
 }
 
 // nextASCII85 finds what stands between <~ and ~>.

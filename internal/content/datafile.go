@@ -284,17 +284,16 @@ func (r *numbersReader) Read(dst []byte) (int, error) {
 	return n, nil
 }
 
-// moreNumbers takes in the rows that are no items each, all together.
-func (w *walk) moreNumbers(n *node, rest *body.Spool) error {
+// gathered takes in as one item what was gathered of many places, if there is any: rest is nil, or not finished yet.
+func (w *walk) gathered(n *node, segment string, rest *body.Spool) error {
 	if rest == nil {
 		return nil
 	}
 	rest.Finish(nil)
-	const seg = "(more numbers)"
-	if err := w.enter(n, seg); err != nil {
+	if err := w.enter(n, segment); err != nil {
 		return skipped(err)
 	}
-	return w.child(n, child{segment: seg, blob: rest})
+	return w.child(n, child{segment: segment, blob: rest})
 }
 
 // numbers takes in the files that stand in a document as rows of numbers: of a known type, or readable.
@@ -303,7 +302,7 @@ func (w *walk) numbers(n *node, data []byte) error {
 	for pos, count := 0, 1; ; {
 		r, ok := nextNumbers(data, pos)
 		if !ok {
-			return w.moreNumbers(n, rest)
+			return w.gathered(n, "(more numbers)", rest)
 		}
 		pos = r.to
 		var head [headBytes]byte

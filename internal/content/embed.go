@@ -607,13 +607,19 @@ func (c coding) encoding() *base64.Encoding {
 }
 
 // spaceSkipper reads a slice without its white space.
-type spaceSkipper struct{ p []byte }
+type spaceSkipper struct {
+	p     []byte
+	upper bool // small letters become capitals
+}
 
 // Read implements io.Reader.
 func (s *spaceSkipper) Read(dst []byte) (int, error) {
 	n := 0
 	for n < len(dst) && len(s.p) > 0 {
 		if c := s.p[0]; c > ' ' {
+			if s.upper && c >= 'a' && c <= 'z' {
+				c -= 'a' - 'A'
+			}
 			dst[n] = c
 			n++
 		}

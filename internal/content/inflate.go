@@ -306,7 +306,7 @@ func (streamsInside) open(w *walk, n *node) error {
 		}
 		m.done()
 	}
-	if err := rest.show(); err != nil {
+	if err := w.gathered(n, allStreams, rest.all); err != nil {
 		return err
 	}
 	if err := w.fail(n.item.Path, w.encodedIn(n, data)); err != nil {
@@ -356,18 +356,6 @@ func (s *restOfStreams) take(at int, head []byte, r io.Reader, in *body.Counter)
 }
 
 const allStreams = "(streams)"
-
-// show takes in the others.
-func (s *restOfStreams) show() error {
-	if s.all == nil {
-		return nil
-	}
-	s.all.Finish(nil)
-	if err := s.w.enter(s.n, allStreams); err != nil {
-		return skipped(err)
-	}
-	return s.w.child(s.n, child{segment: allStreams, blob: s.all})
-}
 
 // manyStreams goes from stream to stream.
 type manyStreams struct {
