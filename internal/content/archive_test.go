@@ -193,6 +193,16 @@ func rules(tree *Tree) (out []string) {
 	return out
 }
 
+// TestPrinterBag has the cabinet of a printer driver of Windows, whose one name is no place, and such that are.
+func TestPrinterBag(t *testing.T) {
+	for name, want := range map[string]bool{"//Uncompressed-Data//": false, "//Uncompressed-Data//x": true, "//uncompressed-data//": true, "/etc/passwd": true} {
+		tree := openTree(t, []byte("settings of a printer\x00"+cabOf(1, file{name, prose})), Hints{})
+		if got := paths(t, tree); len(got) < 3 || slices.Contains(rules(tree), "path-traversal") != want {
+			t.Error(name, got, rules(tree))
+		}
+	}
+}
+
 func TestZipHazards(t *testing.T) {
 	good := zipOf(t, file{"a.txt", prose}, file{"b.txt", prose})
 	flip := func(s string, at int, bits byte) string {

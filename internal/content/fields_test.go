@@ -152,6 +152,23 @@ func TestXMLBroken(t *testing.T) {
 	}
 }
 
+// TestXMLOnlyDeclared has a part as Word writes it for each member of a group of shapes: a declaration, and nothing else.
+func TestXMLOnlyDeclared(t *testing.T) {
+	const declared = `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\r\n"
+	tree := openTree(t, []byte(zipOf(t, file{"[Content_Types].xml", "<Types/>"}, file{"drs/shapexml.xml", declared})), Hints{})
+	if got := paths(t, tree); len(got) == 0 || len(tree.Gaps()) > 0 {
+		t.Error(got, tree.Gaps())
+	}
+	if _, err := rootFields(t, declared, "application/xml"); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []string{declared + "<!-- x -->", declared + declared, `<?xml version="1.0"`, `<?x y?>`} {
+		if _, err := rootFields(t, s, "application/xml"); err == nil {
+			t.Errorf("%q is no document", s)
+		}
+	}
+}
+
 // document is a text to be embedded: long enough for base64 to be noticed.
 const document = `{"document": "a small one, which is carried inside of a field of another document"}`
 

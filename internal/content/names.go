@@ -22,6 +22,10 @@ func entryName(name string) string {
 	return s
 }
 
+// printerBag is the one name in the cabinets that printer drivers of Windows keep their settings in. They are in every
+// document that was set up for such a printer (xl/printerSettings, PrinterSetup of OpenDocument), and nobody unpacks them.
+const printerBag = "//Uncompressed-Data//"
+
 // nameSet watches over the names of one archive.
 type nameSet map[string]struct{}
 
@@ -33,7 +37,7 @@ func (s nameSet) check(t *Tree, n *node, name string, span scan.Span) {
 		t.hazard(n, hazard{rule: rule, detail: detail, severity: sev, span: span}, seg)
 	}
 	slashed := strings.ReplaceAll(name, `\`, "/")
-	if strings.HasPrefix(slashed, "/") || (len(slashed) > 1 && slashed[1] == ':') || hasDotDot(slashed) {
+	if strings.HasPrefix(slashed, "/") && name != printerBag || (len(slashed) > 1 && slashed[1] == ':') || hasDotDot(slashed) {
 		report("path-traversal", "an entry that is unpacked outside of its folder", scan.High)
 	}
 	if i := strings.IndexFunc(name, deceptive); i >= 0 {

@@ -80,7 +80,7 @@ func (r *xmlReader) read() (xmlToken, error) {
 	}
 	r.start = r.pos
 	if r.pos >= len(r.data) {
-		if len(r.stack) > 0 || !r.seen {
+		if len(r.stack) > 0 || !r.seen && !onlyDeclared(r.data) {
 			return 0, errXMLEnd
 		}
 		return xmlEnd, nil
@@ -102,6 +102,14 @@ func (r *xmlReader) read() (xmlToken, error) {
 		return r.closing()
 	}
 	return r.opening()
+}
+
+// onlyDeclared reports whether XML is its declaration and nothing else. Word writes such parts for the members of a group
+// of shapes (drs/shapexml.xml): there is nothing in them to look at, and nothing that was cut off.
+func onlyDeclared(p []byte) bool {
+	p = bytes.TrimSpace(bytes.TrimPrefix(p, []byte("\xef\xbb\xbf")))
+	const mostDeclared = 128 // bytes: version, encoding and standalone have no room for more
+	return len(p) <= mostDeclared && bytes.HasPrefix(p, []byte("<?xml ")) && bytes.Index(p, []byte("?>")) == len(p)-2
 }
 
 func (r *xmlReader) text() (xmlToken, error) {
