@@ -222,10 +222,7 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 		p.drop(e, vectorThumbnail)
 		return nil
 	}
-	if name == "meta-inf/manifest.xml" {
-		return nil
-	}
-	if strings.HasPrefix(name, "meta-inf/") && name != "meta-inf/container.xml" && name != "meta-inf/manifest.rdf" || p.unlisted(e) {
+	if strings.HasPrefix(name, "meta-inf/") && name != "meta-inf/manifest.xml" && name != "meta-inf/container.xml" && name != "meta-inf/manifest.rdf" || p.unlisted(e) {
 		p.drop(e, vectorUnknown)
 		return nil
 	}
@@ -237,8 +234,12 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 	case strings.HasPrefix(own, "configurations2/"):
 		if p.menu(e, data) {
 			p.drop(e, vectorMenu)
+			return nil
 		}
-		return nil
+		if path.Ext(name) != ".xml" {
+			return nil
+		}
+		return p.xml(e, data)
 	case strings.HasSuffix(name, ".xml"), path.Base(name) == "manifest.rdf":
 		return p.xml(e, data)
 	}
@@ -370,19 +371,24 @@ func (p *packageWalk) write() ([]byte, error) {
 }
 
 func (p *packageWalk) writeManifest(w *kit.ZipWriter, e *kit.ZipEntry, dropped map[string]bool) error {
-	data, err := e.Read(p.job)
-	if err != nil {
-		return err
+	data := p.parts[e].data
+	if data == nil {
+		var err error
+		if data, err = e.Read(p.job); err != nil {
+			return err
+		}
 	}
 	out, err := cleanXML(p.ctx, p.job, data, e.Name, dropped)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if out == nil {
+	case out != nil:
+		data = out
+	case p.parts[e].data == nil:
 		w.Keep(e)
 		return nil
 	}
-	return w.Put(e.Name, out, e, false)
+	return w.Put(e.Name, data, e, false)
 }
 
 // Flat is the kit.Format for ODF in one XML file.

@@ -237,6 +237,34 @@ func TestUnlisted(t *testing.T) {
 	}
 }
 
+// TestManifestOfOpenOffice has the document types that OpenOffice.org 2 wrote into manifests and menus: a reader looks
+// for the file that they name.
+func TestManifestOfOpenOffice(t *testing.T) {
+	const manifest = `<?xml version="1.0"?><!DOCTYPE manifest:manifest PUBLIC "-//OpenOffice.org//DTD Manifest 1.0//EN" "Manifest.dtd">` +
+		`<manifest:manifest xmlns:manifest="urn:m"><manifest:file-entry manifest:full-path="content.xml"/><manifest:file-entry manifest:full-path="Basic/x"/></manifest:manifest>`
+	const menu = `<!DOCTYPE menu:menubar PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "menubar.dtd"><menu:menubar xmlns:menu="urn:menu"/>`
+	for _, extra := range [][]string{
+		{"META-INF/manifest.xml", manifest},
+		{"META-INF/manifest.xml", manifest, "Configurations2/menubar/menubar.xml", menu},
+		{"META-INF/manifest.xml", manifest, "Basic/x", canary},
+	} {
+		out, job, err := run(t, Package{}, odt(t, "", extra...))
+		if err != nil || out == nil {
+			t.Fatalf("%v: %v %v", extra, err, job.Removals())
+		}
+		files := unzip(t, out)
+		if files["META-INF/manifest.xml"] == "" || strings.Contains(files["META-INF/manifest.xml"]+files["Configurations2/menubar/menubar.xml"], "DOCTYPE") || survives(files) != "" {
+			t.Errorf("%v: %q", extra, files)
+		}
+		if extra[len(extra)-1] == canary && strings.Contains(files["META-INF/manifest.xml"], "Basic/x") {
+			t.Errorf("the manifest names what is gone: %q", files["META-INF/manifest.xml"])
+		}
+		if again, job, err := run(t, Package{}, out); err != nil || again != nil {
+			t.Errorf("a second pass: %v %v", err, job.Removals())
+		}
+	}
+}
+
 func TestSigned(t *testing.T) {
 	signature := []string{"META-INF/documentsignatures.xml", "<s/>"}
 	if out, _, err := run(t, Package{}, odt(t, "", signature...)); err != nil || out != nil {
