@@ -1,6 +1,7 @@
 package sanitize
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,14 +67,19 @@ func excerpt(view []byte, start, end int) string {
 			end--
 		}
 	}
-	text := strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '.'
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(string(view[start:end]), ".") {
+		switch {
+		case unicode.Is(unicode.Cf, r): // what cannot be seen is what was found: characters that turn text around, joiners
+			fmt.Fprintf(&b, "<U+%04X>", r)
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			b.WriteByte('.')
+		default:
+			b.WriteRune(r)
 		}
-		return r
-	}, strings.ToValidUTF8(string(view[start:end]), "."))
-	if cut {
-		text += "..."
 	}
-	return text
+	if cut {
+		b.WriteString("...")
+	}
+	return b.String()
 }

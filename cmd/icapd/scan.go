@@ -51,7 +51,7 @@ func (s *subject) message(c *conf.Config) (scan.Message, error) {
 	if s.url != "" {
 		u, err := url.Parse(s.url)
 		if err != nil || u.Host == "" {
-			return m, fail("--url %q: not an absolute URL", s.url)
+			return m, fail("%q is not an absolute URL, such as https://api.example/v1/items", s.url)
 		}
 		m.URL, m.Host, m.Path = event.SafeURL(s.url), strings.ToLower(u.Hostname()), u.EscapedPath()
 		if m.Path == "" {

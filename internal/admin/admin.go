@@ -120,6 +120,10 @@ type guarded func(w http.ResponseWriter, r *http.Request, id identity)
 // look lets those in who may look.
 func (s *server) look(next guarded) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if fromElsewhere(r) {
+			http.Error(w, "the request comes from another site", http.StatusForbidden)
+			return
+		}
 		id := s.gate.identify(r)
 		if id.role < Reader {
 			s.refuse(w, r, id)
@@ -129,11 +133,27 @@ func (s *server) look(next guarded) http.HandlerFunc {
 	}
 }
 
+// fromElsewhere reports whether a page of another site, or of another port of this machine, asks for something to embed
+// or to read: it would not see the answer, but may take up what all share, such as places to watch from. Links lead here
+// all the same, and programs send no such fields (Fetch Metadata, W3C).
+func fromElsewhere(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return r.Method == http.MethodGet && (r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document")
+	}
+	return false
+}
+
 // change lets those in who may change things, and who mean it. What is refused is on record.
 func (s *server) change(action string, next guarded) http.HandlerFunc {
 	return s.look(func(w http.ResponseWriter, r *http.Request, id identity) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxTry+1<<20)
 		why := ""
+		if id.role >= Manager && formTooLarge(r) { // the CSRF token in it cannot be read, and it is not what is wrong
+			s.audit(r, id, action, "", errTooLarge)
+			s.show(w, http.StatusRequestEntityTooLarge, "problem", id, page{Title: "Too large", Here: r.URL.Path, Problem: errTooLarge.Error()})
+			return
+		}
 		switch {
 		case id.role < Manager:
 			why = "this takes the role manage"
@@ -148,6 +168,17 @@ func (s *server) change(action string, next guarded) http.HandlerFunc {
 		s.audit(r, id, action, "", errors.New(why))
 		http.Error(w, why, http.StatusForbidden)
 	})
+}
+
+var errTooLarge = errors.New("larger than 16 MiB, which is the most that can be tried here: icapd scan FILE looks at files of any size")
+
+// formTooLarge reads the form of a page and reports whether it is larger than what is read. Programs send none.
+func formTooLarge(r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		return false
+	}
+	var tooLarge *http.MaxBytesError
+	return errors.As(r.ParseMultipartForm(2*maxTry), &tooLarge) // in memory: what is tried may be confidential
 }
 
 // refuse answers who may not come in: browsers are shown where to log in. A token that was tried is on record.
@@ -169,7 +200,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, id identity) {
 		http.Error(w, "only this machine may ask, by a loopback address: others need admin.token_sha256 or a client certificate", http.StatusForbidden)
 		return
 	}
-	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if wantsPage(r) {
 		http.Redirect(w, r, "/login?next="+urlQuery(r.URL.RequestURI()), http.StatusSeeOther)
 		return
 	}

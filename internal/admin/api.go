@@ -60,7 +60,7 @@ func fail(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrNotFound), errors.Is(err, errNothing):
 		status = http.StatusNotFound
 	case errors.As(err, &tooLarge):
-		status = http.StatusRequestEntityTooLarge
+		status, err = http.StatusRequestEntityTooLarge, errTooLarge
 	}
 	writeJSON(w, status, struct {
 		Error string `json:"error"`
@@ -90,7 +90,9 @@ const heartbeat = 15 * time.Second
 
 // stream sends each message as a server-sent event: its JSON, with the request id as the event's id. One that names the
 // last id that it has seen is sent first what it has missed.
-func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
+//
+// One that asks for totals is sent those, too, as events of that name, at the beginning and with each heartbeat.
+func (s *server) stream(w http.ResponseWriter, r *http.Request, id identity) {
 	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
 		after = r.FormValue("after")
@@ -111,7 +113,11 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
 	for _, m := range missed {
 		first.WriteString(sse(m))
 	}
-	text := first.String()
+	totals := func() string { return "" }
+	if r.FormValue("totals") != "" {
+		totals = s.totals
+	}
+	text := first.String() + totals()
 	for {
 		_ = rc.SetWriteDeadline(time.Now().Add(heartbeat)) // one that does not read does not stay
 		if _, err := io.WriteString(w, text); err != nil {
@@ -124,11 +130,25 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, _ identity) {
 		case <-r.Context().Done():
 			return
 		case <-beat.C:
-			text = ": still here\n\n"
+			if id.cookie {
+				if _, ok := s.gate.session(id.session); !ok {
+					return // logged out, or logged in too long ago
+				}
+			}
+			text = ": still here\n\n" + totals()
 		case m := <-messages:
 			text = sse(m)
 		}
 	}
+}
+
+// totals is what the feed has counted, as a server-sent event.
+func (s *server) totals() string {
+	data, err := json.Marshal(s.Feed.sum())
+	if err != nil { // text and numbers
+		return ""
+	}
+	return fmt.Sprintf("event: totals\ndata: %s\n\n", data)
 }
 
 // sse is a message as a server-sent event.

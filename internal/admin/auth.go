@@ -147,7 +147,7 @@ func isLoopback(hostport string) bool {
 		host = strings.Trim(hostport, "[]")
 	}
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 func (g *gate) session(id string) (session, bool) {

@@ -262,6 +262,7 @@ func TestPages(t *testing.T) {
 func TestMark(t *testing.T) {
 	for _, tt := range []struct{ detail, description, before, hit, after string }{
 		{"UNION SELECT: x' UNION", "UNION SELECT", "", "x' UNION", ""},
+		{"a handler in a name: <img>", "a handler", "in a name: ", "<img>", ""},
 		{`seen "a b" here`, "other", `seen "`, "a b", `" here`},
 		{"plain", "", "plain", "", ""},
 		{`one " only`, "", `one " only`, "", ""},
@@ -528,7 +529,7 @@ func TestTry(t *testing.T) {
 	_ = form.Close()
 	w := c.do("POST", "/try", form.FormDataContentType(), body.String())
 	link := regexp.MustCompile(`href="(/try/[A-Z0-9]+)"`).FindStringSubmatch(w.Body.String())
-	if w.Code != 200 || link == nil || !strings.Contains(w.Body.String(), `{&#34;A&#34;: &#34;B&#34;}`) {
+	if w.Code != 200 || link == nil || !strings.Contains(w.Body.String(), `{&#34;<mark>A&#34;: &#34;B</mark>&#34;}`) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if w := c.get(link[1]); w.Body.String() != `{"A": "B"}` || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"embed"
 	"errors"
@@ -11,7 +12,9 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +34,15 @@ var functions = template.FuncMap{
 	"ms":     func(f float64) string { return fmt.Sprintf("%.1f", f) },
 	"mark":   mark,
 	"indent": func(depth int) int { return min(depth, 8) },
-	"base":   func(p string) string { return p[strings.LastIndexByte(p, '/')+1:] },
+	"find":   findable,
+	"first":  func(all []Finding) []Finding { return all[:min(len(all), shownFindings)] },
+	"others": func(all []Finding) []Finding { return all[min(len(all), shownFindings):] },
+
+	"reported": func(t *told) bool {
+		return t.Action == "allow" && t.Rule == "" && t.Shadowed == "" && len(t.Findings) > 0
+	},
+	"switchable": func(engine string) bool { return engine == "injection" || engine == "yara" },
+	"exemption":  exemption,
 }
 
 var pages = template.Must(template.New("").Funcs(functions).ParseFS(web, "web/*.html"))
@@ -54,8 +65,10 @@ type marked struct{ Before, Hit, After string }
 
 // mark finds the excerpt of a value in a finding's detail: what follows the description, else what stands in quotes.
 func mark(s, description string) marked {
-	if rest, ok := strings.CutPrefix(s, description+": "); ok && description != "" {
-		return marked{Hit: rest}
+	for _, where := range []string{": ", inName} {
+		if rest, ok := strings.CutPrefix(s, description+where); ok && description != "" {
+			return marked{Before: strings.TrimLeft(where, ": "), Hit: rest}
+		}
 	}
 	for _, q := range [][2]string{{"“", "”"}, {"`", "`"}, {`"`, `"`}, {"'", "'"}} {
 		i := strings.Index(s, q[0])
@@ -66,6 +79,27 @@ func mark(s, description string) marked {
 		}
 	}
 	return marked{Before: s}
+}
+
+// inName is what findings in the name of a field, and not in its value, have behind the description.
+const inName = " in a name: "
+
+// shownFindings is how many findings of a piece are shown at first: hundreds are of the same kind.
+const shownFindings = 8
+
+var listIndex = regexp.MustCompile(`/[0-9]+(/|$)`)
+
+// exemption is the entry of a profile's disable list that leaves out a finding at its place, in any element of a list. It
+// is "" where the place was cut or cannot be written.
+func exemption(f Finding) string {
+	place := f.Path
+	for last := ""; last != place; { // matches share a slash with the next one
+		last, place = place, listIndex.ReplaceAllString(place, "/*$1")
+	}
+	if f.Rule == "" || place == "" || strings.ContainsAny(f.Rule+place, "?…") || strings.ContainsFunc(f.Rule+place, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return fmt.Sprintf("disable:\n  - {rule: %s, path: %s}\n", strconv.Quote(f.Rule), strconv.Quote(place))
 }
 
 // oneLine makes text of a peer fit for a line: nothing that controls a terminal, and not too long.
@@ -143,22 +177,23 @@ func (s *server) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /config", s.look(s.configPage))
 	mux.HandleFunc("POST /reload", s.change("reload", s.reloadPage))
 	mux.HandleFunc("GET /try", s.look(func(w http.ResponseWriter, _ *http.Request, id identity) {
-		s.show(w, http.StatusOK, "try", id, page{Title: "Try", Here: "/try", Data: tryData{}})
+		s.show(w, http.StatusOK, "try", id, page{Title: "Try", Here: "/try", Data: tryData{Max: maxTry}})
 	}))
 	mux.HandleFunc("POST /try", s.change("try", s.tryPage))
 	mux.HandleFunc("GET /try/{id}", s.look(s.tryResult))
 	mux.HandleFunc("POST /logout", s.look(s.logout))
+	mux.HandleFunc("GET /", s.look(func(w http.ResponseWriter, r *http.Request, id identity) {
+		if !wantsPage(r) {
+			http.NotFound(w, r)
+			return
+		}
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Not found", Here: "/", Problem: "There is no such page."})
+	}))
 }
 
-func (s *server) overview(w http.ResponseWriter, r *http.Request, id identity) {
-	parts, ready := s.parts(r)
-	s.show(w, http.StatusOK, "overview", id, page{Title: "Overview", Here: "/", Data: struct {
-		Messages []*Message
-		Totals   Totals
-		Ready    bool
-		Parts    []Part
-		Changes  []Audit
-	}{s.Feed.recent(100), s.Feed.sum(), ready, parts, s.Feed.changes()}})
+// wantsPage reports whether a browser asks for something to show.
+func wantsPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // leaf is an item with what was found in it.
@@ -220,7 +255,7 @@ func tell(m *Message) *told {
 func (s *server) messagePage(w http.ResponseWriter, r *http.Request, id identity) {
 	m := s.Feed.message(r.PathValue("id"))
 	if m == nil {
-		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Message", Here: "/", Problem: "This message is no longer among the newest. The audit stream has it."})
+		s.show(w, http.StatusNotFound, "problem", id, page{Title: "Message", Here: "/", Problem: "This message is not among the newest " + strconv.Itoa(feedSize) + " of this instance, which are those that the console holds.\nThe audit stream has it, wherever that goes: icapd events.", Kept: s.Quarantine != nil, Data: r.PathValue("id")})
 		return
 	}
 	s.show(w, http.StatusOK, "message", id, page{
@@ -245,8 +280,12 @@ func (s *server) showRules(w http.ResponseWriter, r *http.Request, status int, i
 	var data struct {
 		Rules    []Rule
 		Versions []Part
+		Query    string
 	}
-	data.Rules = s.ruleList()
+	data.Rules, data.Query = s.ruleList(), r.FormValue("q")
+	slices.SortStableFunc(data.Rules, func(a, b Rule) int { // what somebody comes for stands first
+		return cmp.Or(-cmp.Compare(a.rank(), b.rank()), -cmp.Compare(a.Hits, b.Hits))
+	})
 	parts, _ := s.parts(r)
 	for _, p := range parts {
 		if slices.ContainsFunc(data.Rules, func(r Rule) bool { return r.Engine == p.Name }) {
@@ -259,12 +298,12 @@ func (s *server) showRules(w http.ResponseWriter, r *http.Request, status int, i
 func (s *server) rulesSwitch(w http.ResponseWriter, r *http.Request, id identity) {
 	engine, rule, off := r.PostFormValue("engine"), r.PostFormValue("id"), r.PostFormValue("off") == "true"
 	if err := s.switchRule(r, id, engine, rule, off); err != nil {
-		s.showRules(w, r, http.StatusUnprocessableEntity, id, "", err.Error())
+		s.showRules(w, r, http.StatusUnprocessableEntity, id, "", rule+": "+err.Error())
 		return
 	}
 	word := "on"
 	if off {
-		word = "off, until it is switched on again or the process ends"
+		word = "off, until it is switched on again or this process ends"
 	}
 	s.showRules(w, r, http.StatusOK, id, rule+" is switched "+word+".", "")
 }
@@ -278,14 +317,16 @@ func (s *server) showKept(w http.ResponseWriter, r *http.Request, id identity, n
 	var data struct {
 		Entries []Kept
 		Damaged int
+		More    bool
+		Off     bool
 	}
-	if s.Quarantine == nil {
-		p.Problem = "Nothing is kept: the configuration has neither quarantine.directory nor quarantine.s3."
-	} else {
+	data.Off = s.Quarantine == nil
+	if !data.Off {
 		var err error
 		if data.Entries, data.Damaged, err = s.Quarantine.List(r.Context(), maxKept); err != nil {
 			p.Problem = err.Error()
 		}
+		data.More = len(data.Entries)+data.Damaged >= maxKept
 	}
 	p.Data = data
 	s.show(w, http.StatusOK, "quarantine", id, p)
@@ -379,28 +420,44 @@ type tryData struct {
 	Told    *told
 	Changed bool
 	Blocked bool
-	Text    string // the result, if it is text and short enough to be shown
-	ID      string // of the result on the shelf
+	Text    []piece // the result, if it is text and short enough to be shown
+	Marked  bool    // what is new in it is known
+	Name    string  // of the file
+	ID      string  // of the result on the shelf
 	Size    int64
+	Max     int64 // bytes that may be tried
 	Form    Try
 	Input   string
 }
 
 const maxShown = 64 << 10
 
+// shownText is the text of bytes that can be shown, or "".
+func shownText(b []byte) string {
+	if len(b) > maxShown || !utf8.Valid(b) || bytes.ContainsRune(b, 0) {
+		return ""
+	}
+	return string(b)
+}
+
 func (s *server) tryPage(w http.ResponseWriter, r *http.Request, id identity) {
 	t := Try{URL: r.FormValue("url"), Direction: r.FormValue("as"), Type: r.FormValue("type")}
 	input := r.FormValue("text")
-	var body io.Reader = strings.NewReader(input)
+	var body io.ReadSeeker = strings.NewReader(input)
 	if f, head, err := r.FormFile("file"); err == nil {
 		defer func() { _ = f.Close() }() // it was read
 		body, t.Name, input = f, head.Filename, ""
 	} else if !errors.Is(err, http.ErrMissingFile) && !errors.Is(err, http.ErrNotMultipart) {
-		s.show(w, http.StatusBadRequest, "try", id, page{Title: "Try", Here: "/try", Problem: err.Error(), Data: tryData{Form: t, Input: input}})
+		s.show(w, http.StatusBadRequest, "try", id, page{Title: "Try", Here: "/try", Problem: err.Error(), Data: tryData{Form: t, Input: input, Max: maxTry}})
 		return
 	}
 	p := page{Title: "Try", Here: "/try"}
-	data := tryData{Form: t, Input: input}
+	data := tryData{Form: t, Input: input, Max: maxTry, Name: t.Name}
+	if t.Name == "" && input == "" {
+		p.Problem, p.Data = "There is nothing to look at: choose a file, or paste some text.", data
+		s.show(w, http.StatusUnprocessableEntity, "try", id, p)
+		return
+	}
 	res, err := s.try(r, id, t, body)
 	status := http.StatusOK
 	if err != nil {
@@ -408,8 +465,11 @@ func (s *server) tryPage(w http.ResponseWriter, r *http.Request, id identity) {
 	} else {
 		data.Told, data.Changed, data.Blocked = tell(&res.Message), res.Changed, res.Result == nil
 		data.Size = int64(len(res.Result))
-		if len(res.Result) <= maxShown && utf8.Valid(res.Result) && !bytes.ContainsRune(res.Result, 0) {
-			data.Text = string(res.Result)
+		if text := shownText(res.Result); text != "" {
+			data.Text = []piece{{Text: text}}
+			if before := shownText(again(body)); res.Changed && before != "" {
+				data.Text, data.Marked = news(before, text), true
+			}
 		}
 		if res.Result != nil {
 			data.ID = s.tries.put(res, id.session)
@@ -417,6 +477,16 @@ func (s *server) tryPage(w http.ResponseWriter, r *http.Request, id identity) {
 	}
 	p.Data = data
 	s.show(w, status, "try", id, p)
+}
+
+// again is what a body began with, if it is short enough to be shown.
+func again(body io.ReadSeeker) []byte {
+	b := make([]byte, maxShown+1)
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil
+	}
+	n, _ := io.ReadFull(body, b) // the end comes early, which is what is hoped for
+	return b[:n]
 }
 
 func (s *server) tryResult(w http.ResponseWriter, r *http.Request, id identity) {

@@ -110,6 +110,14 @@ type Rule struct {
 	Hits        int64  `json:"hits"`
 }
 
+// rank is what rules are sorted by before their hits: those that are switched off come first.
+func (r *Rule) rank() int {
+	if r.Off {
+		return 1
+	}
+	return 0
+}
+
 // Kept is an entry of the quarantine, without its bytes.
 type Kept struct {
 	ID      string    `json:"id"`
