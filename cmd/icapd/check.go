@@ -34,7 +34,7 @@ whether they work, and whatever else icapd talks to: Redis, the receivers of eve
 Everything that is wrong is said at once, with file and line. Run it as the user that icapd runs as: files are tried, too.
 
 Exit codes: 0 all is well; 2 something is wrong.`,
-		Args: cobra.NoArgs,
+		Args: configOnly,
 		RunE: func(*cobra.Command, []string) error {
 			if printIt {
 				return c.printConfig()

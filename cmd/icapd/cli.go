@@ -183,3 +183,29 @@ func encode(w io.Writer, v any) error {
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
+
+// oneArg wants one argument, and asks for it.
+func oneArg(question string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return fail("%s: %s", cmd.Name(), question)
+		case 1:
+			return nil
+		}
+		return fail("%s: one at a time, and there are %d", cmd.Name(), len(args))
+	}
+}
+
+// oneID wants the id of an entry.
+func oneID(cmd *cobra.Command, args []string) error {
+	return oneArg("which one? icapd quarantine list shows ids")(cmd, args)
+}
+
+// configOnly wants no argument: it is most often a configuration without its flag.
+func configOnly(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fail("%s takes no arguments, and there is %q: icapd %s -c FILE names a configuration", cmd.Name(), args[0], cmd.Name())
+	}
+	return nil
+}

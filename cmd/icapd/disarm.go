@@ -39,7 +39,7 @@ The profile is the one that --url and the configuration choose, with rewriting i
 blocks gets no output; nor does a program or script, but in an archive or mail a short text takes its place.
 
 Exit codes: 0 all written; 1 something refused; 2 usage, configuration or I/O error.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("which file or folder? icapd disarm IN -o OUT"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := d.programs.UnmarshalText([]byte(programs)); err != nil || d.programs == policy.ProgramsAllow {
 				return fail("disarm: --programs is placeholder or block, not %q", programs)

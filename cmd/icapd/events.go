@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ type follower struct {
 	follow  bool
 	json    bool
 	subject string
-	since   time.Duration
+	since   ago
 
 	actions, verdicts, services, hosts, nodes []string
 	rule                                      string
@@ -70,12 +72,12 @@ Filters must all match; those that name something may be given more than once.`,
 	f.flags(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.url, "admin", "", "`URL` of the admin address, in the place of an argument")
-	fl.DurationVar(&f.since, "since", 0, "of NATS and Kafka, also those of the last `DURATION` (1h, 30m); of files, only those")
+	fl.Var(&f.since, "since", "of NATS and Kafka, also those of the last `DURATION` (30m, 1h, 2d); of files, only those")
 	fl.BoolVarP(&f.follow, "follow", "f", false, "wait for more at the end of a file, and follow it when it is rotated")
 	fl.BoolVar(&f.json, "json", false, "print events as they are")
 	fl.StringVar(&f.subject, "subject", sink.DefaultSubject, "`SUBJECT` before .message and .change, in NATS")
 	fl.StringArrayVar(&f.actions, "action", nil, "only messages with this `ACTION`: allow, rewrite, block; or changes with it")
-	fl.StringArrayVar(&f.verdicts, "verdict", nil, "only messages with this `VERDICT`")
+	fl.StringArrayVar(&f.verdicts, "verdict", nil, "only messages with this `VERDICT`: "+strings.Join(verdictNames, ", "))
 	fl.StringArrayVar(&f.services, "service", nil, "only messages of this `SERVICE`")
 	fl.StringArrayVar(&f.hosts, "host", nil, "only messages of this `HOST`; .example means all below")
 	fl.StringArrayVar(&f.nodes, "node", nil, "only what went through this `NODE` of a fleet, by its machine's name")
@@ -83,7 +85,61 @@ Filters must all match; those that name something may be given more than once.`,
 	return cmd
 }
 
+// ago is a time before now on the command line, of which days may be told, too.
+type ago time.Duration
+
+func (s *ago) String() string {
+	if *s == 0 {
+		return "" // which is none
+	}
+	return time.Duration(*s).String()
+}
+
+// Type implements pflag.Value.
+func (s *ago) Type() string { return "duration" }
+
+// Set implements pflag.Value.
+func (s *ago) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok && err != nil {
+		var n float64
+		if n, err = strconv.ParseFloat(days, 64); err == nil && n < 36500 {
+			d = time.Duration(n * float64(24*time.Hour))
+		}
+	}
+	if err != nil || d <= 0 {
+		return errors.New("wants a duration such as 30m, 1h or 2d")
+	}
+	*s = ago(d)
+	return nil
+}
+
+var (
+	actionNames  = []string{"allow", "rewrite", "block", "unknown"}
+	verdictNames = []string{"clean", "suspicious", "malicious", "unscannable", "unknown"}
+	// changeName is what the actions of operators look like.
+	changeName = regexp.MustCompile(`^([a-z]+\.[a-z]+|reload|login|logout|try)$`)
+)
+
+// filters finds filters that no event can pass: nothing would be shown, for as long as somebody waits.
+func (f *follower) filters() error {
+	for _, v := range f.verdicts {
+		if !slices.Contains(verdictNames, v) {
+			return fmt.Errorf("--verdict %q is none of %s", v, strings.Join(verdictNames, ", "))
+		}
+	}
+	for _, a := range f.actions {
+		if !slices.Contains(actionNames, a) && !changeName.MatchString(a) {
+			return fmt.Errorf("--action %q is neither one of messages (%s) nor one of operators such as reload or rule.off", a, strings.Join(actionNames, ", "))
+		}
+	}
+	return nil
+}
+
 func (f *follower) run(ctx context.Context, from string) error {
+	if err := f.filters(); err != nil {
+		return err
+	}
 	scheme, rest, isURL := strings.Cut(from, "://")
 	switch {
 	case from != "" && f.url != "":
@@ -265,7 +321,7 @@ func (f *follower) fromConfig(ctx context.Context, kind string) error {
 func (f *follower) fromSink(ctx context.Context, s *conf.EventSink) error {
 	var since time.Time
 	if f.since > 0 {
-		since = time.Now().Add(-f.since)
+		since = time.Now().Add(-time.Duration(f.since))
 	}
 	if s.Kafka != "" {
 		opt, err := kafkaOptions(s)
@@ -360,7 +416,7 @@ func readEvent(line []byte) (t told, ok bool) {
 }
 
 func (f *follower) wants(t *told) bool {
-	if f.since > 0 && t.Time.Before(time.Now().Add(-f.since)) {
+	if f.since > 0 && t.Time.Before(time.Now().Add(-time.Duration(f.since))) {
 		return false
 	}
 	in := func(list []string, s string) bool { return len(list) == 0 || slices.Contains(list, s) }

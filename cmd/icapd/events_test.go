@@ -56,7 +56,7 @@ func follow(t *testing.T, from, config string, since time.Duration) *buffer {
 	out := &buffer{}
 	f := &follower{
 		adminClient: adminClient{cli: &cli{stdio: stdio{out: out}, conf: conf.Options{File: config}}},
-		follow:      true, subject: "icapd.events", since: since,
+		follow:      true, subject: "icapd.events", since: ago(since),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

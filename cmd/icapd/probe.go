@@ -47,7 +47,7 @@ With --health: 0 healthy, 1 not.`,
 		Example: `  icapd probe icap://127.0.0.1:1344/respmod --file report.docx
   icapd probe icap://127.0.0.1:1344/respmod --health
   icapd probe icap://127.0.0.1:1344/respmod --conformance`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("which service? icapd probe icap://127.0.0.1:1344/respmod"),
 		RunE: func(_ *cobra.Command, args []string) error { return p.run(context.Background(), args[0]) },
 	}
 	f := cmd.Flags()
@@ -115,6 +115,13 @@ func (p *prober) run(ctx context.Context, rawURL string) error {
 func unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w (does an ICAP server run there?)", err)
+	}
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) {
+		return fmt.Errorf("%w (is it a port without TLS? Then icap:// is its scheme)", err)
+	}
+	if strings.Contains(err.Error(), "not an ICAP answer") || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w (does something else listen there: HTTP, the admin address, or ICAP over TLS, which is icaps://?)", err)
 	}
 	if icap.StatusOf(err) == icap.StatusServiceNotFound {
 		return fmt.Errorf("%w (of an icapd: /respmod, /reqmod, /echo, and what its configuration names under services)", err)

@@ -59,11 +59,11 @@ Exit codes: 0 done; 2 usage, no such entry, or icapd could not be asked.`,
 	}
 	list := sub("list", "the newest entries", cobra.NoArgs, w.list)
 	list.Flags().BoolVar(&w.json, "json", false, "print one JSON object an entry")
-	sub("show ID", "an entry and what was found in it, as JSON", cobra.ExactArgs(1), w.showEntry)
-	release := sub("release ID -o FILE", "write the original, as it was received: handle it as what it was blocked for", cobra.ExactArgs(1), w.release)
+	sub("show ID", "an entry and what was found in it, as JSON", oneID, w.showEntry)
+	release := sub("release ID -o FILE", "write the original, as it was received: handle it as what it was blocked for", oneID, w.release)
 	release.Flags().StringVarP(&w.out, "output", "o", "", "`FILE` to write; - is standard output")
 	_ = release.MarkFlagRequired("output") // it is there
-	sub("delete ID", "delete an original for good", cobra.ExactArgs(1), func(ctx context.Context, args []string) error {
+	sub("delete ID", "delete an original for good", oneID, func(ctx context.Context, args []string) error {
 		resp, err := w.ask(ctx, http.MethodDelete, "/"+url.PathEscape(args[0]))
 		if err == nil {
 			err = resp.Body.Close()

@@ -37,7 +37,7 @@ admin on 127.0.0.1:8344, built-in rules.
 SIGTERM or SIGINT: stop listening, finish the messages in hand (at most timeouts.drain), end. A second one ends
 at once. SIGHUP: read the configuration, rules and certificates again; if anything is wrong with them, nothing
 changes, and the log says why.`,
-		Args: cobra.NoArgs,
+		Args: configOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 	c.configFlags(cmd)

@@ -88,10 +88,13 @@ func (s *server) messages(w http.ResponseWriter, r *http.Request, _ identity) {
 // heartbeat keeps proxies from ending a quiet stream, and finds out who is gone.
 const heartbeat = 15 * time.Second
 
+// totalsEvery is how often totals are sent: one who is shown a flood of messages misses some, and would count wrong.
+const totalsEvery = 3 * time.Second
+
 // stream sends each message as a server-sent event: its JSON, with the request id as the event's id. One that names the
 // last id that it has seen is sent first what it has missed.
 //
-// One that asks for totals is sent those, too, as events of that name, at the beginning and with each heartbeat.
+// One that asks for totals is sent those, too, as events of that name, at the beginning and every few seconds.
 func (s *server) stream(w http.ResponseWriter, r *http.Request, id identity) {
 	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
@@ -106,17 +109,17 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, id identity) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{}) // the server's is for requests; where there is none, nothing is to be lifted
 	w.Header().Set("Content-Type", "text/event-stream")
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
 	var first strings.Builder
 	first.WriteString(": watching\n\n")
 	for _, m := range missed {
 		first.WriteString(sse(m))
 	}
-	totals := func() string { return "" }
+	totals, every := func() string { return "" }, heartbeat
 	if r.FormValue("totals") != "" {
-		totals = s.totals
+		totals, every = s.totals, totalsEvery
 	}
+	beat := time.NewTicker(every)
+	defer beat.Stop()
 	text := first.String() + totals()
 	for {
 		_ = rc.SetWriteDeadline(time.Now().Add(heartbeat)) // one that does not read does not stay
