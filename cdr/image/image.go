@@ -9,9 +9,9 @@ package image
 
 import (
 	"context"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // Format makes one kind of picture safe.
@@ -59,11 +59,11 @@ func judgesText(job *kit.Job) bool {
 
 // foreign matches what other programs take for the beginning of their own: an archive, a document, a script or a
 // program inside a picture's side data makes a file that is two things at once.
-var foreign = regexp.MustCompile(`PK\x03\x04|PK\x05\x06|%PDF-1|(?i:<script[\s>/])|<\?php|(?i:<html[\s>])|(?i:<svg[\s>])|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MZ\x90\x00|\x7fELF`)
+var foreign = pattern.MustCompile(`PK\x03\x04|PK\x05\x06|%PDF-1|(?i:<script[\s>/])|<\?php|(?i:<html[\s>])|(?i:<svg[\s>])|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c|MZ\x90\x00|\x7fELF`)
 
 // stamp matches what encoders write about themselves into comments. It is kept because nobody typed it: files with
 // nothing else in them come out as they went in.
-var stamp = regexp.MustCompile(`^(?:Created with (?:The )?GIMP(?: on an? [A-Za-z]{1,12})?|` +
+var stamp = pattern.MustCompile(`^(?:Created with (?:The )?GIMP(?: on an? [A-Za-z]{1,12})?|` +
 	`CREATOR: gd-jpeg v[0-9.]{1,8} \(using IJG JPEG v[0-9a-z]{1,4}\)(?:, (?:default )?quality(?: = [0-9]{1,3})?)?\.?|` +
 	`LEAD Technologies(?:,)? Inc\. V[0-9.]{1,6}|Lavc[0-9.]{1,12}|Optimized by JPEGmini [0-9.]{1,10} 0x[0-9a-f]{1,8}|` +
 	`AppleMark|File written by Adobe Photoshop. [0-9.]{1,6}|` +

@@ -3,8 +3,9 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
-	"regexp"
 	"strings"
+
+	"icapd/internal/pattern"
 )
 
 // Metadata that a camera or an editor writes by itself (sizes, exposure, dates, its own name) stays: nothing in it was
@@ -38,7 +39,7 @@ var exifFree = map[uint16]bool{
 var exifPointers = map[uint16]bool{0x8769: true, 0x8825: true, 0xa005: true}
 
 // device matches the text that devices and programs write about themselves: short words, numbers, dates.
-var device = regexp.MustCompile(`^(?:[A-Za-z0-9.:()/+&'_-]{1,16}(?:[ ,]{1,4}|$)){0,8}$`)
+var device = pattern.MustCompile(`^(?:[A-Za-z0-9.:()/+&'_-]{1,16}(?:[ ,]{1,4}|$)){0,8}$`)
 
 // mostTags is how many tags a directory has at most that a device writes: the longest have a hundred.
 const mostTags = 512
@@ -119,15 +120,15 @@ func plainTag(order tiffOrder, data []byte, at int) (next int, plain bool) {
 }
 
 // screenshot matches the comment that macOS and iOS write into pictures of the screen.
-var screenshot = regexp.MustCompile(`^(?:ASCII\x00\x00\x00)?Screenshot$`)
+var screenshot = pattern.MustCompile(`^(?:ASCII\x00\x00\x00)?Screenshot$`)
 
 var (
-	xmpTag    = regexp.MustCompile(`<[^<>]*>`)
-	xmpAttr   = regexp.MustCompile(`([A-Za-z0-9]+)(?::([A-Za-z0-9]+))?\s*=\s*(?:"([^"]*)"|'([^']*)')`)
-	xmpName   = regexp.MustCompile(`^/?(x|rdf|xmp|xap|xmpMM|xapMM|stEvt|stRef|tiff|exif|exifEX|aux|photoshop|dc|xmpTPg):[A-Za-z]{1,32}$`)
-	xmpSpace  = regexp.MustCompile(`^(?:adobe:ns:meta/|https?://(?:www\.w3\.org/1999/02/22-rdf-syntax-ns#|(?:ns\.adobe\.com|purl\.org|cipa\.jp)/[A-Za-z0-9/._#-]{1,48}))$`)
-	xmpPacket = regexp.MustCompile(`^<\?xpacket (?:begin=["'](?:\x{feff})?["'] id=["']W5M0MpCehiHzreSzNTczkc9d["']|end=["'][rw]["'])\s*\?>$`)
-	xmpValue  = regexp.MustCompile(`^(?:[-+]?[0-9][0-9./: TZ+-]{0,40}|(?:uuid|xmp\.[di]id|adobe:docid:[a-z]{1,12}):[0-9A-Fa-f:-]{8,64}|` +
+	xmpTag    = pattern.MustCompile(`<[^<>]*>`)
+	xmpAttr   = pattern.MustCompile(`([A-Za-z0-9]+)(?::([A-Za-z0-9]+))?\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+	xmpName   = pattern.MustCompile(`^/?(x|rdf|xmp|xap|xmpMM|xapMM|stEvt|stRef|tiff|exif|exifEX|aux|photoshop|dc|xmpTPg):[A-Za-z]{1,32}$`)
+	xmpSpace  = pattern.MustCompile(`^(?:adobe:ns:meta/|https?://(?:www\.w3\.org/1999/02/22-rdf-syntax-ns#|(?:ns\.adobe\.com|purl\.org|cipa\.jp)/[A-Za-z0-9/._#-]{1,48}))$`)
+	xmpPacket = pattern.MustCompile(`^<\?xpacket (?:begin=["'](?:\x{feff})?["'] id=["']W5M0MpCehiHzreSzNTczkc9d["']|end=["'][rw]["'])\s*\?>$`)
+	xmpValue  = pattern.MustCompile(`^(?:[-+]?[0-9][0-9./: TZ+-]{0,40}|(?:uuid|xmp\.[di]id|adobe:docid:[a-z]{1,12}):[0-9A-Fa-f:-]{8,64}|` +
 		`[0-9A-F]{32}|image/[a-z]{2,12}|sRGB[ A-Za-z0-9.-]{0,16}|Adobe RGB \(1998\)|True|False|Screenshot|converted|saved|created|derived|` +
 		`/(?:metadata)?|x-default|Seq|Bag|Alt|Resource|XMP Core [0-9.]{1,12}|Adobe XMP Core [ 0-9.,:/a-z-]{1,60}|` +
 		`(?:Adobe (?:Photoshop|ImageReady|Fireworks|Illustrator|InDesign)|GIMP|Paint\.NET|Preview|Pixelmator)[ A-Za-z0-9.()]{0,30})?$`)
@@ -194,7 +195,7 @@ var resources = map[uint16]bool{
 }
 
 // words matches text that somebody could have put among numbers.
-var words = regexp.MustCompile(`[A-Za-z0-9_./:-]{6}`)
+var words = pattern.MustCompile(`[A-Za-z0-9_./:-]{6}`)
 
 // plainResources reports whether Photoshop's resources (behind "Photoshop 3.0") are short numbers and nothing else.
 func plainResources(data []byte) bool {

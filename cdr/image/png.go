@@ -7,9 +7,9 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
@@ -176,7 +176,7 @@ func plainChunk(name string, body []byte) bool {
 
 // pngStamp matches text chunks that tools write about themselves: who wrote the file and when. They are short, and
 // say nothing that somebody typed.
-var pngStamp = regexp.MustCompile(`^(?:Software|Creation Time|date:create|date:modify|date:timestamp|Source|Thumb::[A-Za-z:]{1,24}|svg:base-uri|pdf:Version|png:[A-Za-z.:]{1,24})\x00[ -;=?-~]{0,80}$`)
+var pngStamp = pattern.MustCompile(`^(?:Software|Creation Time|date:create|date:modify|date:timestamp|Source|Thumb::[A-Za-z:]{1,24}|svg:base-uri|pdf:Version|png:[A-Za-z.:]{1,24})\x00[ -;=?-~]{0,80}$`)
 
 // pngComment reports whether a text chunk is a comment that an encoder wrote about itself.
 func pngComment(body []byte) bool {

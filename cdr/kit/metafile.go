@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"regexp"
+
+	"icapd/internal/pattern"
 )
 
 // Metafile reports whether bytes begin like a Windows metafile, with or without the placeable header, or an enhanced one.
@@ -154,7 +155,7 @@ const (
 const numbers = 64
 
 // words matches text that somebody could have put among numbers.
-var words = regexp.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}`)
+var words = pattern.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}`)
 
 func plainNumbers(b []byte) bool { return len(b) <= numbers && !words.Match(b) }
 

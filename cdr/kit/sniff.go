@@ -3,14 +3,15 @@ package kit
 import (
 	"bytes"
 	"encoding/binary"
-	"regexp"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
+
+	"icapd/internal/pattern"
 )
 
 // flatODF matches the root of an OpenDocument in one XML file, which names its own type.
-var flatODF = regexp.MustCompile(`<[a-z]+:document\s[^>]*:mimetype="(application/vnd\.oasis\.opendocument\.[a-z]+)"`)
+var flatODF = pattern.MustCompile(`<[a-z]+:document\s[^>]*:mimetype="(application/vnd\.oasis\.opendocument\.[a-z]+)"`)
 
 // Sniff returns the media type that the bytes show, without parameters and in lower case;
 // "application/octet-stream" if they show none.

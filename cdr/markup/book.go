@@ -2,12 +2,12 @@ package markup
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // E-books (EPUB 3.3) are pages in an archive that share style sheets and fonts in the same archive. Who hands a page or a
@@ -46,7 +46,7 @@ func (BookStyle) Disarm(_ context.Context, job *kit.Job, doc kit.Document) (kit.
 }
 
 // bookStyle matches the address of a style sheet beside the page.
-var bookStyle = regexp.MustCompile(`(?i)^(?:\.{1,2}/)*[a-z0-9_%][a-z0-9_.%~-]*(?:/[a-z0-9_%][a-z0-9_.%~-]*)*$`)
+var bookStyle = pattern.MustCompile(`(?i)^(?:\.{1,2}/)*[a-z0-9_%][a-z0-9_.%~-]*(?:/[a-z0-9_%][a-z0-9_.%~-]*)*$`)
 
 // linksBookStyle reports whether a link element does nothing but name a style sheet of the same book.
 func linksBookStyle(attrs []html.Attribute) bool {

@@ -1,9 +1,10 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"icapd/internal/pattern"
 )
 
 // cleanCSS returns style text without what runs or fetches, and whether anything had to go. Style text in which
@@ -33,19 +34,19 @@ func cleanCSS(css string, book bool) (string, bool) {
 }
 
 // cssTrigger matches text that needs a closer look.
-var cssTrigger = regexp.MustCompile(`(?i)@import|url\s*\(|src\s*\(|image(?:-set)?\s*\(|expression|-moz-binding|behaviou?r|script\s*:|alphaimageloader`)
+var cssTrigger = pattern.MustCompile(`(?i)@import|url\s*\(|src\s*\(|image(?:-set)?\s*\(|expression|-moz-binding|behaviou?r|script\s*:|alphaimageloader`)
 
 // cssActive matches what ran in browsers that are still somewhere: expressions, bindings, behaviours, script URLs, and a filter
 // that fetched a picture.
-var cssActive = regexp.MustCompile(`(?i)expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\(`)
+var cssActive = pattern.MustCompile(`(?i)expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\(`)
 
 // cssDeclaration matches the whole declaration around it.
-var cssDeclaration = regexp.MustCompile(`(?i)[^;{}]*(?:expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\()[^;{}]*;?`)
+var cssDeclaration = pattern.MustCompile(`(?i)[^;{}]*(?:expression\s*\(|-moz-binding|behaviou?r\s*:|(?:java|vb|live)script\s*:|alphaimageloader\s*\()[^;{}]*;?`)
 
-var cssImport = regexp.MustCompile(`(?i)@import[^;{}]*;?`)
+var cssImport = pattern.MustCompile(`(?i)@import[^;{}]*;?`)
 
 // cssURL matches functions that name something to fetch, with their argument up to its end.
-var cssURL = regexp.MustCompile(`(?i)\b(url|src|image|image-set|-webkit-image-set)\s*\(\s*("[^"]*"?|'[^']*'?|[^)"']*)\s*\)?`)
+var cssURL = pattern.MustCompile(`(?i)\b(url|src|image|image-set|-webkit-image-set)\s*\(\s*("[^"]*"?|'[^']*'?|[^)"']*)\s*\)?`)
 
 func cleanCSSURL(f string, book bool) string {
 	m := cssURL.FindStringSubmatch(f)

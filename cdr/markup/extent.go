@@ -2,9 +2,10 @@ package markup
 
 import (
 	"bytes"
-	"regexp"
 
 	"golang.org/x/net/html"
+
+	"icapd/internal/pattern"
 )
 
 // framed are elements that show something of their own in a frame, and go: what is around them must not move.
@@ -14,7 +15,7 @@ var framed = map[string]bool{"iframe": true, "embed": true, "object": true, "app
 var places = map[string]bool{"width": true, "height": true, "align": true, "hspace": true, "vspace": true, "border": true, "class": true, "style": true}
 
 // extent matches a size that a frame has on the page; frames of a pixel are there to be fetched, not to be seen.
-var extent = regexp.MustCompile(`^\s*(?:[2-9]|[1-9][0-9]{1,3})(?:\.[0-9]{1,3})?(?:px|%)?\s*$`)
+var extent = pattern.MustCompile(`^\s*(?:[2-9]|[1-9][0-9]{1,3})(?:\.[0-9]{1,3})?(?:px|%)?\s*$`)
 
 // blankPicture is a GIF of one transparent pixel.
 const blankPicture = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"

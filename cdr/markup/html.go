@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
@@ -53,7 +53,7 @@ func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Res
 
 // subset matches a document type that declares something: to browsers it ends at the first >, to readers of XML, which
 // may read the same bytes, at its bracket.
-var subset = regexp.MustCompile(`(?i)<!doctype[^>]*\[`)
+var subset = pattern.MustCompile(`(?i)<!doctype[^>]*\[`)
 
 // expand puts the texts of its own entities into XHTML, and into XML that looks like HTML. What is no XML has none.
 func (w *htmlWalk) expand(ctx context.Context) error {
@@ -184,7 +184,7 @@ func (w *htmlWalk) text(raw []byte) {
 	w.out = append(w.out, clean...)
 }
 
-var conditional = regexp.MustCompile(`(?i)<!--\s*\[if|<!\s*\[(?:if|endif)|\[endif\]\s*-->`)
+var conditional = pattern.MustCompile(`(?i)<!--\s*\[if|<!\s*\[(?:if|endif)|\[endif\]\s*-->`)
 
 // comment keeps what every reader takes for a comment and nothing else.
 func (w *htmlWalk) comment(raw []byte) {
@@ -212,7 +212,7 @@ var htmlGone = map[string]string{
 }
 
 // prefixed matches the declaration of a prefix for names.
-var prefixed = regexp.MustCompile(`(?i)\bxmlns:([a-z_][a-z0-9_.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+var prefixed = pattern.MustCompile(`(?i)\bxmlns:([a-z_][a-z0-9_.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')`)
 
 // pagePrefixes returns the prefixes under which a page has elements of HTML, SVG or MathML for who reads it as XML, in lower
 // case.

@@ -3,9 +3,9 @@ package markup
 import (
 	"bytes"
 	"context"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // Markdown is the kit.Format for Markdown (CommonMark): HTML in it is treated like HTML, and links like links.
@@ -46,4 +46,4 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 
 // markdownLink matches the target of an inline link or picture, of a reference, and of an autolink that has a scheme
 // other than the usual ones.
-var markdownLink = regexp.MustCompile(`(\]\(\s*<)([^<>\r\n]+)|(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n]+\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)
+var markdownLink = pattern.MustCompile(`(\]\(\s*<)([^<>\r\n]+)|(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n]+\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)

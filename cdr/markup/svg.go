@@ -7,10 +7,10 @@ import (
 	"errors"
 	"html"
 	"io"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // SVG is the kit.Format for SVG, as text or packed by gzip (svgz).
@@ -155,7 +155,7 @@ func (w *svgWalk) doctype(t *kit.XMLToken) {
 	w.remove(vectorDoctype, "document type")
 }
 
-var svgDoctype = regexp.MustCompile(`^<!DOCTYPE\s+svg(?:\s+PUBLIC\s+"-//W3C//DTD SVG [0-9.]+(?: (?:Basic|Tiny|Full))?//EN"\s+"https?://www\.w3\.org/(?:Graphics/SVG|TR)/[A-Za-z0-9./-]+")?\s*>$`)
+var svgDoctype = pattern.MustCompile(`^<!DOCTYPE\s+svg(?:\s+PUBLIC\s+"-//W3C//DTD SVG [0-9.]+(?: (?:Basic|Tiny|Full))?//EN"\s+"https?://www\.w3\.org/(?:Graphics/SVG|TR)/[A-Za-z0-9./-]+")?\s*>$`)
 
 // svgGone are elements that go with all that is inside of them.
 var svgGone = map[string]string{

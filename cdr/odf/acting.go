@@ -3,17 +3,17 @@ package odf
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // otherDocument matches a reference to a cell of another document, in quotes, as OpenFormula writes it (part 4, section 5.8).
-var otherDocument = regexp.MustCompile(`'(?:[^']|'')+'\s*#`)
+var otherDocument = pattern.MustCompile(`'(?:[^']|'')+'\s*#`)
 
 // formulaText matches a text in a formula.
-var formulaText = regexp.MustCompile(`"([^"]*)"`)
+var formulaText = pattern.MustCompile(`"([^"]*)"`)
 
 // actingFormula reports whether a formula fetches, calls or opens something.
 func actingFormula(formula string) bool {
@@ -78,7 +78,7 @@ func userDefined(t *kit.XMLToken) string {
 }
 
 // elsewhere matches an address of another machine.
-var elsewhere = regexp.MustCompile(`(?i)^(?:(?:https?|ftps?|smb|file|vnd\.sun\.star\.webdavs?)://[^/]|file:/{4,}|\\\\|//)`)
+var elsewhere = pattern.MustCompile(`(?i)^(?:(?:https?|ftps?|smb|file|vnd\.sun\.star\.webdavs?)://[^/]|file:/{4,}|\\\\|//)`)
 
 // setting judges a setting by the text that follows its tag: addresses of tables of colours and of databases are fetched.
 func (c *cleaner) setting(t *kit.XMLToken) string {

@@ -7,11 +7,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // gone are elements that go with all that is inside of them, by their local names: prefixes are the writer's choice.
@@ -352,21 +352,21 @@ func outside(href string) bool {
 }
 
 // inParent matches references of an embedded object to pictures of the document around it.
-var inParent = regexp.MustCompile(`^\.\./(?:Pictures|ObjectReplacements|Object [0-9]+)(?:/[^/]+)?$`)
+var inParent = pattern.MustCompile(`^\.\./(?:Pictures|ObjectReplacements|Object [0-9]+)(?:/[^/]+)?$`)
 
 var (
-	scriptScheme = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:vnd\.sun\.star\.(?:script|expand)|macro|script|service|slot|javascript|vbscript|\.uno)\s*:`)
-	webScheme    = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:https?|ftp|file|smb|ms-[a-z-]+|data)\s*:`)
-	bareScheme   = regexp.MustCompile(`(?i)^[\s\x00-\x20]*(?:[a-z]:[\\/]|\\\\|//)`)
+	scriptScheme = pattern.MustCompile(`(?i)^[\s\x00-\x20]*(?:vnd\.sun\.star\.(?:script|expand)|macro|script|service|slot|javascript|vbscript|\.uno)\s*:`)
+	webScheme    = pattern.MustCompile(`(?i)^[\s\x00-\x20]*(?:https?|ftp|file|smb|ms-[a-z-]+|data)\s*:`)
+	bareScheme   = pattern.MustCompile(`(?i)^[\s\x00-\x20]*(?:[a-z]:[\\/]|\\\\|//)`)
 
-	dangerFormula = regexp.MustCompile(`(?i)'(?:file|https?|ftp|smb):[^']*'#|\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
+	dangerFormula = pattern.MustCompile(`(?i)'(?:file|https?|ftp|smb):[^']*'#|\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
 )
 
 // ownFrames are the names of frames that every reader has.
 var ownFrames = []string{"_self", "_blank", "_parent", "_top"}
 
 // formService matches the names of the office's own controls: another one is a program that the document asks for.
-var formService = regexp.MustCompile(`^(?:[a-z]{1,8}:)?(?:com\.sun\.star\.(?:comp\.)?forms?\.|com\.sun\.star\.awt\.|stardiv\.(?:one\.)?(?:form|vcl)\.)[A-Za-z.]{1,64}$`)
+var formService = pattern.MustCompile(`^(?:[a-z]{1,8}:)?(?:com\.sun\.star\.(?:comp\.)?forms?\.|com\.sun\.star\.awt\.|stardiv\.(?:one\.)?(?:form|vcl)\.)[A-Za-z.]{1,64}$`)
 
 // attribute says why an attribute must change, "" if it need not; keep says that value takes the place of the old.
 func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (vector, value string, keep bool) {

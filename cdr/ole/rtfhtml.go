@@ -3,10 +3,10 @@ package ole
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // unwrapHTML takes the HTML out of RTF that was made of it ([MS-OXRTFEX] 2.2); ok is false for other RTF.
@@ -156,7 +156,7 @@ func codePage(rtf []byte) string {
 	return "1252"
 }
 
-var ansiCodePage = regexp.MustCompile(`\\ansicpg([0-9]{1,5})`)
+var ansiCodePage = pattern.MustCompile(`\\ansicpg([0-9]{1,5})`)
 
 // wrapHTML makes RTF of HTML, from which programs take the HTML out again: markup in destinations, text as text.
 func wrapHTML(html []byte, page string) []byte {
@@ -215,13 +215,13 @@ func appendRTF(out, text []byte) []byte {
 }
 
 // settings are conditional comments in which Word writes its options and shapes, as XML.
-var settings = regexp.MustCompile(`(?is)<!--\[if [^\]<>]{1,40}\]>\s*<(?:xml|style)\b.*?<!\[endif\]-->`)
+var settings = pattern.MustCompile(`(?is)<!--\[if [^\]<>]{1,40}\]>\s*<(?:xml|style)\b.*?<!\[endif\]-->`)
 
 // fileLists are links to files that Word sends with a mail for itself, as parts of the mail.
-var fileLists = regexp.MustCompile(`(?i)<link\s+rel="?(?:File-List|Edit-Time-Data|themeData|colorSchemeMapping)"?\s+href="cid:[^"<>]{0,200}"\s*/?>`)
+var fileLists = pattern.MustCompile(`(?i)<link\s+rel="?(?:File-List|Edit-Time-Data|themeData|colorSchemeMapping)"?\s+href="cid:[^"<>]{0,200}"\s*/?>`)
 
 // dangerous is what such a comment does not hold in a harmless mail.
-var dangerous = regexp.MustCompile(`(?i)<(?:script|object|embed|iframe|frame|link|meta|applet|form|img|html)|oleobject|href\s*=|src\s*=|\burl\s*\(|import|[a-z]script\s*:|expression|behavior`)
+var dangerous = pattern.MustCompile(`(?i)<(?:script|object|embed|iframe|frame|link|meta|applet|form|img|html)|oleobject|href\s*=|src\s*=|\burl\s*\(|import|[a-z]script\s*:|expression|behavior`)
 
 // cutSettings takes Word's options out of HTML that came with RTF: programs that show it know them.
 func cutSettings(html []byte) []byte {

@@ -3,10 +3,10 @@ package ole
 import (
 	"bytes"
 	"encoding/binary"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // wrapped is a package of Office 2007 and later in a compound file, which OLE makes of an embedded document
@@ -97,4 +97,4 @@ func (d *document) plainPresentation(e *entry) bool {
 }
 
 // shortText matches what could be text among numbers.
-var shortText = regexp.MustCompile(`[A-Za-z0-9_./:-]{5}|(?:[A-Za-z0-9_./:-]\x00){4}`)
+var shortText = pattern.MustCompile(`[A-Za-z0-9_./:-]{5}|(?:[A-Za-z0-9_./:-]\x00){4}`)

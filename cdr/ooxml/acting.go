@@ -2,10 +2,10 @@ package ooxml
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // What acts by its name only, or by an attribute: customizations that load a program, formulas outside of cells, addresses in
@@ -97,7 +97,7 @@ func startLinkList(w *walk, t *kit.XMLToken, e *element) bool {
 	return false
 }
 
-var listedLink = regexp.MustCompile(`lpw?str[^>]*>([^<]*)<`)
+var listedLink = pattern.MustCompile(`lpw?str[^>]*>([^<]*)<`)
 
 // startAddress cuts an attribute that is an address which may not stay, or is fetched by who reads the element as its
 // specification says: the provider of a signature line, annotations of ink, schemas in the schema of an XML map.
@@ -120,20 +120,20 @@ var addressAttributes = map[string]bool{
 }
 
 // activeStyle matches the style of a VML shape that fetches or runs; what is hidden by escapes or comments is taken for that.
-var activeStyle = regexp.MustCompile(`(?i)url\s*\(|expression\s*\(|behaviou?r\s*:|-moz-binding|@import|script\s*:|/\*|\\[0-9a-z]`)
+var activeStyle = pattern.MustCompile(`(?i)url\s*\(|expression\s*\(|behaviou?r\s*:|-moz-binding|@import|script\s*:|/\*|\\[0-9a-z]`)
 
 // actingData are the contents of custom XML that programs act upon, or that hide one.
 var actingData = []struct {
-	pattern *regexp.Regexp
+	pattern *pattern.Pattern
 	vector  string
 }{
 	{mashup, vectorMashup},
 	// A form that Word loads with the document, from where this says.
-	{regexp.MustCompile(`<(?:[A-Za-z0-9_.\-]+:)?xsnLocation(?:\s[^>]*)?>\s*[^<\s]`), vectorExternal},
-	{regexp.MustCompile(`schemas\.microsoft\.com/office/(?:2006/01|2009/07)/customui`), vectorUI},
-	{regexp.MustCompile(`urn:schemas-microsoft-com:xslt|<(?:[A-Za-z0-9_.\-]+:)?[sS][cC][rR][iI][pP][tT][\s/>]`), vectorScript},
+	{pattern.MustCompile(`<(?:[A-Za-z0-9_.\-]+:)?xsnLocation(?:\s[^>]*)?>\s*[^<\s]`), vectorExternal},
+	{pattern.MustCompile(`schemas\.microsoft\.com/office/(?:2006/01|2009/07)/customui`), vectorUI},
+	{pattern.MustCompile(`urn:schemas-microsoft-com:xslt|<(?:[A-Za-z0-9_.\-]+:)?[sS][cC][rR][iI][pP][tT][\s/>]`), vectorScript},
 	// In base64: a compound file, a program.
-	{regexp.MustCompile(`0M8R4KGxGuE|TVqQAAMAAAAE`), vectorOLE},
+	{pattern.MustCompile(`0M8R4KGxGuE|TVqQAAMAAAAE`), vectorOLE},
 }
 
 // actsAsData says why a part of custom XML goes as a whole, "" if it stays.
@@ -242,7 +242,7 @@ func (p *pack) isPlain(r *relation) bool {
 	return !r.external && knownRelation.MatchString(r.typ)
 }
 
-var knownRelation = regexp.MustCompile(`^http://(?:schemas\.openxmlformats\.org|purl\.oclc\.org/ooxml|schemas\.microsoft\.com)/`)
+var knownRelation = pattern.MustCompile(`^http://(?:schemas\.openxmlformats\.org|purl\.oclc\.org/ooxml|schemas\.microsoft\.com)/`)
 
 // mentioned marks the ids that stand between quotes in a text. In a text with references of characters all are taken to stand
 // there: they may be written so.

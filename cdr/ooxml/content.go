@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"path"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
@@ -311,7 +311,7 @@ func plainText(data []byte) bool {
 }
 
 // typedText matches text that somebody could have put behind what a driver writes.
-var typedText = regexp.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}`)
+var typedText = pattern.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}`)
 
 // plainPrinter reports whether printer settings are what Windows (DEVMODE, [MS-RPRN] 2.2.2.1) or macOS (a property
 // list) write. Anything else that is stored under their name is not needed by anyone.

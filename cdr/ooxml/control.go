@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // A check box of Microsoft Forms on a sheet is a control: a class that programs start. Excel has check boxes of its own,
@@ -183,7 +183,7 @@ func (b *checkBox) plain() bool {
 	return len(b.caption) <= maxCaption && b.height >= 0 && b.height < 1<<15 && fontName.MatchString(b.font)
 }
 
-var fontName = regexp.MustCompile(`^[\pL\pN ._-]{0,64}$`)
+var fontName = pattern.MustCompile(`^[\pL\pN ._-]{0,64}$`)
 
 // readStream reads the stream of a control.
 func (p *pack) readStream(at *part) (checkBox, bool) {
@@ -396,4 +396,4 @@ func (b *checkBox) text() string {
 }
 
 // anchorOf finds where a shape is among the cells: eight numbers.
-var anchorOf = regexp.MustCompile(`<[A-Za-z0-9]+:Anchor>([\s0-9,-]{15,128})</`)
+var anchorOf = pattern.MustCompile(`<[A-Za-z0-9]+:Anchor>([\s0-9,-]{15,128})</`)

@@ -1,10 +1,10 @@
 package ooxml
 
 import (
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // gone is what formulas must not refer to any more.
@@ -30,10 +30,10 @@ var danger = map[string]bool{
 }
 
 // foreignBook matches a reference to another workbook by its path.
-var foreignBook = regexp.MustCompile(`(?i)^(?:.*(?:[a-z]+://|\\\\|[a-z]:\\|/).*|[^\[]*\[[^\]]*\.(?:xl|csv|ods|dbf|txt)[^\]]*\].*)$`)
+var foreignBook = pattern.MustCompile(`(?i)^(?:.*(?:[a-z]+://|\\\\|[a-z]:\\|/).*|[^\[]*\[[^\]]*\.(?:xl|csv|ods|dbf|txt)[^\]]*\].*)$`)
 
 // lostBook matches the number of another workbook; 0 is this one.
-var lostBook = regexp.MustCompile(`^\[[1-9][0-9]{0,4}\]`)
+var lostBook = pattern.MustCompile(`^\[[1-9][0-9]{0,4}\]`)
 
 // formulaVector says why a formula must become its value, "" if it may stay.
 func (g *gone) formulaVector(formula string) string {
@@ -123,7 +123,7 @@ func functionName(name string) bool {
 }
 
 // addinName matches the file of an add-in where the name of a sheet stands.
-var addinName = regexp.MustCompile(`(?i)\.(?:xlam?|xll|xls[xmb]?|xlt[xm]?)$`)
+var addinName = pattern.MustCompile(`(?i)\.(?:xlam?|xll|xls[xmb]?|xlt[xm]?)$`)
 
 // sheetVector is about what stands before an exclamation mark.
 func (g *gone) sheetVector(text string) string {

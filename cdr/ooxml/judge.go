@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"path"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // The vectors of Office Open XML, as reports name them.
@@ -65,7 +65,7 @@ const (
 )
 
 // activeTypes matches content types of parts that never stay.
-var activeTypes = regexp.MustCompile(`(?i)vbaproject|vbadata|macrosheet|dialogsheet|activex|keymapcustomizations|attachedtoolbars|` +
+var activeTypes = pattern.MustCompile(`(?i)vbaproject|vbadata|macrosheet|dialogsheet|activex|keymapcustomizations|attachedtoolbars|` +
 	`webextension|macroenabled|oleobject|customui|ui\+xml|jsaproject`)
 
 // byRelation says which parts, and relationships, go because of the type of the relationship.

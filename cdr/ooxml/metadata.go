@@ -2,10 +2,10 @@ package ooxml
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // strips reports whether what is known about people and history goes, too.
@@ -36,7 +36,7 @@ func (p *pack) stripParts(linked map[*part]bool) error {
 }
 
 // knownType matches the content types that ECMA-376 and Microsoft's specifications of Office name.
-var knownType = regexp.MustCompile(`^(?:application/vnd\.(?:openxmlformats-|ms-)|image/|audio/|video/|application/xml$|text/xml$|application/x-font|application/vnd\.openxmlformats-package\.|text/html$|text/plain$|application/rtf$|text/rtf$|application/octet-stream$)`)
+var knownType = pattern.MustCompile(`^(?:application/vnd\.(?:openxmlformats-|ms-)|image/|audio/|video/|application/xml$|text/xml$|application/x-font|application/vnd\.openxmlformats-package\.|text/html$|text/plain$|application/rtf$|text/rtf$|application/octet-stream$)`)
 
 // stripCustom drops custom XML, unless a text of the document takes its value from it (w:dataBinding).
 func (p *pack) stripCustom() error {
@@ -68,7 +68,7 @@ func (p *pack) stripCustom() error {
 	return nil
 }
 
-var storeItem = regexp.MustCompile(`storeItemID\s*=\s*["']([^"']+)["']`)
+var storeItem = pattern.MustCompile(`storeItemID\s*=\s*["']([^"']+)["']`)
 
 // itemID returns the id by which a document knows a part of custom XML; "" if it has none.
 func (p *pack) itemID(at *part) (id string, err error) {

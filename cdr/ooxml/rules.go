@@ -2,10 +2,10 @@ package ooxml
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // rule is what is done about an element, by its local name: prefixes are the writer's choice. It returns true if the
@@ -210,7 +210,7 @@ func (w *walk) handlers(t *kit.XMLToken) {
 	}
 }
 
-var handler = regexp.MustCompile(`(?i)^on(?:click|dblclick|mouse[a-z]+|key[a-z]+|load|unload|error|focus[a-z]*|blur|change|select[a-z]*|drag[a-z]*|scroll|resize[a-z]*|submit|reset|abort)$`)
+var handler = pattern.MustCompile(`(?i)^on(?:click|dblclick|mouse[a-z]+|key[a-z]+|load|unload|error|focus[a-z]*|blur|change|select[a-z]*|drag[a-z]*|scroll|resize[a-z]*|submit|reset|abort)$`)
 
 // addresses cuts what VML shapes link to, or take their pictures from.
 func (w *walk) addresses(t *kit.XMLToken) {
@@ -233,7 +233,7 @@ func (w *walk) addresses(t *kit.XMLToken) {
 }
 
 // localAction matches what a click on a slide may do: show another one, or nothing.
-var localAction = regexp.MustCompile(`(?i)^\s*(?:ppaction://(?:hlinksldjump|hlinkshowjump|customshow|noaction)(?:\?[a-z0-9_=&%;\-]*)?)?\s*$`)
+var localAction = pattern.MustCompile(`(?i)^\s*(?:ppaction://(?:hlinksldjump|hlinkshowjump|customshow|noaction)(?:\?[a-z0-9_=&%;\-]*)?)?\s*$`)
 
 func startAction(w *walk, t *kit.XMLToken, _ *element) bool {
 	if bad, ok := t.Attr("invalidUrl"); ok && bad != "" && !kit.SafeLink(bad) { // kept for people to mend
@@ -407,7 +407,7 @@ func startCommand(w *walk, t *kit.XMLToken, _ *element) bool {
 	return false
 }
 
-var playback = regexp.MustCompile(`^(?:play|pause|stop|resume|togglePause|onstopaudio|(?:playFrom|seekTo|seek)\([0-9.]*\))$`)
+var playback = pattern.MustCompile(`^(?:play|pause|stop|resume|togglePause|onstopaudio|(?:playFrom|seekTo|seek)\([0-9.]*\))$`)
 
 // startOLEObject keeps objects whose document could be disarmed. Pictures of the others are beside it, and stay.
 func startOLEObject(w *walk, t *kit.XMLToken, e *element) bool {
@@ -444,7 +444,7 @@ func (w *walk) plainProgram(t *kit.XMLToken) {
 	}
 }
 
-var macroProgram = regexp.MustCompile(`(?i)MacroEnabled`)
+var macroProgram = pattern.MustCompile(`(?i)MacroEnabled`)
 
 func startControl(w *walk, _ *kit.XMLToken, _ *element) bool {
 	if w.p.kind.family != familyWord {

@@ -2,11 +2,11 @@ package ooxml
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // workbook is what is known of a workbook before its parts are cleaned.
@@ -30,7 +30,7 @@ type definedName struct {
 }
 
 // autoName matches names that a workbook runs by itself.
-var autoName = regexp.MustCompile(`(?i)^\s*(?:_xlnm\.)?auto_?(?:open|close|activate|deactivate|exec)`)
+var autoName = pattern.MustCompile(`(?i)^\s*(?:_xlnm\.)?auto_?(?:open|close|activate|deactivate|exec)`)
 
 // planWorkbook finds out which sheets and names go.
 func (p *pack) planWorkbook() error {

@@ -1,10 +1,10 @@
 package ooxml
 
 import (
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // startCell judges the formula of a drawing's cell: those that run something go, and links by their scheme.
@@ -24,10 +24,10 @@ func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
 }
 
 // runningFormula matches ShapeSheet functions that run macros, add-ons and programs, or open files.
-var runningFormula = regexp.MustCompile(`(?i)\b(?:RUNMACRO|RUNADDON|RUNADDONWARGS|CALLTHIS|OPENFILE|OPENGROUPWIN|QUEUEMARKEREVENT|FOLLOWHYPERLINK|HYPERLINK|DDE\w*)\s*\(`)
+var runningFormula = pattern.MustCompile(`(?i)\b(?:RUNMACRO|RUNADDON|RUNADDONWARGS|CALLTHIS|OPENFILE|OPENGROUPWIN|QUEUEMARKEREVENT|FOLLOWHYPERLINK|HYPERLINK|DDE\w*)\s*\(`)
 
 // namedAddOn matches a call of one of the program's own add-ons, by its name.
-var namedAddOn = regexp.MustCompile(`(?i)^(?:RUNADDON\("[A-Z0-9 &]{1,60}"\)|QUEUEMARKEREVENT\("[^"|\\]*"\))$`)
+var namedAddOn = pattern.MustCompile(`(?i)^(?:RUNADDON\("[A-Z0-9 &]{1,60}"\)|QUEUEMARKEREVENT\("[^"|\\]*"\))$`)
 
 // startEvent keeps events that only put a mark into the program's queue.
 func startEvent(w *walk, t *kit.XMLToken, _ *element) bool {

@@ -2,9 +2,9 @@ package ooxml
 
 import (
 	"bytes"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // shapesOf returns the pictures of the shapes in the VML drawings that belong to a part, by the shapes' ids.
@@ -84,4 +84,4 @@ func (p *pack) looseVML(at *part, text []byte) error {
 	return nil
 }
 
-var activeVML = regexp.MustCompile(`(?i)fmlamacro|oleobject|href|\bsrc\s*=|\bon[a-z]+\s*=|script|<\?|doctype|entity`)
+var activeVML = pattern.MustCompile(`(?i)fmlamacro|oleobject|href|\bsrc\s*=|\bon[a-z]+\s*=|script|<\?|doctype|entity`)

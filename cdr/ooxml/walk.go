@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // walk reads one XML part and collects what must change in it.
@@ -162,7 +162,7 @@ func (p *pack) cleanPart(ctx context.Context, at *part) error {
 }
 
 // mashup matches the document element in which Power Query keeps where its data comes from.
-var mashup = regexp.MustCompile(`<(?:[A-Za-z0-9_.\-]+:)?DataMashup[\s>/]`)
+var mashup = pattern.MustCompile(`<(?:[A-Za-z0-9_.\-]+:)?DataMashup[\s>/]`)
 
 // killTo makes the relationships to a part dead that was dropped late.
 func (p *pack) killTo(at *part) {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"maps"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // disarm2003 cleans a document of Office 2003 in XML.
@@ -98,13 +98,13 @@ func startOldPicture(w *walk, t *kit.XMLToken, e *element) bool {
 }
 
 // oldObject are the attributes that the element of an object without content may have.
-var oldObject = map[string]*regexp.Regexp{
-	"Type": regexp.MustCompile(`^Embed$`), "ProgID": regexp.MustCompile(`^` + staticProgram + `$`), "ShapeID": regexp.MustCompile(`^[A-Za-z_0-9]{1,32}$`),
-	"DrawAspect": regexp.MustCompile(`^(?:Content|Icon)$`), "ObjectID": regexp.MustCompile(`^_[0-9]{1,12}$`),
+var oldObject = map[string]*pattern.Pattern{
+	"Type": pattern.MustCompile(`^Embed$`), "ProgID": pattern.MustCompile(`^` + staticProgram + `$`), "ShapeID": pattern.MustCompile(`^[A-Za-z_0-9]{1,32}$`),
+	"DrawAspect": pattern.MustCompile(`^(?:Content|Icon)$`), "ObjectID": pattern.MustCompile(`^_[0-9]{1,12}$`),
 }
 
 // oldFieldCodes matches what may be in the element: switches of the field that it stood in.
-var oldFieldCodes = regexp.MustCompile(`^\s*(?:<o:WordFieldCodes>(?:\s*\\[a-z*]\s*)*</o:WordFieldCodes>)?\s*$`)
+var oldFieldCodes = pattern.MustCompile(`^\s*(?:<o:WordFieldCodes>(?:\s*\\[a-z*]\s*)*</o:WordFieldCodes>)?\s*$`)
 
 // startOldObject leaves an object without content and program: its data is in one piece for the whole document, which
 // goes, and readers show the picture of an element of this name only as that of an object.

@@ -4,10 +4,10 @@ import (
 	"encoding/base64"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // XPS (ECMA-388, and Microsoft's form before it) is a package of another kind: pages as markup, fonts and pictures, and
@@ -75,8 +75,8 @@ func (p *pack) ticket(at *part) error {
 }
 
 var (
-	opaque = regexp.MustCompile(`>\s*([A-Za-z0-9+/][A-Za-z0-9+/\s]{62,}={0,2})\s*<`)
-	space  = regexp.MustCompile(`\s+`)
+	opaque = pattern.MustCompile(`>\s*([A-Za-z0-9+/][A-Za-z0-9+/\s]{62,}={0,2})\s*<`)
+	space  = pattern.MustCompile(`\s+`)
 )
 
 // judgeTickets looks at all settings for printers.

@@ -3,9 +3,9 @@ package pdf
 import (
 	"bytes"
 	"context"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // plainMetafile reports whether a file is an enhanced metafile that holds its picture a second time, as a PDF, as macOS
@@ -37,4 +37,4 @@ func plainMetafile(ctx context.Context, job *kit.Job, data []byte) bool {
 }
 
 // pieces matches what readers look for who mend a PDF.
-var pieces = regexp.MustCompile(`\bobj\b|endobj|xref|trailer|stream|%PDF|%%EOF`)
+var pieces = pattern.MustCompile(`\bobj\b|endobj|xref|trailer|stream|%PDF|%%EOF`)

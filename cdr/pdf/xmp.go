@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // metadata copies an XMP packet as well-formed XML, without document type, processing instructions and comments. One
@@ -37,7 +37,7 @@ func (w *walker) metadata(s *stream) (object, error) {
 }
 
 // actingMetadata matches what is a page or a program, and no description.
-var actingMetadata = regexp.MustCompile(`(?i)<(?:[a-z_][a-z0-9_.\-]*:)?(?:script|iframe|object|embed|html)[\s/>]|^(?:MZ|PK\x03\x04|\x7fELF)`)
+var actingMetadata = pattern.MustCompile(`(?i)<(?:[a-z_][a-z0-9_.\-]*:)?(?:script|iframe|object|embed|html)[\s/>]|^(?:MZ|PK\x03\x04|\x7fELF)`)
 
 // cleanXMP returns the elements and text. active says that there was something that acts.
 func cleanXMP(data []byte, depth int) (out []byte, active bool, err error) {

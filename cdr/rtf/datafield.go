@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"regexp"
 	"unicode/utf16"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // plainDataField reports whether a \datafield group is one of the two that Word writes into fields, with nothing in it
@@ -25,7 +25,7 @@ func plainDataField(group []byte) bool {
 	return plainLink(data) || plainForm(data)
 }
 
-var dataField = regexp.MustCompile(`^\{\\\*\\datafield[ \r\n]?([0-9A-Fa-f\s]*)\}$`)
+var dataField = pattern.MustCompile(`^\{\\\*\\datafield[ \r\n]?([0-9A-Fa-f\s]*)\}$`)
 
 // Parts of a hyperlink object ([MS-OSHARED] 2.3.7.1).
 const (

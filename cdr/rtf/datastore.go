@@ -3,7 +3,8 @@ package rtf
 import (
 	"bytes"
 	"encoding/hex"
-	"regexp"
+
+	"icapd/internal/pattern"
 )
 
 // emptyStore reports whether a \datastore group holds nothing. Word writes one into every document: an OLE object of
@@ -28,6 +29,6 @@ func emptyStore(group []byte) bool {
 }
 
 var (
-	storeHead = regexp.MustCompile(`^(?s:\x01\x05\x00\x00\x02\x00\x00\x00\x18\x00\x00\x00Msxml2\.SAXXMLReader\.[0-9]\.0\x00.{12})`)
-	storeText = regexp.MustCompile(`[ -~]{4}|(?:[ -~]\x00){3}`)
+	storeHead = pattern.MustCompile(`^(?s:\x01\x05\x00\x00\x02\x00\x00\x00\x18\x00\x00\x00Msxml2\.SAXXMLReader\.[0-9]\.0\x00.{12})`)
+	storeText = pattern.MustCompile(`[ -~]{4}|(?:[ -~]\x00){3}`)
 )

@@ -5,16 +5,17 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io"
-	"regexp"
+
+	"icapd/internal/pattern"
 )
 
 // linkedShape matches a property of a shape that names a picture to fetch: one that is somewhere else than a file beside
 // the document. Word writes the file name of embedded pictures into the same property.
-var linkedShape = regexp.MustCompile(`(?i)\\sn\s+(?:pib(?:Print)?Name|(?:lineF|f)illBlipName|wzScript[A-Za-z]*|metroBlob)\s*\}\s*(?:\{\s*)?\{?\\sv\s+[^{}]*(?:[/:]|\\\\|\\'(?:2f|3a|5c))`)
+var linkedShape = pattern.MustCompile(`(?i)\\sn\s+(?:pib(?:Print)?Name|(?:lineF|f)illBlipName|wzScript[A-Za-z]*|metroBlob)\s*\}\s*(?:\{\s*)?\{?\\sv\s+[^{}]*(?:[/:]|\\\\|\\'(?:2f|3a|5c))`)
 
 // actingShape matches the properties of a shape that hold a script of a page, the address of who signs, a film, and the one that
 // Word once overflowed on (CVE-2010-3333).
-var actingShape = regexp.MustCompile(`(?i)\\sn\s+(?:wzScript[A-Za-z]*|pFragments|wzSigSetupProvUrl|movie)\s*\}`)
+var actingShape = pattern.MustCompile(`(?i)\\sn\s+(?:wzScript[A-Za-z]*|pFragments|wzSigSetupProvUrl|movie)\s*\}`)
 
 // maxNestedShapes is how many properties of shapes may stand in each other so that each is judged by itself. One that is
 // deeper is judged with the one around it, or the same bytes would be read at every depth.
@@ -45,14 +46,14 @@ func groupData(group []byte, word string) []byte {
 }
 
 // colourMap matches what Word writes into \colorschememapping: one element whose attributes name theme colours.
-var colourMap = regexp.MustCompile(`^\s*(?:<\?xml [^<>]{0,80}\?>)?\s*<a:clrMap xmlns:a="http://(?:schemas\.openxmlformats\.org|purl\.oclc\.org/ooxml)/drawingml(?:/2006)?/main"(?: [A-Za-z0-9]{2,10}="[a-z0-9A-Z]{2,10}"){0,14}\s*/>\s*$`)
+var colourMap = pattern.MustCompile(`^\s*(?:<\?xml [^<>]{0,80}\?>)?\s*<a:clrMap xmlns:a="http://(?:schemas\.openxmlformats\.org|purl\.oclc\.org/ooxml)/drawingml(?:/2006)?/main"(?: [A-Za-z0-9]{2,10}="[a-z0-9A-Z]{2,10}"){0,14}\s*/>\s*$`)
 
 func plainScheme(group []byte) bool {
 	return colourMap.Match(groupData(group, `\colorschememapping`))
 }
 
 // themePart matches the parts of the package that Word writes into \themedata.
-var themePart = regexp.MustCompile(`^(?:\[Content_Types\]\.xml|_rels/\.rels|theme/theme/(?:_rels/)?theme(?:Manager|[0-9]{1,2})\.xml(?:\.rels)?|theme/media/[A-Za-z0-9_]{1,32}\.(?:png|jpe?g|gif|emf|wmf))$`)
+var themePart = pattern.MustCompile(`^(?:\[Content_Types\]\.xml|_rels/\.rels|theme/theme/(?:_rels/)?theme(?:Manager|[0-9]{1,2})\.xml(?:\.rels)?|theme/media/[A-Za-z0-9_]{1,32}\.(?:png|jpe?g|gif|emf|wmf))$`)
 
 // plainTheme reports whether \themedata is a package of a theme and refers to nothing outside of itself.
 func plainTheme(group []byte) bool {

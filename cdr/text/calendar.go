@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
@@ -110,7 +110,7 @@ func readProperty(text []byte) (p property, n int) {
 	return p, n
 }
 
-var quotedPrintable = regexp.MustCompile(`(?i)^[^:]*QUOTED-PRINTABLE`)
+var quotedPrintable = pattern.MustCompile(`(?i)^[^:]*QUOTED-PRINTABLE`)
 
 // split takes a line apart. Colons and semicolons in quotation marks belong to a parameter.
 func (p *property) split(line []byte) {
@@ -287,11 +287,11 @@ func (w *calendar) judge(p *property) (vector string, value *string, err error) 
 }
 
 var (
-	dataURL = regexp.MustCompile(`(?i)^data:[^,]*;\s*base64\s*,`)
-	sound   = regexp.MustCompile(`^(?:[A-Za-z0-9 _-]*|(?i:cid):.*)$`) // of the system, or of the mail
-	host    = regexp.MustCompile(`^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?(?:[/?#].*)?$`)
-	schemes = regexp.MustCompile(`^(?:cid|mid|urn|uuid|geo|sips?|xmpp|im|webcals?|ftps?|news):`)
-	danger  = regexp.MustCompile(`^(?:(?:java|vb|live)script|data|file|smb|nfs|jar|mhtml|res|view-source|about|shell|telnet|ldaps?|search|search-ms|ms-[a-z-]+|vnd\.[a-z.-]+):|^\\\\`)
+	dataURL = pattern.MustCompile(`(?i)^data:[^,]*;\s*base64\s*,`)
+	sound   = pattern.MustCompile(`^(?:[A-Za-z0-9 _-]*|(?i:cid):.*)$`) // of the system, or of the mail
+	host    = pattern.MustCompile(`^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::[0-9]+)?(?:[/?#].*)?$`)
+	schemes = pattern.MustCompile(`^(?:cid|mid|urn|uuid|geo|sips?|xmpp|im|webcals?|ftps?|news):`)
+	danger  = pattern.MustCompile(`^(?:(?:java|vb|live)script|data|file|smb|nfs|jar|mhtml|res|view-source|about|shell|telnet|ldaps?|search|search-ms|ms-[a-z-]+|vnd\.[a-z.-]+):|^\\\\`)
 )
 
 // fetched reports whether an address that is asked without a click may stay.

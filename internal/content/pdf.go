@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 
 	"icapd/internal/body"
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
@@ -37,12 +37,12 @@ const (
 )
 
 var (
-	pdfObject  = regexp.MustCompile(`(\d{1,10})\s+\d{1,5}\s+obj\b`)
-	pdfFilters = regexp.MustCompile(`/F(?:ilter)?\s*(\[[^\]]*\]|/[A-Za-z0-9]+)`)
-	pdfName    = regexp.MustCompile(`/[A-Za-z0-9]+`)
-	pdfLength  = regexp.MustCompile(`/Length\s+(\d{1,12})(\s+\d+\s+R)?`)
-	pdfFileRef = regexp.MustCompile(`/(?:` + eitherWay("UF") + `|` + eitherWay("F") + `|DOS|Mac|Unix)\s+(\d{1,10})\s+\d{1,5}\s+R\b`)
-	pdfFile    = regexp.MustCompile(`/(?:UF|F)\s*\(((?:[^()\\]|\\.){1,255})\)`)
+	pdfObject  = pattern.MustCompile(`(\d{1,10})\s+\d{1,5}\s+obj\b`)
+	pdfFilters = pattern.MustCompile(`/F(?:ilter)?\s*(\[[^\]]*\]|/[A-Za-z0-9]+)`)
+	pdfName    = pattern.MustCompile(`/[A-Za-z0-9]+`)
+	pdfLength  = pattern.MustCompile(`/Length\s+(\d{1,12})(\s+\d+\s+R)?`)
+	pdfFileRef = pattern.MustCompile(`/(?:` + eitherWay("UF") + `|` + eitherWay("F") + `|DOS|Mac|Unix)\s+(\d{1,10})\s+\d{1,5}\s+R\b`)
+	pdfFile    = pattern.MustCompile(`/(?:UF|F)\s*\(((?:[^()\\]|\\.){1,255})\)`)
 )
 
 func (pdfFormat) open(w *walk, n *node) error {

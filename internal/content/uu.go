@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"regexp"
 	"strconv"
 
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
 // uuBegin is the first line of a uuencoded file (POSIX uuencode).
-var uuBegin = regexp.MustCompile(`(?m)^begin [0-7]{3,7} ([^\r\n]{0,1000})\r?\n`)
+var uuBegin = pattern.MustCompile(`(?m)^begin [0-7]{3,7} ([^\r\n]{0,1000})\r?\n`)
 
 // uuLine is how many bytes a line carries.
 const uuLine = 45
