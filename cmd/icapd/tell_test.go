@@ -18,6 +18,7 @@ import (
 	"icapd/internal/inventory"
 	"icapd/internal/metrics"
 	"icapd/internal/sink"
+	"icapd/scan"
 )
 
 // BenchmarkTell is what it costs to tell of a message that nothing was found in: a metric, an event in a file, the console's
@@ -62,14 +63,18 @@ func benchmarkTelling(b *testing.B) {
 
 // quietEvent is the event of a message that nothing was found in.
 func quietEvent(i int) *event.Event {
-	return &event.Event{
-		Time: time.Now(), RequestID: "LBJ3ZEVPSLPIYK3MHSF" + strconv.Itoa(1_000_000+i%1_000_000), Service: "respmod", Direction: "response", Peer: "127.0.0.1",
-		Client: "192.0.2.7", Method: "GET", URL: "http://api.test/v1/items/4711?page=2", Host: "api.test", Status: 200, Type: "application/json",
-		Size: 1024, Profile: "default", Verdict: "clean", Action: "allow", ICAPStatus: 204,
-		Durations: event.Durations{Receive: 0.012, Walk: 0.011, Scan: 0.034, Reply: 0.008, Total: 0.061, Engines: []event.EngineTime{
-			{Engine: "injection", Items: 1, Busy: 0.012}, {Engine: "yara", Items: 1, Busy: 0.014},
-		}},
+	head := strings.Clone("GET http://api.test/v1/items/4711?page=2 HTTP/1.1\r\nHost: api.test\r\nAccept: application/json\r\n\r\n")
+	e := &event.Event{
+		Time: time.Now(), RequestID: "LBJ3ZEVPSLPIYK3MHSF" + strconv.Itoa(1_000_000+i%1_000_000), Service: "respmod", Direction: "response",
+		Peer: strings.Clone("127.0.0.1"), Client: strings.Clone("192.0.2.7"), Method: head[:3], URL: strings.Clone(head[4:40]), Host: head[11:19],
+		Status: 200, Type: "application/json", Size: 1024, Profile: "default", Verdict: "clean", Action: "allow", ICAPStatus: 204,
+		Durations: event.Durations{Receive: 0.012, Walk: 0.011, Scan: 0.034, Reply: 0.008, Total: 0.061},
 	}
+	e.RecordTimes(&scan.Verdict{Times: []scan.EngineTime{
+		{Engine: "injection", Items: 1, Busy: 12 * time.Microsecond}, {Engine: "yara", Items: 1, Busy: 14 * time.Microsecond},
+	}})
+	e.Items = []event.ItemRecord{{Path: "body", Type: "application/json", Size: 1024}}
+	return e
 }
 
 // processorTime is what the process has used, in nanoseconds.

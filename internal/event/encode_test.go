@@ -46,7 +46,9 @@ func (g *generator) fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, field := range v.Fields() {
-			g.fill(field)
+			if field.CanSet() {
+				g.fill(field)
+			}
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

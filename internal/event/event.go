@@ -48,6 +48,28 @@ type Event struct {
 	Durations  Durations `json:"durations"`
 }
 
+// Compact makes the event independent of what its texts are parts of, which may be much larger: the heads of a message, say.
+// Those of findings, gaps and changes are made for the event.
+func (e *Event) Compact() {
+	texts := [...]*string{&e.RequestID, &e.Peer, &e.Client, &e.User, &e.Method, &e.URL, &e.Host, &e.Type}
+	n := 0
+	for _, s := range texts {
+		n += len(*s)
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, s := range texts {
+		b.WriteString(*s)
+	}
+	all := b.String()
+	for _, s := range texts {
+		*s, all = all[:len(*s)], all[len(*s):]
+	}
+	for i := range e.Groups {
+		e.Groups[i] = strings.Clone(e.Groups[i])
+	}
+}
+
 // Trace is a message's place in a distributed trace, by the identifiers of W3C Trace Context in lower-case hexadecimal.
 type Trace struct {
 	ID      string `json:"id"`

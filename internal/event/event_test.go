@@ -3,9 +3,12 @@ package event
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"icapd/scan"
 )
@@ -68,4 +71,27 @@ func FuzzSafeURL(f *testing.F) {
 			t.Fatalf("SafeURL(%q) = %q", raw, got)
 		}
 	})
+}
+
+// A compact event says what it said before, and holds on to nothing large.
+func TestCompact(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(1, 2)), hardTexts}
+	for range 1000 {
+		var e Event
+		g.fill(reflect.ValueOf(&e).Elem())
+		before := byReflection(t, &e)
+		e.Compact()
+		if after := byReflection(t, &e); after != before {
+			t.Fatalf("%s became %s", before, after)
+		}
+	}
+	head := "GET https://api.test/a HTTP/1.1\r\nHost: api.test\r\n" + strings.Repeat("x", 1<<10)
+	e := Event{RequestID: "ID", Method: head[:3], URL: head[4:22], Host: head[12:20]}
+	e.Compact()
+	first := uintptr(unsafe.Pointer(unsafe.StringData(e.RequestID)))
+	for _, s := range []string{e.Method, e.URL, e.Host} {
+		if at := uintptr(unsafe.Pointer(unsafe.StringData(s))); at < first || at-first > 64 {
+			t.Errorf("%q is still a part of something else", s)
+		}
+	}
 }

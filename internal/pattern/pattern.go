@@ -30,34 +30,61 @@ func (p *Pattern) regexp() *regexp.Regexp {
 	return p.re
 }
 
-// The methods that are used. What they promise is written with those of [regexp.Regexp].
+// Match is that of [regexp.Regexp].
+func (p *Pattern) Match(b []byte) bool { return p.regexp().Match(b) }
 
-func (p *Pattern) Match(b []byte) bool                  { return p.regexp().Match(b) }
-func (p *Pattern) MatchString(s string) bool            { return p.regexp().MatchString(s) }
-func (p *Pattern) FindSubmatch(b []byte) [][]byte       { return p.regexp().FindSubmatch(b) }
-func (p *Pattern) FindSubmatchIndex(b []byte) []int     { return p.regexp().FindSubmatchIndex(b) }
+// MatchString is that of [regexp.Regexp].
+func (p *Pattern) MatchString(s string) bool { return p.regexp().MatchString(s) }
+
+// FindSubmatch is that of [regexp.Regexp].
+func (p *Pattern) FindSubmatch(b []byte) [][]byte { return p.regexp().FindSubmatch(b) }
+
+// FindSubmatchIndex is that of [regexp.Regexp].
+func (p *Pattern) FindSubmatchIndex(b []byte) []int { return p.regexp().FindSubmatchIndex(b) }
+
+// FindStringSubmatch is that of [regexp.Regexp].
 func (p *Pattern) FindStringSubmatch(s string) []string { return p.regexp().FindStringSubmatch(s) }
+
+// FindAllSubmatch is that of [regexp.Regexp].
 func (p *Pattern) FindAllSubmatch(b []byte, n int) [][][]byte {
 	return p.regexp().FindAllSubmatch(b, n)
 }
+
+// FindAllStringSubmatch is that of [regexp.Regexp].
 func (p *Pattern) FindAllStringSubmatch(s string, n int) [][]string {
 	return p.regexp().FindAllStringSubmatch(s, n)
 }
+
+// ReplaceAllString is that of [regexp.Regexp].
 func (p *Pattern) ReplaceAllString(src, with string) string {
 	return p.regexp().ReplaceAllString(src, with)
 }
+
+// ReplaceAllLiteral is that of [regexp.Regexp].
 func (p *Pattern) ReplaceAllLiteral(src, with []byte) []byte {
 	return p.regexp().ReplaceAllLiteral(src, with)
 }
+
+// ReplaceAllFunc is that of [regexp.Regexp].
 func (p *Pattern) ReplaceAllFunc(src []byte, f func([]byte) []byte) []byte {
 	return p.regexp().ReplaceAllFunc(src, f)
 }
+
+// ReplaceAllStringFunc is that of [regexp.Regexp].
 func (p *Pattern) ReplaceAllStringFunc(src string, f func(string) string) string {
 	return p.regexp().ReplaceAllStringFunc(src, f)
 }
-func (p *Pattern) FindIndex(b []byte) []int         { return p.regexp().FindIndex(b) }
+
+// FindIndex is that of [regexp.Regexp].
+func (p *Pattern) FindIndex(b []byte) []int { return p.regexp().FindIndex(b) }
+
+// FindAll is that of [regexp.Regexp].
 func (p *Pattern) FindAll(b []byte, n int) [][]byte { return p.regexp().FindAll(b, n) }
+
+// FindAllSubmatchIndex is that of [regexp.Regexp].
 func (p *Pattern) FindAllSubmatchIndex(b []byte, n int) [][]int {
 	return p.regexp().FindAllSubmatchIndex(b, n)
 }
+
+// ReplaceAll is that of [regexp.Regexp].
 func (p *Pattern) ReplaceAll(src, with []byte) []byte { return p.regexp().ReplaceAll(src, with) }

@@ -424,5 +424,21 @@ func (x *exchange) record() {
 	}
 	x.ev.ICAPStatus = x.w.Status()
 	x.keep()
+	if x.headBytes() > fewHeadBytes {
+		x.ev.Compact()
+	}
 	x.s.opt.Record(x.ev)
+}
+
+// fewHeadBytes is what an event may hold on to for the sake of a host and a media type: the console keeps a thousand of them.
+const fewHeadBytes = 2 << 10
+
+// headBytes is how large the encapsulated heads are.
+func (x *exchange) headBytes() (n int) {
+	for _, h := range []*icap.Head{x.r.HTTPRequest, x.r.HTTPResponse} {
+		if h != nil {
+			n += len(h.Raw())
+		}
+	}
+	return n
 }
