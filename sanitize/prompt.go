@@ -113,7 +113,7 @@ func (l *look) drops(p *promptReading, drop int, v prompts.Verdict) {
 	denies := float64(modelDenies)
 	if drop < 0 && l.groups&groupForeign != 0 {
 		l.folded = appendLower(l.folded[:0], l.low)
-		drop, denies = foreignDrop(l.folded), modelDeniesForeign
+		drop, denies = lowerPlace(l.low, foreignDrop(l.folded)), modelDeniesForeign
 	}
 	if p.override < 0 && drop >= 0 && v.Score > denies && !l.inPassing(drop, v) {
 		p.override = drop

@@ -160,3 +160,21 @@ func appendLower(dst, s []byte) []byte {
 	}
 	return dst
 }
+
+// lowerPlace returns where that stands in s which stands at i in what appendLower made of it: bytes that are no UTF-8 take
+// more room there, and so do some capitals. A negative i stays what it is.
+func lowerPlace(s []byte, i int) int {
+	if i < 0 {
+		return i
+	}
+	var one [utf8.UTFMax]byte
+	at := 0
+	for at < len(s) {
+		_, n := utf8.DecodeRune(s[at:])
+		if i -= len(appendLower(one[:0], s[at:at+n])); i < 0 {
+			break
+		}
+		at += n
+	}
+	return at
+}
