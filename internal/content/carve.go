@@ -24,28 +24,46 @@ type run struct {
 	slashes  bool   // some slashes have a backslash in front, as PHP writes JSON
 }
 
+// extent says how much of what runs are looked for in there is.
+type extent uint8
+
+const (
+	wholeValue extent = iota
+	firstPart         // more follows
+	lastPart          // something was in front of it
+)
+
 // runs takes in what is encoded inside of a text: PEM, scripts, quotations, configuration, programs, JSON in strings.
 // What was taken belongs to somebody else, and the value as a whole is no coding that findCoding knows.
 func (w *walk) runs(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Span) error {
+	_, err := w.runsIn(n, f, d, fl, taken, wholeValue)
+	return err
+}
+
+// runsIn is runs for a part of a text. It returns where what it did not look at begins: a run that may go on.
+func (w *walk) runsIn(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Span, e extent) (int, error) {
 	v := fl.Value
 	count, rare := len(taken), 0
 	slices.SortFunc(taken, func(a, b scan.Span) int { return cmp.Compare(a.Start, b.Start) })
 	for s := (runScanner{v: v}); ; {
 		r, ok := s.next()
 		if !ok {
-			return nil
+			return max(s.pos, len(v)-minRun), nil
+		}
+		if e == firstPart && r.to > len(v)-maxJoint {
+			return r.from, nil
 		}
 		if taken = behindOf(taken, r.from); len(taken) > 0 && taken[0].Start < int64(r.to) {
 			continue
 		}
-		if r.from == 0 && r.to == len(v) && r.joint == "" && !r.slashes && len(v)%4 != 1 {
-			return nil // the value as a whole, which was asked about
+		if e == wholeValue && r.from == 0 && r.to == len(v) && r.joint == "" && !r.slashes && len(v)%4 != 1 {
+			return len(v), nil // which was asked about
 		}
 		c, ok := r.coding(v)
 		switch {
 		case !ok && isBase32(v[r.from:r.to]):
 			if err := skipped(w.rarePiece(n, d, fl, rarePiece{r.from, r.to, rareBase32}, rare)); err != nil {
-				return err
+				return len(v), err
 			}
 			rare++
 			continue
@@ -56,13 +74,20 @@ func (w *walk) runs(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Span
 			continue
 		}
 		if w.tooFar(d, fl, count) {
-			return w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
+			return len(v), w.fail(n.item.Path+fl.Path(), &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries})
 		}
 		if err := w.embed(n, f, d, fl, embedding{from: r.from, to: r.to, count: count, coding: c}); err != nil {
-			return err
+			return len(v), err
 		}
 		count++
 	}
+}
+
+// endOfRun returns where a run ends that begins a text.
+func endOfRun(v []byte) int {
+	s := runScanner{v: v}
+	r, _ := s.next()
+	return r.to
 }
 
 // behindOf returns those of some places that end behind another.

@@ -50,14 +50,6 @@ func closed(length func(b scan.Blob, at int64) int64) func(scan.Blob, int64) (in
 	return func(b scan.Blob, at int64) (int64, bool) { return length(b, at), false }
 }
 
-var innerSet = func() *markSet {
-	set := new(markSet)
-	for i := range innerMarks {
-		set.add(innerMarks[i].mark)
-	}
-	return set
-}()
-
 // tarMagicAt is where in a header of tar its mark stands.
 const tarMagicAt = 257
 
@@ -121,9 +113,13 @@ func innerCab(b scan.Blob, at int64) int64 {
 // scriptMarks are what the compressed archive behind a shell script begins with.
 var scriptMarks = []string{"\x1f\x8b\x08", "BZh9", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd", "LZIP\x01"}
 
-// findInner looks for archives in a leaf.
+// findInner looks for archives in a leaf, and for streams, if those are looked for in it: their places are left in n.
 func findInner(n *node) *innerSearch {
-	f := &innerSearch{b: n.item.Blob}
+	f := &innerSearch{b: n.item.Blob, set: innerSet}
+	if n.streams && f.b.Size() >= 64 {
+		f.set, n.places = streamSet, &streamPlaces{}
+		f.places = n.places
+	}
 	if f.b.Size() >= 64 {
 		f.script = string(readAt(f.b, 0, 2)) == "#!"
 		eachWindow(f.b, f.window)
@@ -134,6 +130,8 @@ func findInner(n *node) *innerSearch {
 // innerSearch is one search.
 type innerSearch struct {
 	b      scan.Blob
+	set    *markSet
+	places *streamPlaces // nil if streams are not looked for
 	script bool
 	found  []section
 	open   int  // how many of them have no end
@@ -144,13 +142,14 @@ type innerSearch struct {
 
 // window looks through a piece and reports whether the search goes on.
 func (f *innerSearch) window(p []byte, off int64) bool {
-	innerSet.each(p, 0, func(i int) bool {
-		for k := range innerMarks {
-			m := &innerMarks[k]
-			at := off + int64(i) - m.back
-			if bytes.HasPrefix(p[i:], []byte(m.mark)) && at > 0 && !f.known(at) {
-				f.take(at, m.valid)
-			}
+	f.set.each(p, func(i, mark int) bool {
+		if mark >= len(innerMarks) {
+			f.places.mark(f.b, off+int64(i), mark-len(innerMarks), p[i:])
+			return true
+		}
+		m := &innerMarks[mark]
+		if at := off + int64(i) - m.back; at > 0 && !f.known(at) {
+			f.take(at, m.valid)
 		}
 		return !f.more
 	})

@@ -1,11 +1,8 @@
 package content
 
 import (
-	"bytes"
 	"compress/bzip2"
-	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"io"
 
 	"icapd/internal/body"
@@ -14,23 +11,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
-
-// markedStreams are compressed streams with a mark that few bytes have by chance.
-var markedStreams = []struct {
-	mark string
-	back int // where in the stream the mark stands
-	typ  string
-}{
-	{"1AY&SY", 4, typeBzip2}, {"\xfd7zXZ\x00", 0, typeXz}, {"\x28\xb5\x2f\xfd", 0, typeZstd}, {"LZIP\x01", 0, typeLzip}, {"\x04\x22\x4d\x18", 0, typeLz4},
-}
-
-var markedSet = func() *markSet {
-	set := new(markSet)
-	for _, m := range markedStreams {
-		set.add(m.mark)
-	}
-	return set
-}()
 
 // What bounds the search for marks: nobody has so many in bytes of an unknown kind, unless to have the search given up.
 const (
@@ -43,11 +23,11 @@ const (
 
 // markedSearch looks for streams with a mark of their own.
 type markedSearch struct {
-	data   []byte
-	tries  int // streams that were begun
-	costly int // of these, those that are not of zstd or lz4
-	behind int // up to where the last one that is whole has been read
-	waste  int // bytes that were read of what broke off
+	b      scan.Blob
+	tries  int   // streams that were begun
+	costly int   // of these, those that are not of zstd or lz4
+	behind int64 // up to where the last one that is whole has been read
+	waste  int64 // bytes that were read of what broke off
 
 	zstd *zstd.Decoder
 	lz4  *lz4.Reader
@@ -55,28 +35,23 @@ type markedSearch struct {
 	first [headBytes]byte
 }
 
-// marked takes in the streams with a mark that begin behind the start of the data.
-func (w *walk) marked(n *node, data []byte, rest *restOfStreams) (err error) {
-	s := markedSearch{data: data}
+// marked takes in the streams with a mark.
+func (w *walk) marked(n *node, places []markedPlace, rest *restOfStreams) error {
+	s := markedSearch{b: n.item.Blob}
 	defer s.close()
-	markedSet.each(data, 1, func(i int) bool {
-		for k := range markedStreams {
-			m := &markedStreams[k]
-			at := i - m.back
-			if at <= 0 || at < s.behind || !bytes.HasPrefix(data[i:], []byte(m.mark)) || !looksMarked(m.typ, data[at:]) {
-				continue
-			}
-			if s.spent(m.typ) {
-				err = w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errTries})
-				return false
-			}
-			if err = s.take(m.typ, at, rest); err != nil {
-				return false
-			}
+	for _, p := range places {
+		typ := markedStreams[p.kind].typ
+		if p.at < s.behind {
+			continue
 		}
-		return true
-	})
-	return skipped(err)
+		if s.spent(typ) {
+			return w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errTries})
+		}
+		if err := s.take(typ, p.at, rest); err != nil {
+			return skipped(err)
+		}
+	}
+	return nil
 }
 
 // spent counts a try and reports whether there were too many.
@@ -85,12 +60,12 @@ func (s *markedSearch) spent(typ string) bool {
 	if typ != typeZstd && typ != typeLz4 {
 		s.costly++
 	}
-	return s.tries > maxMarkTries+len(s.data)>>20*moreMarks || s.costly > maxCostly || s.waste > maxMarkWaste*len(s.data)
+	return s.tries > maxMarkTries+int(s.b.Size()>>20)*moreMarks || s.costly > maxCostly || s.waste > maxMarkWaste*s.b.Size()
 }
 
 // take tries what stands at a place, and takes it in if some bytes of it can be had.
-func (s *markedSearch) take(typ string, at int, rest *restOfStreams) error {
-	in := &body.Counter{R: bytes.NewReader(s.data[at:])}
+func (s *markedSearch) take(typ string, at int64, rest *restOfStreams) error {
+	in := &body.Counter{R: io.NewSectionReader(s.b, at, s.b.Size()-at)}
 	r, err := s.open(typ, in)
 	if err != nil {
 		return nil //nolint:nilerr // it began like one
@@ -102,9 +77,9 @@ func (s *markedSearch) take(typ string, at int, rest *restOfStreams) error {
 		err = rest.take(at, s.first[:k], q, in)
 	}
 	if broken || k < minEmbedded {
-		s.waste += max(0, int(in.N)-markedAhead)
+		s.waste += max(0, in.N-markedAhead)
 	} else {
-		s.behind = at + int(in.N) - markedAhead
+		s.behind = at + in.N - markedAhead
 	}
 	return err
 }
@@ -132,24 +107,6 @@ func (s *markedSearch) close() {
 	if s.zstd != nil {
 		s.zstd.Close()
 	}
-}
-
-// looksMarked reports whether the fixed fields behind a mark fit.
-func looksMarked(typ string, p []byte) bool {
-	if len(p) < 12 {
-		return false
-	}
-	switch typ {
-	case typeBzip2:
-		return p[0] == 'B' && p[1] == 'Z' && p[2] == 'h' && p[3] >= '1' && p[3] <= '9'
-	case typeXz:
-		return p[6] == 0 && p[7] <= 15 && crc32.ChecksumIEEE(p[6:8]) == binary.LittleEndian.Uint32(p[8:])
-	case typeZstd:
-		return p[4]&8 == 0 // reserved (RFC 8878, section 3.1.1.1.1)
-	case typeLz4:
-		return p[4]>>6 == 1 && p[4]&2 == 0 && p[5]&0x8f == 0 && p[5]>>4 >= 4
-	}
-	return true
 }
 
 // endsStream reports whether an error says that what stands behind a whole stream is not another one.

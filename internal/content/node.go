@@ -20,9 +20,10 @@ import (
 type node struct {
 	parent  *node
 	item    *scan.Item
-	f       format // nil for a leaf
-	also    opener // what the item is besides, nil for nothing
-	streams bool   // packed streams may stand in it
+	f       format        // nil for a leaf
+	also    opener        // what the item is besides, nil for nothing
+	streams bool          // packed streams may stand in it
+	places  *streamPlaces // of those, between the search and the walk into it; nil if nobody searched
 	kids    []*node
 	ref     any  // how the parent knows it
 	state   any  // what the format's open left for its rebuild

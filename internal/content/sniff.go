@@ -80,7 +80,7 @@ func sniff(n *node) (string, format) {
 			n.also = ole1Format{}
 		}
 		f := formatOf(typ)
-		n.streams = f == nil && carries(typ) && n.item.Blob.Size() <= maxUnclaimed
+		n.streams = f == nil && carries(typ)
 		if end := fileEnd(n.item.Blob, s.head); end > 0 && n.also == nil && firstByte(n.item.Blob, end) < n.item.Blob.Size() {
 			n.also = overlayFormat{at: end, to: n.item.Blob.Size()}
 		}
@@ -96,7 +96,7 @@ func sniff(n *node) (string, format) {
 		return "application/x-apple-diskimage", unsupportedFormat{}
 	}
 	if findWide(s.head) != nil {
-		n.streams = n.item.Blob.Size() <= maxUnclaimed // two bytes tell that it is text
+		n.streams = true // two bytes tell that it is text
 		if strings.HasPrefix(s.claim, "text/") || isJSONClaim(s.claim) || isXMLClaim(s.claim) {
 			return s.claim, wideFormat{}
 		}
@@ -157,7 +157,7 @@ func sniffRest(n *node, s *sample, typ string) (string, format) {
 			return typ, nil
 		}
 	}
-	n.streams = carries(typ) && b.Size() <= maxUnclaimed
+	n.streams = carries(typ)
 	if n.also == nil && bytes.HasPrefix(s.head, []byte(flashMark)) && typ == "application/x-shockwave-flash" {
 		n.also = flashFormat{}
 	}

@@ -113,24 +113,3 @@ func BenchmarkWorst(b *testing.B) {
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// TestStreamSearchWork: however many marks of one kind stand in front of the next of another, no byte is looked at again and again.
-func TestStreamSearchWork(t *testing.T) {
-	t.Parallel()
-	for _, piece := range []string{"\x1f\x8b\x08", "\x1f\x8b\x08QUJD", "x", "x\x9c", "\x1f\x8b\x08\xffx\x01", "x\x01\x1f\x8b\x08", "a"} {
-		for _, size := range []int{64 << 10, 1 << 20} {
-			s := streamSearch{data: []byte(filled(piece, size))}
-			found := 0
-			for pos := 0; found < 1000; found++ {
-				at, _, ok := s.next(pos)
-				if !ok {
-					break
-				}
-				pos = at + 1
-			}
-			if passed := s.passed; passed == 0 || passed > 4*len(s.data) {
-				t.Errorf("%q: %d bytes passed of %d", piece, passed, len(s.data))
-			}
-		}
-	}
-}
