@@ -17,20 +17,19 @@ type markSet struct {
 	marks []string
 }
 
-// add adds a string of two bytes or more, and returns its number.
-func (m *markSet) add(s string) int {
+// add adds a string of two bytes or more. Strings are numbered as they are added.
+func (m *markSet) add(s string) {
 	k := len(m.marks)
 	m.marks = append(m.marks, s)
 	m.first[s[0]] |= 1 << k
 	m.set(s[0], s[1]) // it begins at the even place
 	if len(s) > 2 {
 		m.set(s[1], s[2]) // in front of it
-		return k
+		return
 	}
 	for before := range 256 {
 		m.set(byte(before), s[0])
 	}
-	return k
 }
 
 func (m *markSet) set(a, b byte) {
