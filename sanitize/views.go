@@ -422,10 +422,11 @@ func decodePacked(dst, src []byte) (out []byte, name string) {
 	if out, ok := decodeHex(dst, src); ok {
 		return out, "hex"
 	}
-	if out, ok := decodeBase64(dst, src); ok {
+	out, ok := decodeBase64(dst, src)
+	if ok {
 		return out, "base64"
 	}
-	return dst, ""
+	return out, "" // with the room that the attempt took: most words are one
 }
 
 func decodeHex(dst, src []byte) ([]byte, bool) {
