@@ -105,6 +105,8 @@ func TestChartRefuses(t *testing.T) {
 		"metrics.serviceMonitor.enabled=true":            "metrics.enabled",
 		"redis.enabled=true,redis.url=redis://elsewhere": "exclude each other",
 		"quarantine.enabled=true":                        "quarantine.endpoint",
+		"metrics.enable=true":                            "enable", // a misspelt value would be a setting that is not
+		"replicaCount=two":                               "replicaCount",
 		"quarantine.enabled=true,quarantine.endpoint=http://minio,quarantine.bucket=b": "quarantine.existingSecret",
 	} {
 		out, err := exec.Command(helm, "template", "release", chart, "--set", set).CombinedOutput()
