@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -132,8 +133,8 @@ func healthyProgram(t *testing.T, icapd, address string) {
 	}
 }
 
-// secretFile finds the files beside the configuration that examples name: secrets, and CAs of servers.
-var secretFile = regexp.MustCompile(`\b([a-z_]+_file|ca): ([a-z0-9][a-z0-9.-]*)\b`)
+// secretFile finds the files beside the configuration that examples name: secrets, certificates, and CAs of servers.
+var secretFile = regexp.MustCompile(`\b([a-z_]+_file|ca|cert|key): ([a-z0-9][a-z0-9.-]*)\b`)
 
 // smallSpec is the document of an API that pages name.
 const smallSpec = `{"openapi": "3.1.0", "paths": {"/charges": {"get": {"responses": {"200": {"description": "all"}}}}}}`
@@ -145,6 +146,10 @@ func TestConfigurationsInPages(t *testing.T) {
 	run(t, nil, need(t, "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-days", "1",
 		"-keyout", authority+".key", "-out", authority)
 	certificate, err := os.ReadFile(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(authority + ".key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +171,10 @@ func TestConfigurationsInPages(t *testing.T) {
 				switch m[1] {
 				case "headers_file":
 					content = "Authorization: Bearer 0f0f"
-				case "ca":
+				case "ca", "cert":
 					content = string(certificate)
+				case "key":
+					content = string(key)
 				}
 				if err := os.WriteFile(filepath.Join(filepath.Dir(file), m[2]), []byte(content), 0o600); err != nil {
 					t.Fatal(err)
@@ -183,6 +190,87 @@ func TestConfigurationsInPages(t *testing.T) {
 	}
 	if count < 5 {
 		t.Errorf("%d configurations", count)
+	}
+}
+
+// Every haproxy.cfg, clamd.conf and script in the pages is one that its program accepts.
+func TestOthersInPages(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "clamd.conf") // the name that clamconf looks for
+	icapd := program(t)
+	checks := map[string]func(text string) ([]byte, error){
+		"yaml rules": func(text string) ([]byte, error) {
+			rules := filepath.Join(t.TempDir(), "rules.yaml")
+			if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
+				return nil, err
+			}
+			return exec.Command(icapd, "check", "--offline", "--set", "engines.injection.rules=[builtin, "+rules+"]").CombinedOutput()
+		},
+		"haproxy": func(text string) ([]byte, error) {
+			frame := "defaults\n    mode tcp\n    timeout client 1s\n    timeout connect 1s\n    timeout server 1s\nlisten unused\n    bind 127.0.0.1:1\n"
+			if err := os.WriteFile(file, []byte(frame+text), 0o600); err != nil {
+				return nil, err
+			}
+			return exec.Command(need(t, "haproxy"), "-c", "-dW", "-f", file).CombinedOutput() // a warning fails, too
+		},
+		"clamd": func(text string) ([]byte, error) {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				return nil, err
+			}
+			out, err := exec.Command(need(t, "clamconf"), "--config-dir="+folder).CombinedOutput()
+			if err == nil && (strings.Contains(string(out), "ERROR") || !strings.Contains(string(out), `AlertExceedsMax = "yes"`)) {
+				err = errors.New("clamconf does not know it")
+			}
+			return out, err
+		},
+		"sh": func(text string) ([]byte, error) {
+			cmd := exec.Command("bash", "-e", "-u", "-c", strings.ReplaceAll(text, "/etc/squid/", folder+"/"))
+			cmd.Dir = t.TempDir()
+			return cmd.CombinedOutput()
+		},
+	}
+	for language, check := range checks {
+		count := 0
+		for _, p := range pages(t) {
+			for _, text := range p.fenced(language) {
+				count++
+				if out, err := check(text); err != nil {
+					t.Errorf("%s: %v\n%s\n%s", p.name, err, text, out)
+				}
+			}
+		}
+		if count == 0 {
+			t.Errorf("no block of %s", language)
+		}
+	}
+}
+
+// Every block of a page says what it is, so that nothing is shown that no test has looked at.
+func TestBlocksHaveTests(t *testing.T) {
+	tested := []string{"yaml", "yaml rules", "squid", "go", "haproxy", "clamd", "sh", "caddyfile"} // the last one in gateway/caddy
+	plain := map[string]int{"docs/architecture.md": 1}                                             // a drawing
+	for _, p := range pages(t) {
+		open, without := false, 0
+		for line := range strings.Lines(p.text) {
+			language, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
+			if !fence {
+				continue
+			}
+			if open = !open; !open {
+				continue
+			}
+			switch {
+			case language == "":
+				without++
+			case language != "json" && !slices.Contains(tested, language):
+				t.Errorf("%s: nobody tests blocks of %s", p.name, language)
+			case !strings.HasPrefix(line, "```"):
+				t.Errorf("%s: a block of %s that is indented is not tested", p.name, language)
+			}
+		}
+		if open || without != plain[p.name] {
+			t.Errorf("%s: %d blocks without a language, wants %d", p.name, without, plain[p.name])
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,31 @@ func TestCaddyfile(t *testing.T) {
 	for _, h := range []Handler{{}, {Respmod: "http://h/x"}, {Reqmod: "icap:///x"}} {
 		if h.Validate() == nil {
 			t.Errorf("%+v was taken", h)
+		}
+	}
+}
+
+// The Caddyfiles of the guide are what Caddy with this module takes.
+func TestCaddyfileInGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/gateway.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1)
+	if len(blocks) == 0 {
+		t.Fatal("no Caddyfile")
+	}
+	for _, b := range blocks {
+		text, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(b[1]), nil)
+		if err != nil || !strings.Contains(string(text), `"handler":"icap"`) {
+			t.Errorf("%v %v\n%s\n%s", err, warnings, b[1], text)
+		}
+		var config caddy.Config
+		if err := json.Unmarshal(text, &config); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(&config); err != nil {
+			t.Errorf("%v\n%s", err, b[1])
 		}
 	}
 }
