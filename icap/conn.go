@@ -136,10 +136,6 @@ func (c *conn) becomeIdle(p phase) {
 
 // wait is where idle connections stay. It needs no buffer and little stack.
 func (c *conn) wait() {
-	if c.st.draining.Load() {
-		c.finish()
-		return
-	}
 	if err := c.src.awaitByte(); err != nil && (!errors.Is(err, errDraining) || !c.lastCall()) {
 		c.finish()
 		return
@@ -173,9 +169,6 @@ func (c *conn) serve() {
 			return
 		}
 		c.becomeIdle(phIdle)
-		if c.st.draining.Load() {
-			return
-		}
 		switch err := c.src.fill(); {
 		case err == nil:
 		case errors.Is(err, errPark):
@@ -233,11 +226,20 @@ func (c *conn) kick(why kick, by int64) {
 func (c *conn) check(now int64) {
 	if by := c.readBy.Load(); by != 0 && now >= by {
 		c.kick(kickLate, by)
+	} else if c.st.draining.Load() {
+		c.checkDrain(now)
 	} else if c.phase.Load() == phIdle && now-c.idleSince.Load() >= c.st.parkMS {
 		c.kick(kickPark, 0)
 	}
 	if by := c.writeBy.Load(); by != 0 && now >= by {
 		_ = c.io.SetWriteDeadline(aLongTimeAgo)
+	}
+}
+
+// checkDrain ends the wait of a connection that is not in use, for a shutdown.
+func (c *conn) checkDrain(now int64) {
+	if p := c.phase.Load(); (p == phIdle || p == phParked) && now-c.idleSince.Load() >= drainGrace.Milliseconds() {
+		c.kick(kickDrain, 0)
 	}
 }
 
@@ -248,6 +250,21 @@ func (c *conn) evict() bool {
 		return true
 	}
 	return false
+}
+
+// resetOnClose makes the end of the connection drop what the peer has not taken, where that is possible.
+func resetOnClose(nc net.Conn) {
+	for nc != nil {
+		switch c := nc.(type) {
+		case interface{ SetLinger(sec int) error }:
+			_ = c.SetLinger(0) // else the kernel gives up in its own time
+			return
+		case interface{ NetConn() net.Conn }:
+			nc = c.NetConn()
+		default:
+			return
+		}
+	}
 }
 
 // cut ends the connection without grace.
@@ -278,9 +295,11 @@ func (c *conn) write(p []byte) error {
 	return err
 }
 
-// writeFailed tells of a client that did not take its answer.
+// writeFailed tells of a client that did not take its answer. One that took nothing for the whole time is reset, or
+// the kernel would go on for minutes to offer it what was sent, and hold that in memory.
 func (c *conn) writeFailed(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
+		resetOnClose(c.io)
 		c.st.timeouts.Add(1)
 		c.report(EventTimeout, err)
 		return
@@ -499,7 +518,7 @@ func (c *conn) refuseRequest(err error) bool {
 // Bounds of a lingering close, beyond those of the drain before it.
 const (
 	lingerTime  = 2 * time.Second
-	lingerBytes = 1 << 20
+	lingerBytes = defaultDrainBytes
 )
 
 // linger closes the sending side and reads on for a while: closing with unread

@@ -1,6 +1,7 @@
 package icap
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -51,8 +52,8 @@ func (c *conn) readHead() (int, error) {
 		} else if n >= 0 || len(b) > c.st.maxHead {
 			return 0, refine(ErrHeadTooLarge, "ICAP head over %d bytes", c.st.maxHead)
 		}
-		if !lenient && plainLF(b) {
-			return 0, refine(ErrHeadSyntax, "line without CRLF")
+		if err := hopelessHead(b, searched, lenient); err != nil {
+			return 0, err
 		}
 		searched = len(b)
 		if err := c.src.fill(); err != nil {
@@ -61,15 +62,40 @@ func (c *conn) readHead() (int, error) {
 	}
 }
 
-// plainLF tells whether the first line of b ends without CR, in which case the
-// end of the head would be waited for in vain.
-func plainLF(b []byte) bool {
-	for i, ch := range b {
-		if ch == '\n' {
-			return i == 0 || b[i-1] != '\r'
+// hopelessHead refuses the start of a head that no further byte can make good, so that whoever sent it learns so at
+// once and not when the time for heads is up. What is before from has been looked at.
+func hopelessHead(b []byte, from int, lenient bool) error {
+	if from <= 1 && len(b) > 0 {
+		switch first := b[0]; {
+		case first == tlsHandshake:
+			return refine(ErrHeadSyntax, "a TLS handshake, where ICAP without TLS is spoken")
+		case tokenTable[first], first == '\r' && len(b) == 1, first == '\n' && lenient:
+		default:
+			return refine(ErrHeadSyntax, "no method")
 		}
 	}
-	return false
+	if !lenient && plainLF(b, from) {
+		return refine(ErrHeadSyntax, "line without CRLF")
+	}
+	return nil
+}
+
+// tlsHandshake is the first byte of a TLS connection (RFC 8446 section 5.1).
+const tlsHandshake = 0x16
+
+// plainLF tells whether a line of b that ends at from or behind it ends without CR.
+func plainLF(b []byte, from int) bool {
+	for {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			return false
+		}
+		i += from
+		if i == 0 || b[i-1] != '\r' {
+			return true
+		}
+		from = i + 1
+	}
 }
 
 // readBlock reads the encapsulated heads.

@@ -39,9 +39,10 @@ type Server struct {
 	// with a lingering close.
 	DrainBytes   int64
 	DrainTimeout time.Duration
-	// MaxConnections limits open connections (0: no limit). At the limit the
-	// server stops accepting, first closing the connection that is idle longest,
-	// and answers 503 to a connection that found no place within QueueTimeout.
+	// MaxConnections limits open connections (0: no limit). At the limit new ones
+	// wait, 64 of them beside those in the listener's backlog, until one of the
+	// others ends or has been idle for a moment: the one idle longest is closed.
+	// A connection that found no place within QueueTimeout is answered with 503.
 	// An idle connection holds no buffer, one with a message under way at most
 	// 128 KiB and its heads and preview.
 	MaxConnections int
@@ -127,8 +128,9 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) ServeConn(nc net.Conn) {
 	s.state.start(s)
 	done := make(chan struct{})
-	if c := s.state.open(nc, done); c != nil {
-		go c.start()
+	if s.state.draining.Load() {
+		_ = nc.Close()
+	} else if s.state.admit(nc, done) {
 		<-done
 	}
 }
@@ -146,10 +148,11 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 	return s.Serve(l)
 }
 
-// Shutdown stops listening, closes idle connections, lets exchanges in flight
-// finish (their answers say "Connection: close"), and returns when all
-// connections are closed. When ctx ends first it closes the rest and returns
-// the error of ctx.
+// Shutdown stops listening, lets exchanges in flight finish (their answers say
+// "Connection: close"), closes connections once they have been idle for half a
+// second, so that one that is in use is told with its next answer, and returns
+// when all connections are closed. When ctx ends first it closes the rest and
+// returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.state.start(s)
 	return s.state.shutdown(ctx)

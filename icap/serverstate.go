@@ -27,8 +27,9 @@ const (
 	// parkAfter is how long a connection is idle before it moves to a small
 	// stack: long enough that a busy one never does.
 	parkAfter = time.Second
-	// Refusals at the connection limit run beside the limit, but not without one.
-	maxRefusing = 64
+	// drainGrace is how long, after the start of a shutdown, a connection must have been idle to be closed: one that is
+	// in use brings its next message within that time, and is told of the close with the answer.
+	drainGrace = 500 * time.Millisecond
 )
 
 // serverState is what a Server keeps besides its settings.
@@ -37,12 +38,12 @@ type serverState struct {
 	started atomic.Bool // once is done
 	srv     *Server
 
-	idleMS, headMS, bodyMS, writeMS, drainMS, parkMS int64
-	bodyRate, bodyGrace                              int64
-	handshakeTimeout, queueTimeout, tick             time.Duration
-	maxHead, maxHTTPHead, maxPreview                 int
-	drainBytes                                       int64
-	gate                                             *gate
+	idleMS, headMS, bodyMS, writeMS, drainMS, parkMS, queueMS int64
+	bodyRate, bodyGrace                                       int64
+	handshakeTimeout, queueTimeout, tick                      time.Duration
+	maxHead, maxHTTPHead, maxPreview                          int
+	drainBytes                                                int64
+	gate                                                      *gate
 
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -52,9 +53,10 @@ type serverState struct {
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
+	lobby     []waiting
 	listeners map[net.Listener]struct{}
 	reaperEnd chan struct{} // not nil while the reaper runs
-	changed   chan struct{} // closed and replaced when a connection ends
+	changed   chan struct{} // closed and replaced when a connection or a listener ends, or the lobby has room
 
 	accepted, inFlight, overloaded, refused     atomic.Int64
 	refusing                                    atomic.Int64
@@ -94,11 +96,12 @@ func (st *serverState) start(s *Server) {
 		st.bodyMS = ms(s.BodyTimeout, defaultBodyTimeout)
 		st.writeMS = ms(s.WriteTimeout, defaultWriteTimeout)
 		st.drainMS = ms(s.DrainTimeout, defaultDrainTimeout)
+		st.queueMS = ms(s.QueueTimeout, defaultQueueTimeout)
 		st.parkMS = parkAfter.Milliseconds()
 		st.tick = max(shortest/4, 2*time.Millisecond)
 		// The clock is up to a tick old when a deadline is derived from it: no
 		// time-out comes early.
-		for _, limit := range []*int64{&st.idleMS, &st.headMS, &st.bodyMS, &st.writeMS, &st.drainMS} {
+		for _, limit := range []*int64{&st.idleMS, &st.headMS, &st.bodyMS, &st.writeMS, &st.drainMS, &st.queueMS} {
 			if *limit > 0 {
 				*limit += st.tick.Milliseconds() + 1
 			}
@@ -143,154 +146,6 @@ func (st *serverState) istag() string {
 	return normalISTag(st.srv.ISTag())
 }
 
-// serve accepts until the listener fails or the server ends.
-func (st *serverState) serve(l net.Listener) error {
-	if !st.track(l) {
-		_ = l.Close()
-		return ErrServerClosed
-	}
-	defer st.untrack(l)
-	wait := time.Duration(0)
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			if st.draining.Load() {
-				return ErrServerClosed
-			}
-			if errIsClosed(err) {
-				return err
-			}
-			if !transient(err) {
-				return err
-			}
-			st.event(EventAccept, nil, err)
-			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			if !st.pause(wait) {
-				return ErrServerClosed
-			}
-			continue
-		}
-		wait = 0
-		over := st.awaitSlot()
-		c := st.open(nc, nil)
-		if c == nil {
-			return ErrServerClosed
-		}
-		if over {
-			st.refused.Add(1)
-			st.refusing.Add(1)
-			c.refuse = true
-			st.event(EventOverload, nc.RemoteAddr(), errConnLimit)
-		}
-		go c.start()
-	}
-}
-
-var errConnLimit = errors.New("icap: connection limit reached")
-
-// transient tells accept errors that pass, such as a lack of descriptors.
-func transient(err error) bool {
-	ne, ok := errors.AsType[net.Error](err)
-	return ok && (ne.Timeout() || isResource(err))
-}
-
-func (st *serverState) pause(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-st.ctx.Done():
-		return false
-	}
-}
-
-// awaitSlot waits until one more connection may be served. It returns true if
-// it has to be refused, since no place became free in time. Meanwhile others
-// wait in the listener's backlog.
-func (st *serverState) awaitSlot() (over bool) {
-	limit := st.srv.MaxConnections
-	if limit <= 0 {
-		return false
-	}
-	var timer *time.Timer
-	for {
-		st.mu.Lock()
-		open, changed := len(st.conns), st.changed
-		st.mu.Unlock()
-		if open < limit || st.draining.Load() || st.evictIdle() {
-			return false
-		}
-		if timer == nil {
-			timer = time.NewTimer(st.queueTimeout)
-			defer timer.Stop()
-		}
-		select {
-		case <-changed:
-		case <-timer.C:
-			if st.refusing.Load() < maxRefusing {
-				return true
-			}
-			timer.Reset(st.queueTimeout)
-		case <-st.ctx.Done():
-			return false
-		}
-	}
-}
-
-// evictIdle closes the connection that has been idle longest.
-func (st *serverState) evictIdle() bool {
-	for {
-		var oldest *conn
-		since := int64(0)
-		st.mu.Lock()
-		for c := range st.conns {
-			if p := c.phase.Load(); p != phIdle && p != phParked {
-				continue
-			}
-			if t := c.idleSince.Load(); oldest == nil || t < since {
-				oldest, since = c, t
-			}
-		}
-		st.mu.Unlock()
-		if oldest == nil {
-			return false
-		}
-		if oldest.evict() {
-			return true
-		}
-	}
-}
-
-// open registers a connection; nil means that the server has ended.
-func (st *serverState) open(nc net.Conn, done chan struct{}) *conn {
-	c := &conn{st: st, nc: nc, io: nc, done: done}
-	c.src.init(nc)
-	c.src.dl, c.src.clock, c.src.arbiter = &c.readBy, &st.clock, c
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.draining.Load() {
-		_ = nc.Close()
-		return nil
-	}
-	st.conns[c] = struct{}{}
-	st.accepted.Add(1)
-	st.runReaper()
-	return c
-}
-
-func (st *serverState) forget(c *conn) {
-	if c.refuse {
-		st.refusing.Add(-1)
-	}
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	delete(st.conns, c)
-	close(st.changed)
-	st.changed = make(chan struct{})
-	st.stopReaper()
-}
-
 func (st *serverState) track(l net.Listener) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -307,6 +162,7 @@ func (st *serverState) untrack(l net.Listener) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	delete(st.listeners, l)
+	st.tellChanged()
 	st.stopReaper()
 }
 
@@ -334,7 +190,7 @@ func (st *serverState) runReaper() {
 }
 
 func (st *serverState) stopReaper() {
-	if len(st.conns) == 0 && len(st.listeners) == 0 && st.reaperEnd != nil {
+	if len(st.conns) == 0 && len(st.listeners) == 0 && len(st.lobby) == 0 && st.reaperEnd != nil {
 		close(st.reaperEnd)
 		st.reaperEnd = nil
 	}
@@ -344,9 +200,13 @@ func (st *serverState) reap() {
 	now := time.Since(st.epoch).Milliseconds()
 	st.clock.Store(now)
 	st.mu.Lock()
-	defer st.mu.Unlock()
 	for c := range st.conns {
 		c.check(now)
+	}
+	waiting := len(st.lobby) > 0
+	st.mu.Unlock()
+	if waiting {
+		st.settle()
 	}
 }
 
@@ -356,19 +216,32 @@ func (st *serverState) closeListeners() {
 	}
 }
 
+// acceptLast is how long a listener accepts after a shutdown began: what the kernel has accepted already would be
+// reset by the close of the listener, without a word to clients that may have sent a message.
+const acceptLast = 20 * time.Millisecond
+
+// stopListening makes the accept loops end when they have taken what waits for them.
+func (st *serverState) stopListening() {
+	for l := range st.listeners {
+		d, ok := l.(interface{ SetDeadline(t time.Time) error })
+		if !ok || d.SetDeadline(time.Now().Add(acceptLast)) != nil {
+			_ = l.Close()
+		}
+	}
+}
+
 func (st *serverState) shutdown(ctx context.Context) error {
 	st.mu.Lock()
 	st.draining.Store(true)
-	st.closeListeners()
+	st.stopListening()
+	now := st.clock.Load()
 	for c := range st.conns {
-		if p := c.phase.Load(); p == phIdle || p == phParked {
-			c.kick(kickDrain, 0)
-		}
+		c.checkDrain(now)
 	}
 	st.mu.Unlock()
 	for {
 		st.mu.Lock()
-		open, changed := len(st.conns), st.changed
+		open, changed := len(st.conns)+len(st.lobby)+len(st.listeners), st.changed
 		st.mu.Unlock()
 		if open == 0 {
 			st.cancel()
@@ -391,6 +264,7 @@ func (st *serverState) close() error {
 	for c := range st.conns {
 		_ = c.nc.Close()
 	}
+	st.emptyLobby()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Buffers come in two sizes. A message that fits the small one costs one read;
@@ -175,6 +176,7 @@ func (s *source) rawRead(fd uintptr) bool {
 	}
 	n, err := readFD(fd, p)
 	if wouldBlock(err) {
+		s.pace.waits()
 		if s.target == nil {
 			s.shed()
 		}
@@ -265,6 +267,7 @@ func (s *source) readOnce(p []byte) (int, error) {
 		s.room()
 		p = s.buf[s.w:]
 	}
+	s.pace.waits() // or decrypts, which takes next to no time
 	n, err := s.nc.Read(p)
 	s.retract()
 	return n, err
@@ -276,14 +279,29 @@ type pace struct {
 	rate   int64 // bytes per second, 0 for none
 	grace  int64 // milliseconds that are given beside the rate
 	from   int64 // what had been read when the body began
-	waited int64 // milliseconds
-	began  int64 // of the latest wait
+	waited time.Duration
+	began  time.Time // when the wait that is under way did; zero for none
 }
 
 // deadline says when a wait that begins now will have lasted too long.
 func (p *pace) deadline(now, read int64) int64 {
-	p.began = now
-	return now + max(p.grace+(read-p.from)*1000/p.rate-p.waited, 1)
+	return now + max(p.grace+(read-p.from)*1000/p.rate-p.waited.Milliseconds(), 1)
+}
+
+// waits notes that a read has to wait. The coarse clock would miss most waits of
+// a client that sends a byte now and then.
+func (p *pace) waits() {
+	if p.rate > 0 && p.began.IsZero() {
+		p.began = time.Now()
+	}
+}
+
+// over notes that the read has returned.
+func (p *pace) over() {
+	if !p.began.IsZero() {
+		p.waited += time.Since(p.began)
+		p.began = time.Time{}
+	}
 }
 
 func (s *source) publish() {
@@ -303,12 +321,9 @@ func (s *source) publish() {
 }
 
 func (s *source) retract() {
-	if s.dl == nil {
-		return
-	}
-	s.dl.Store(0)
-	if s.pace.rate > 0 {
-		s.pace.waited += s.clock.Load() - s.pace.began
+	s.pace.over()
+	if s.dl != nil {
+		s.dl.Store(0)
 	}
 }
 

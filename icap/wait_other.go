@@ -15,3 +15,5 @@ func readFD(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
 func wouldBlock(error) bool { return false }
 
 func isResource(error) bool { return false }
+
+func noDescriptor(error) bool { return false }

@@ -51,3 +51,8 @@ func isResource(err error) bool {
 	}
 	return false
 }
+
+// noDescriptor tells that the process, or the system, has no file descriptor left.
+func noDescriptor(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
