@@ -22,29 +22,7 @@ import (
 
 // A pipe on standard error and one on standard output that nobody reads stop neither traffic nor the end of the process.
 func TestUnreadLogDoesNotStopTraffic(t *testing.T) {
-	free := func() string {
-		addr, err := freeport.Address()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return addr
-	}
-	p := &process{t: t, addr: free(), adm: free(), done: make(chan error, 1)}
-	p.cmd = exec.Command("icapd", "serve", "-c", write(t, filepath.Join(t.TempDir(), "icapd.yaml"), "events: [{stdout: true, format: ecs, queue: 100}]\n"),
-		"--set", "listen[0].address="+p.addr, "--set", "admin.address="+p.adm)
-	p.cmd.Stdout, p.cmd.Stderr = pipe(t), pipe(t)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	go func() { p.done <- p.cmd.Wait() }()
-	within(t, "it serves", func() bool {
-		c, err := net.Dial("tcp", p.addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	p := startUnread(t, pipe(t), pipe(t))
 	client := &icap.Client{}
 	defer client.Close()
 	worst := time.Duration(0)
@@ -62,6 +40,63 @@ func TestUnreadLogDoesNotStopTraffic(t *testing.T) {
 	if err := p.end(time.Minute); err != nil {
 		t.Error(err)
 	}
+}
+
+// A log whose reader has gone away does not end the process.
+func TestLogWithoutReader(t *testing.T) {
+	var gone [2]*os.File
+	for i := range gone {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		gone[i] = w
+	}
+	p := startUnread(t, gone[0], gone[1])
+	client := &icap.Client{}
+	defer client.Close()
+	send(t, p, client, "/", "application/json", attack)
+	for _, name := range []string{"log", "0:stdout"} {
+		within(t, name+" fails", func() bool { return !p.measures(`icapd_event_sink_failures_total{sink="` + name + `"} 0` + "\n") })
+	}
+	send(t, p, client, "/", "application/json", attack)
+	p.signal(syscall.SIGTERM)
+	if err := p.end(time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
+// startUnread runs "icapd serve" with these ends of pipes for its log and its audit stream, and waits until it serves.
+func startUnread(t *testing.T, stdout, stderr *os.File) *process {
+	t.Helper()
+	free := func() string {
+		addr, err := freeport.Address()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return addr
+	}
+	p := &process{t: t, addr: free(), adm: free(), done: make(chan error, 1)}
+	p.cmd = exec.Command("icapd", "serve", "-c", write(t, filepath.Join(t.TempDir(), "icapd.yaml"), "events: [{stdout: true, format: ecs, queue: 100}]\n"),
+		"--set", "listen[0].address="+p.addr, "--set", "admin.address="+p.adm)
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	go func() { p.done <- p.cmd.Wait() }()
+	within(t, "it serves", func() bool {
+		c, err := net.Dial("tcp", p.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return p
 }
 
 // pipe returns the writing end of a pipe that holds next to nothing and that nobody reads.

@@ -66,6 +66,11 @@ func (c *cli) serve(parent context.Context) error {
 	}
 	ctx, stop := signal.NotifyContext(parent, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// Whoever reads the log may go away: that is an error to be counted, and no reason to end. It is not ignored, for the
+	// programs that are started would ignore it as well.
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, syscall.SIGPIPE)
+	defer signal.Stop(gone)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -173,6 +178,7 @@ func (s *server) start(listeners []net.Listener, adminListener net.Listener) <-c
 func (s *server) announce(listeners []net.Listener, adminListener net.Listener) {
 	p := s.parts.Load()
 	s.warn(p)
+	s.warnOfFiles()
 	var addresses []string
 	for i, l := range listeners {
 		addresses = append(addresses, s.schemes[i]+l.Addr().String())
@@ -199,6 +205,18 @@ func (s *server) warn(p *parts) {
 		for _, line := range lines(err) {
 			s.log.Warn(line)
 		}
+	}
+}
+
+// ownFiles is how many files the process has open besides its ICAP connections, at least.
+const ownFiles = 32
+
+// warnOfFiles says when the system grants fewer connections than the configuration promises.
+func (s *server) warnOfFiles() {
+	limit := s.config.Limits.Connections
+	if n, ok := maxFiles(); ok && n < limit+ownFiles {
+		s.log.Warnf("limits.connections is %d, and this process may have %d files and connections open: raise that "+
+			"(LimitNOFILE= of the systemd unit, ulimit -n), or lower limits.connections", limit, n)
 	}
 }
 

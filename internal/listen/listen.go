@@ -180,6 +180,15 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return &Conn{Conn: nc, listener: l}, nil
 }
 
+// SetDeadline bounds calls of Accept to come and under way, where the socket can do that.
+func (l *Listener) SetDeadline(t time.Time) error {
+	d, ok := l.Listener.(interface{ SetDeadline(t time.Time) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return d.SetDeadline(t)
+}
+
 // Reload reads the certificates again, for connections to come. On an error the
 // old ones stay in force. It may be called concurrently with Accept.
 func (l *Listener) Reload() error {
