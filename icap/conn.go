@@ -238,7 +238,8 @@ func (c *conn) check(now int64) {
 
 // checkDrain ends the wait of a connection that is not in use, for a shutdown.
 func (c *conn) checkDrain(now int64) {
-	if p := c.phase.Load(); (p == phIdle || p == phParked) && now-c.idleSince.Load() >= drainGrace.Milliseconds() {
+	grace := (drainGrace + c.st.tick).Milliseconds() // the clock moves once in a tick
+	if p := c.phase.Load(); (p == phIdle || p == phParked) && now-c.idleSince.Load() >= grace {
 		c.kick(kickDrain, 0)
 	}
 }

@@ -47,7 +47,7 @@ func (st *serverState) serve(l net.Listener) error {
 		}
 		st.event(EventAccept, nil, err)
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-		if noDescriptor(err) && st.evictIdle(0) {
+		if noDescriptor(err) && st.evictIdle(st.tick.Milliseconds(), false) {
 			wait = 5 * time.Millisecond
 		}
 		if !st.pause(wait) {
@@ -116,14 +116,15 @@ func (st *serverState) settle() {
 		}
 		late := st.clock.Load() >= st.lobby[0].until
 		st.mu.Unlock()
-		idle := st.tick.Milliseconds()
+		moment := st.tick.Milliseconds()
+		idle := moment
 		if late {
 			idle = 0
 		}
 		switch {
-		case st.evictIdle(idle):
+		case st.evictIdle(idle, false):
 			st.admitBeside(false)
-		case late && st.refusing.Load() < maxRefusing:
+		case late && (st.refusing.Load() < maxRefusing || st.evictIdle(moment, true)):
 			st.admitBeside(true)
 		default:
 			return
@@ -171,14 +172,15 @@ func (st *serverState) emptyLobby() {
 	st.tellChanged()
 }
 
-// evictIdle closes the connection that has been idle longest, for at least so many milliseconds.
-func (st *serverState) evictIdle(least int64) bool {
+// evictIdle closes the connection that has been idle longest, for at least so many milliseconds: one of those that are
+// served, or one of those that are being refused and say nothing.
+func (st *serverState) evictIdle(least int64, refused bool) bool {
 	for {
 		var oldest *conn
 		since := st.clock.Load() - least
 		st.mu.Lock()
 		for c := range st.conns {
-			if p := c.phase.Load(); p != phIdle && p != phParked {
+			if p := c.phase.Load(); p != phIdle && p != phParked || c.refuse != refused {
 				continue
 			}
 			if t := c.idleSince.Load(); t <= since {

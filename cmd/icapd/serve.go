@@ -208,15 +208,24 @@ func (s *server) warn(p *parts) {
 	}
 }
 
-// ownFiles is how many files the process has open besides its ICAP connections, at least.
+// ownFiles is how many files, at least, are kept for what is no ICAP connection: rules, engines, large bodies.
 const ownFiles = 32
+
+// connections is how many ICAP connections may be open: as configured, or fewer, where the system does not grant that
+// many files. At a limit that is known clients are told that there is no room; without files nobody can tell them.
+func connections(configured int) int {
+	n, ok := maxFiles()
+	if !ok {
+		return configured
+	}
+	return min(configured, max(n-max(ownFiles, n/8), 1))
+}
 
 // warnOfFiles says when the system grants fewer connections than the configuration promises.
 func (s *server) warnOfFiles() {
-	limit := s.config.Limits.Connections
-	if n, ok := maxFiles(); ok && n < limit+ownFiles {
-		s.log.Warnf("limits.connections is %d, and this process may have %d files and connections open: raise that "+
-			"(LimitNOFILE= of the systemd unit, ulimit -n), or lower limits.connections", limit, n)
+	if want, n := s.config.Limits.Connections, s.icap.MaxConnections; n < want {
+		s.log.Warnf("limits.connections is %d, and this process may open so few files that it is %d: raise that limit "+
+			"(LimitNOFILE= of the systemd unit, ulimit -n), or lower limits.connections", want, n)
 	}
 }
 

@@ -80,7 +80,7 @@ func newServer(c *cli, p *parts, log *logs, retag chan struct{}, back *backstage
 			s.mux.Load().ServeICAP(w, r)
 		}),
 		IdleTimeout: t.Idle, HeadTimeout: t.Head, HandshakeTimeout: t.Head, BodyTimeout: t.Body, WriteTimeout: t.Write,
-		MinBodyRate: minBodyRate(int64(t.BodyRate)), MaxHTTPHeadBytes: int(l.HeaderBytes), MaxConnections: l.Connections,
+		MinBodyRate: minBodyRate(int64(t.BodyRate)), MaxHTTPHeadBytes: int(l.HeaderBytes), MaxConnections: connections(l.Connections),
 		MaxInFlight: l.InFlight, MaxQueue: l.Queue, QueueTimeout: l.QueueTime, Overload: s.overload(),
 		Lenient:  p.config.Lenient,
 		ISTag:    func() string { return *s.tag.Load() },
