@@ -47,7 +47,7 @@ func (st *serverState) serve(l net.Listener) error {
 		}
 		st.event(EventAccept, nil, err)
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-		if noDescriptor(err) && st.evictIdle(st.tick.Milliseconds(), false) {
+		if noDescriptor(err) && st.evictIdle(st.moment(), false) {
 			wait = 5 * time.Millisecond
 		}
 		if !st.pause(wait) {
@@ -116,7 +116,7 @@ func (st *serverState) settle() {
 		}
 		late := st.clock.Load() >= st.lobby[0].until
 		st.mu.Unlock()
-		moment := st.tick.Milliseconds()
+		moment := st.moment()
 		idle := moment
 		if late {
 			idle = 0
@@ -171,6 +171,10 @@ func (st *serverState) emptyLobby() {
 	st.lobby = nil
 	st.tellChanged()
 }
+
+// moment is how long a connection must have been idle to be closed for another one, in milliseconds on a clock that moves
+// once in a tick: a connection in use is idle between two messages, too.
+func (st *serverState) moment() int64 { return 2 * st.tick.Milliseconds() }
 
 // evictIdle closes the connection that has been idle longest, for at least so many milliseconds: one of those that are
 // served, or one of those that are being refused and say nothing.

@@ -64,6 +64,7 @@ func (p *pipes) SetDeadline(t time.Time) error {
 
 // dial connects, and ends with the test.
 func (p *pipes) dial(t *testing.T) net.Conn {
+	t.Helper()
 	near, far := net.Pipe()
 	t.Cleanup(func() { near.Close() })
 	p.conns <- far
@@ -72,6 +73,7 @@ func (p *pipes) dial(t *testing.T) net.Conn {
 
 // servePipes runs s on pipes until the returned function is called.
 func servePipes(t *testing.T, s *Server) (l *pipes, end func()) {
+	t.Helper()
 	l = newPipes()
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
@@ -146,7 +148,7 @@ func TestNoDescriptor(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(l) }()
 		idle := l.dial(t)
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(time.Second)
 		l.failures.Store(1)
 		other := l.dial(t) // wakes the loop; the next call fails
 		io.WriteString(other, nullMsg("Allow: 204\r\n"))

@@ -20,5 +20,5 @@ func maxFiles() (n int, ok bool) {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0, false
 	}
-	return int(min(limit.Cur, math.MaxInt32)), true //nolint:gosec // G115: no more than that
+	return int(min(limit.Cur, math.MaxInt32)), true
 }
