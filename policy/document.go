@@ -37,6 +37,9 @@ func inDocument(it *scan.Item) bool {
 	if it == nil {
 		return false
 	}
+	if alike(it) {
+		it = it.Parent
+	}
 	part, macro := it, false
 	for decoded(part) { // the same part, spelled in another way
 		macro = macro || strings.HasSuffix(part.Path, vbaSegment)
@@ -64,6 +67,9 @@ func documentOf(it *scan.Item) *scan.Item {
 		return nil
 	}
 	part := it
+	if alike(part) {
+		part = part.Parent
+	}
 	for decoded(part) {
 		part = part.Parent
 	}
@@ -88,6 +94,16 @@ func decoded(it *scan.Item) bool {
 	}
 	segment, ok := strings.CutPrefix(it.Path, it.Parent.Path)
 	return ok && (segment == "(utf-8)" || segment == vbaSegment)
+}
+
+// alike reports whether an item is plain text that a name or a number in a part decoded to, because it is spelled like
+// base64: names of styles and glyphs are, by chance. A document cannot be written anew around what was no base64 there.
+func alike(it *scan.Item) bool {
+	if it.Type != "text/plain" || it.Parent == nil || it.Attached {
+		return false
+	}
+	i := strings.LastIndex(it.Path, "(base64")
+	return i > len(it.Parent.Path) || i == len(it.Parent.Path) && i > 0
 }
 
 // isMarkup reports whether a media type is that of XML or HTML.
