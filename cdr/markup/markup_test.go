@@ -161,6 +161,17 @@ func TestEntitiesOfDrawings(t *testing.T) {
 	}
 }
 
+// Illustrator packs its own form of the drawing into SVG; what is packed is often cut off, and no reader of SVG opens it.
+func TestIllustratorsOwn(t *testing.T) {
+	in := `<svg xmlns="http://www.w3.org/2000/svg" xmlns:i="http://ns.adobe.com/AdobeIllustrator/10.0/"><switch><foreignObject><i:pgfRef/></foreignObject>` +
+		`<g i:extraneous="self"><path d="M0 0"/></g></switch><i:pgf id="a">` + canary + `</i:pgf></svg>`
+	want := `<svg xmlns="http://www.w3.org/2000/svg" xmlns:i="http://ns.adobe.com/AdobeIllustrator/10.0/"><switch>` +
+		`<g i:extraneous="self"><path d="M0 0"/></g></switch></svg>`
+	if out, job, err := run(t, SVG{}, in); err != nil || out != want {
+		t.Errorf("%v %v\n%s", err, job.Removals(), out)
+	}
+}
+
 // Of attributes with one name browsers take the first. Others take the last.
 func TestRepeatedAttributes(t *testing.T) {
 	for in, want := range map[string]string{

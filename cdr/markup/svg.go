@@ -166,6 +166,7 @@ var svgGone = map[string]string{
 	"html": vectorForeign, "head": vectorForeign, "meta": vectorNavigate, "base": vectorBase, "link": vectorImport,
 	"img": vectorForeign, "math": vectorForeign, "discard": vectorAnimation, "prefetch": vectorFetch,
 	"stylesheet": vectorUnknown, "template": vectorUnknown, "include": vectorImport,
+	"pgf": vectorForeign, // what Illustrator reads instead of the drawing: packed, and more than the drawing shows
 }
 
 // svgNames are the elements of SVG 1.0 to 2, and those of its drafts that editors write.

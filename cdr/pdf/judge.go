@@ -26,7 +26,11 @@ func (w *walker) keyRole(d *dict, key name, r role) role {
 	default:
 	}
 	if vector, ok := forbidden[key]; ok && (vector != vectorEmbedded || key == "AF" || !w.keepFiles()) {
-		if !w.isNull(d.get(key)) {
+		switch v := d.get(key); {
+		case w.isNull(v):
+		case vector == vectorEmbedded && w.noTree(v):
+			w.mark(v)
+		default:
 			w.found(vector, kit.ActionRemoved, "")
 		}
 		return roleDrop
@@ -67,6 +71,21 @@ func (w *walker) keyRole(d *dict, key name, r role) role {
 		return role
 	}
 	return roleData
+}
+
+// noTree reports whether a name tree has no names. FPDF and what was made after it write one for the attachments of every
+// document.
+func (w *walker) noTree(v object) bool {
+	d, ok := w.f.resolve(v).(*dict)
+	if !ok {
+		return false
+	}
+	for _, e := range d.entries {
+		if a, ok := w.f.resolve(e.value).(array); !ok || len(a) > 0 || e.key != "Names" && e.key != "Kids" {
+			return false
+		}
+	}
+	return true
 }
 
 // unfit takes out what has a key that the specification does not know where nothing but what it knows may stand, or

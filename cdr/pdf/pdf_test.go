@@ -414,6 +414,8 @@ func TestUnchanged(t *testing.T) {
 		"mail":              {page: annots("/Subtype/Link/A<</S/URI/URI(mailto:a@b.test)>>")},
 		"next page":         {page: annots("/Subtype/Link/A<</S/Named/N/NextPage>>")},
 		"destinations":      {catalog: "/Names<</Dests<</Names[(a)[3 0 R/Fit](b)<</D[3 0 R/Fit]>>]>>>>/Dests<</AA[3 0 R/Fit]>>"},
+		"no attachments":    {catalog: "/Names<</EmbeddedFiles<</Names[\n]>>>>"},
+		"none, elsewhere":   {catalog: "/Names 6 0 R", objects: []string{"<</EmbeddedFiles 7 0 R>>", "<</Kids[]/Names 8 0 R>>", "[]"}},
 		"outline":           {catalog: "/Outlines<</First 6 0 R/Last 6 0 R/Count 1>>", objects: []string{"<</Title(x)/Dest[3 0 R/Fit]>>"}},
 		"fonts with names":  {page: "/Resources<</Font<</AA 5 0 R/JS 5 0 R/AF 5 0 R>>>>"},
 		"structure": {catalog: "/StructTreeRoot 6 0 R/MarkInfo<</Marked true>>", objects: []string{
