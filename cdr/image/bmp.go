@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 
@@ -9,7 +10,7 @@ import (
 
 // disarmBMP keeps the headers, the palette and the declared pixels, as BITMAPFILEHEADER and the headers after it
 // ([MS-WMF] 2.2.2 and the Windows GDI reference) describe them.
-func disarmBMP(_ context.Context, job *kit.Job, data []byte) ([]byte, error) {
+func disarmBMP(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 	const fileHeader = 14
 	if len(data) < fileHeader+12 || data[0] != 'B' || data[1] != 'M' {
 		return nil, kit.Corrupt("no BMP header")
@@ -35,7 +36,7 @@ func disarmBMP(_ context.Context, job *kit.Job, data []byte) ([]byte, error) {
 	}
 	// An ICC profile may stand behind the pixels; version 5 of the header says where. It goes with the rest.
 	gap, tail := data[headers:pixels], data[end:]
-	if padding(gap) && padding(tail) && !d.profile {
+	if padding(gap) && !d.profile && (padding(tail) || transparency(ctx, job, tail)) {
 		return nil, nil
 	}
 	if !padding(gap) {
@@ -55,6 +56,17 @@ func disarmBMP(_ context.Context, job *kit.Job, data []byte) ([]byte, error) {
 		clear(info[112:120])
 	}
 	return out, nil
+}
+
+// transparency reports whether bytes are the mask that StarView and its heirs put behind a bitmap: two numbers, a 2, and
+// another bitmap with nothing behind it, in which there is nothing to remove.
+func transparency(ctx context.Context, job *kit.Job, p []byte) bool {
+	mask, ok := bytes.CutPrefix(p, []byte("\x62\x19\x09\x25\x01\x02\xb2\xac\x02"))
+	if !ok || bytes.HasPrefix(mask, []byte("BM")) && bytes.Contains(mask, []byte("\x62\x19\x09\x25")) { // one mask, not one behind another
+		return false
+	}
+	out, err := disarmBMP(ctx, job, mask)
+	return err == nil && out == nil
 }
 
 // dib is what a device-independent bitmap says about itself.

@@ -348,6 +348,21 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// LibreOffice puts the transparency of a picture behind its pixels, as another bitmap. It stays, and nothing else does.
+func TestTransparencyBehindBMP(t *testing.T) {
+	const mark = "\x62\x19\x09\x25\x01\x02\xb2\xac\x02"
+	b := encode(t, "image/bmp")
+	both := slices.Concat(b, []byte(mark), b)
+	if out, _, err := run(t, "image/bmp", both, kit.Switches{}); err != nil || out != nil {
+		t.Errorf("%v, %d bytes", err, len(out))
+	}
+	for _, tail := range []string{mark + canary, mark + string(b) + canary, mark + string(b) + mark + string(b), mark, canary} {
+		if out, _, err := run(t, "image/bmp", slices.Concat(b, []byte(tail)), kit.Switches{}); err != nil || !bytes.Equal(out, b) {
+			t.Errorf("%.20q: %v, %d bytes", tail, err, len(out))
+		}
+	}
+}
+
 // A header of a few bytes must not make anybody allocate gigabytes.
 func TestPixelLimit(t *testing.T) {
 	p := encode(t, "image/png")

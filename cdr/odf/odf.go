@@ -67,6 +67,7 @@ type packageWalk struct {
 	parts   map[*kit.ZipEntry]part
 	changed bool
 	signed  bool
+	names   map[string]bool // of the entries; nil until somebody asks
 	listed  map[string]bool // what the manifest names, folded; nil if it does not name the content either
 }
 
@@ -240,14 +241,27 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 			return nil
 		}
 		return p.xml(e, data)
-	case strings.HasSuffix(name, ".xml"), path.Base(name) == "manifest.rdf":
+	case strings.HasSuffix(name, ".xml"), strings.HasSuffix(name, ".rdf"):
+		// Metadata may have any name (ODF 1.2, part 3, section 6): manifest.rdf leads to it, and LibreOffice does not open a document
+		// in which it is missing.
 		return p.xml(e, data)
 	}
 	return p.binary(e, name, data)
 }
 
+// has reports whether an entry is in the package.
+func (p *packageWalk) has(name string) bool {
+	if p.names == nil {
+		p.names = map[string]bool{}
+		for _, e := range p.zip.Entries {
+			p.names[e.Name] = true
+		}
+	}
+	return p.names[name]
+}
+
 func (p *packageWalk) xml(e *kit.ZipEntry, data []byte) error {
-	out, err := cleanXML(p.ctx, p.job, data, e.Name, nil)
+	out, err := cleanXML(p.ctx, p.job, data, e.Name, nil, p.has)
 	if err != nil {
 		return err
 	}
@@ -276,6 +290,8 @@ func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
 		return nil
 	case path.Dir(name) != "." && strings.HasPrefix(dir, "object"): // parts of an embedded OpenDocument
 		return p.picture(e, data)
+	case strings.HasPrefix(kit.Sniff(data), "image/"): // of an embedded document under a name of its own, or in the place of a model
+		return p.picture(e, data)
 	}
 	p.drop(e, vectorUnknown)
 	return nil
@@ -294,7 +310,7 @@ func (p *packageWalk) picture(e *kit.ZipEntry, data []byte) error {
 	case errors.As(err, &gap) && gap.Reason == scan.ReasonUnsupported && passive(kind, data):
 		return nil
 	case errors.As(err, &gap) && (gap.Reason == scan.ReasonUnsupported || gap.Reason == scan.ReasonCorrupt):
-		p.drop(e, vectorUnknown)
+		p.blank(e)
 		return nil
 	case err != nil:
 		return err
@@ -303,6 +319,14 @@ func (p *packageWalk) picture(e *kit.ZipEntry, data []byte) error {
 		p.changed = true
 	}
 	return nil
+}
+
+// blank puts a picture that shows nothing in the place of one that cannot stay: LibreOffice does not open a document with a
+// picture that is not there.
+func (p *packageWalk) blank(e *kit.ZipEntry) {
+	p.parts[e] = part{data: []byte(kit.BlankPNG)}
+	p.changed = true
+	p.job.Removed(vectorUnknown, e.Name, kit.ActionRemoved, "")
 }
 
 // metafile takes the comments out of a metafile. One whose records are not whole stays as it is: readers draw it as far
@@ -378,7 +402,7 @@ func (p *packageWalk) writeManifest(w *kit.ZipWriter, e *kit.ZipEntry, dropped m
 			return err
 		}
 	}
-	out, err := cleanXML(p.ctx, p.job, data, e.Name, dropped)
+	out, err := cleanXML(p.ctx, p.job, data, e.Name, dropped, p.has)
 	switch {
 	case err != nil:
 		return err
@@ -405,6 +429,6 @@ func (Flat) Types() []string {
 
 // Disarm implements kit.Handler.
 func (Flat) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
-	out, err := cleanXML(ctx, job, doc.Data, "", nil)
+	out, err := cleanXML(ctx, job, doc.Data, "", nil, nil)
 	return kit.Result{Data: out}, err
 }

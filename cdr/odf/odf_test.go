@@ -265,6 +265,32 @@ func TestManifestOfOpenOffice(t *testing.T) {
 	}
 }
 
+// TestPicturesThatCannotStay has pictures that nobody can read: a blank one takes their place, because LibreOffice does not
+// open a document whose picture is missing. Metadata and pictures of any name stay as the manifest lists them.
+func TestPicturesThatCannotStay(t *testing.T) {
+	const picture = `<draw:frame><draw:image xlink:href="Pictures/1.png"/></draw:frame>`
+	out, job, err := run(t, Package{}, odt(t, picture, "Pictures/1.png", kit.BlankPNG[:40]+canary, "Pictures/2.bin", canary+"MZ"))
+	if err != nil || out == nil {
+		t.Fatal(err, job.Removals())
+	}
+	files := unzip(t, out)
+	if files["Pictures/1.png"] != kit.BlankPNG || files["Pictures/2.bin"] != kit.BlankPNG || survives(files) != "" || !strings.Contains(files["META-INF/manifest.xml"], "Pictures/1.png") {
+		t.Errorf("%v %q", job.Removals(), files)
+	}
+	if again, job, err := run(t, Package{}, out); err != nil || again != nil {
+		t.Errorf("a second pass: %v %v", err, job.Removals())
+	}
+	const frames = `<draw:frame><draw:object-ole xlink:href="./Object 1"/><draw:image xlink:href="./ObjectReplacements/Object 1"/></draw:frame>` +
+		`<draw:frame><draw:object-ole xlink:href="./Object 2"/><text:p>x</text:p><draw:image xlink:href="./ObjectReplacements/Object 2"/></draw:frame><draw:frame><draw:image xlink:href="Pictures/3.png"/></draw:frame>`
+	out, job, err = run(t, Package{}, odt(t, frames, "ObjectReplacements/Object 1", kit.BlankPNG))
+	if text := unzip(t, out)["content.xml"]; err != nil || !strings.Contains(text, "ObjectReplacements/Object 1") || strings.Contains(text, "ObjectReplacements/Object 2") || !strings.Contains(text, "Pictures/3.png") {
+		t.Errorf("%v %v %s", err, job.Removals(), text)
+	}
+	if out, job, err := run(t, Package{}, odt(t, "", "templates.rdf", "<rdf/>", "Models/Fallbacks/duck.png", kit.BlankPNG, "Obj001/Pictures/1.png", kit.BlankPNG)); err != nil || out != nil {
+		t.Errorf("%v %v", err, job.Removals())
+	}
+}
+
 func TestSigned(t *testing.T) {
 	signature := []string{"META-INF/documentsignatures.xml", "<s/>"}
 	if out, _, err := run(t, Package{}, odt(t, "", signature...)); err != nil || out != nil {

@@ -40,15 +40,18 @@ type cleaner struct {
 	part    string
 	dropped map[string]bool // entries that are no longer there; for the manifest
 	changed bool
-	skip    int             // depth of the element that is left out, 0 if none is
-	open    []bool          // of each open element: its tags were left out
-	binary  *bytes.Buffer   // base64 of a flat document's picture, nil outside of one
-	binAt   int             // where it begins in the output
-	xforms  map[string]bool // prefixes that were ever bound to XForms
+	skip    int                    // depth of the element that is left out, 0 if none is
+	open    []bool                 // of each open element: its tags were left out
+	binary  *bytes.Buffer          // base64 of a flat document's picture, nil outside of one
+	binAt   int                    // where it begins in the output
+	xforms  map[string]bool        // prefixes that were ever bound to XForms
+	has     func(name string) bool // an entry is in the package; nil if there is none
+	frame   int                    // how many elements are open around an object that was removed, 0 outside of its frame
 }
 
 // cleanXML returns a part without what is active in it, nil if there is nothing.
-func cleanXML(ctx context.Context, job *kit.Job, data []byte, part string, dropped map[string]bool) ([]byte, error) {
+// What is known of the package around it is in dropped (the manifest's entries that go) and has (what is there).
+func cleanXML(ctx context.Context, job *kit.Job, data []byte, part string, dropped map[string]bool, has func(string) bool) ([]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, nil
 	}
@@ -56,7 +59,7 @@ func cleanXML(ctx context.Context, job *kit.Job, data []byte, part string, dropp
 	if err != nil {
 		return nil, err
 	}
-	c := cleaner{job: job, ctx: ctx, data: text, part: part, dropped: dropped, out: make([]byte, 0, len(text)), xforms: map[string]bool{}}
+	c := cleaner{job: job, ctx: ctx, data: text, part: part, dropped: dropped, has: has, out: make([]byte, 0, len(text)), xforms: map[string]bool{}}
 	plain, lost, err := kit.ExpandXMLEntities(ctx, text, job.Limits.XMLDepth)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ func (c *cleaner) pass(x *kit.XML) int {
 	tags, low := x.Skim(&skim)
 	if low < len(c.open) {
 		c.open = c.open[:low]
+	}
+	if low < c.frame {
+		c.frame = 0
 	}
 	for len(c.open) < x.Depth() {
 		c.open = append(c.open, false)
@@ -200,6 +206,9 @@ func (c *cleaner) end(t *kit.XMLToken, raw []byte) error {
 	}
 	left := c.open[last]
 	c.open = c.open[:last]
+	if last < c.frame {
+		c.frame = 0
+	}
 	if c.binary != nil && t.Local() == "binary-data" {
 		if err := c.endBinary(); err != nil {
 			return err
@@ -228,6 +237,9 @@ func (c *cleaner) tag(t *kit.XMLToken, depth int) {
 		return
 	default:
 		c.remove(vector, "<"+name+">", kit.ActionRemoved)
+		if name == "object-ole" {
+			c.frame = len(c.open)
+		}
 		if t.Kind == kit.XMLStart {
 			c.skip = depth
 		}
@@ -302,9 +314,19 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	case "command":
 		return commandVector(t)
 	case "image", "object":
+		if c.frame > 0 && c.frame == len(c.open) && c.lacks(t) {
+			return vectorOLE
+		}
 		return externalVector(t, name)
 	}
 	return ""
+}
+
+// lacks reports whether a picture of the package is not in it. LibreOffice draws an object without one, and does not open a
+// document with such a picture alone.
+func (c *cleaner) lacks(t *kit.XMLToken) bool {
+	href, ok := hrefOf(t)
+	return ok && c.has != nil && href != "" && !outside(href) && !c.has(strings.TrimPrefix(href, "./"))
 }
 
 // commandVector is about a command of an animation: the verb of an object, or what a program makes of it. Media is played

@@ -211,7 +211,7 @@ func (p *pack) media(ctx context.Context, at *part, data []byte) error {
 		return nil
 	case errors.As(err, &gap) && (gap.Reason != scan.ReasonLimit || gap.Limit == "depth"):
 		if isPicture(at) {
-			at.data = blankPNG
+			at.data = []byte(kit.BlankPNG)
 			p.removed(vectorBroken, at.name, kit.ActionNeutralised, "")
 			return nil
 		}

@@ -115,7 +115,7 @@ func Test2003(t *testing.T) {
 			t.Errorf("%s: a second pass: %v %v", name, err, job.Removals())
 		}
 	}
-	picture := base64.StdEncoding.EncodeToString(blankPNG)
+	picture := base64.StdEncoding.EncodeToString([]byte(kit.BlankPNG))
 	for _, text := range []string{
 		wordML(`<w:pict><v:shape o:ole=""/><o:OLEObject Type="Embed" ProgID="StaticMetafile" ShapeID="_x0000_i1026" DrawAspect="Content" ObjectID="_15"><o:WordFieldCodes>\s</o:WordFieldCodes></o:OLEObject></w:pict>`),
 		wordML(`<w:pict><w:binData w:name="wordml://1.png">` + picture + `</w:binData><v:shape><v:imagedata src="wordml://1.png"/></v:shape></w:pict><w:hlink w:dest="https://a.test/"/>`),

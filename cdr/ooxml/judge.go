@@ -446,16 +446,13 @@ func (p *pack) leadsToDropped(at *part) bool {
 }
 
 // A picture of one transparent pixel, PNG.
-var blankPNG = []byte("\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00" +
-	"\x00\x00\x0b\x49\x44\x41\x54\x78\xda\x63\x60\x00\x02\x00\x00\x05\x00\x01\xe9\xfa\xdc\xd8\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82")
-
 // blankImage returns the part with the picture that stands for pictures that are not fetched.
 func (p *pack) blankImage() *part {
 	const name = "media/blank.png"
-	if at := p.index[name]; at != nil && !at.drop && bytes.Equal(at.data, blankPNG) {
+	if at := p.index[name]; at != nil && !at.drop && string(at.data) == kit.BlankPNG {
 		return at
 	}
-	at := &part{name: name, data: blankPNG, mime: "image/png"}
+	at := &part{name: name, data: []byte(kit.BlankPNG), mime: "image/png"}
 	for n := 'a'; p.index[foldName(at.name)] != nil; n++ {
 		at.name = "media/blank" + string(n) + ".png"
 	}

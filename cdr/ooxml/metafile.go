@@ -35,7 +35,7 @@ func (p *pack) metafile(ctx context.Context, at *part, data []byte) error {
 	}
 	switch {
 	case !ok || polyglotMetafile(out):
-		at.data = blankPNG
+		at.data = []byte(kit.BlankPNG)
 		p.removed(vectorBroken, at.name, kit.ActionNeutralised, "")
 	case len(out) != len(plain) || repack:
 		at.data = out

@@ -56,7 +56,7 @@ var vectors = map[string]pkg{
 	"frameset":                   docx("", piece{name: "word/webSettings.xml", mime: wordMain + "webSettings+xml", rel: offRel + "webSettings", body: `<w:webSettings` + spaces + `><w:frameset><w:frame><w:sourceFileName r:id="f"/></w:frame></w:frameset></w:webSettings>`}, of(external("f", offRel+"frame", "http://CANARY"), "word/webSettings.xml")),
 	"sub document":               docx(`<w:subDoc r:id="s"/>`, external("s", offRel+"subDocument", "file:///CANARY.docx")),
 	"image":                      docx(strings.Replace(drawing, "%", `r:link="i"`, 1), external("i", offRel+"image", "http://CANARY/x.png")),
-	"image, copy":                docx(strings.Replace(drawing, "%", `r:embed="e" r:link="i"`, 1), external("i", offRel+"image", "file:///CANARY"), piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "e", body: string(blankPNG)}),
+	"image, copy":                docx(strings.Replace(drawing, "%", `r:embed="e" r:link="i"`, 1), external("i", offRel+"image", "file:///CANARY"), piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "e", body: kit.BlankPNG}),
 	"image, embedded":            docx(strings.Replace(drawing, "%", `r:embed="i"`, 1), external("i", offRel+"image", "http://CANARY/x.png")),
 	"vml image":                  docx(`<w:pict><v:shape><v:imagedata r:href="i"/></v:shape></w:pict>`, external("i", offRel+"image", "http://CANARY/x.png")),
 	"vml handler":                docx(`<w:pict><v:rect xmlns:v="urn:schemas-microsoft-com:vml" onclick="CANARY" style="width:10pt"/></w:pict>`),
@@ -190,7 +190,7 @@ func TestCleanStaysAsItIs(t *testing.T) {
 	for name, doc := range map[string]pkg{
 		"docx": docx(code(`PAGE \* MERGEFORMAT`)+code(`HYPERLINK "https://a.test/"`)+code(`TOC \o "1-3"`)+hyper+strings.Replace(drawing, "%", `r:embed="i"`, 1),
 			core, external("h", offRel+"hyperlink", "https://a.test/?a=b&amp;c=d"),
-			piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: string(blankPNG)},
+			piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: kit.BlankPNG},
 			piece{name: "customXml/item1.xml", mime: "application/xml", rel: offRel + "customXml", body: `<?mso-contentType?><a href="file:///x">y</a>`}),
 		"xlsx": xlsx(`</sheets><definedNames><definedName name="_xlnm.Print_Area" localSheetId="0">One!$A$1:$B$2</definedName></definedNames>`,
 			cell(`SUM(A1:B2)+Table1[[#This Row],[x]]+'One'!A1&amp;"a|b"`)+cell(`HYPERLINK("#One!A1","x")`)+cell(`HYPERLINK("https://a.test/"&amp;A1)`)+`<hyperlinks><hyperlink ref="A1" location="One!A1"/></hyperlinks>`, core),
@@ -423,7 +423,7 @@ func TestSlidePreview(t *testing.T) {
 	d := pptx(`<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id="4" name="o"/></p:nvGraphicFramePr><p:xfrm><a:off x="7" y="8"/><a:ext cx="9" cy="10"/></p:xfrm><a:graphic><a:graphicData><p:oleObj spid="_x0000_s1026" r:id="o"/></a:graphicData></a:graphic></p:graphicFrame>`,
 		piece{from: slide1, name: "file:///o.xls", mime: "external", rel: offRel + "oleObject", id: "o"},
 		piece{name: "ppt/drawings/vmlDrawing1.vml", from: slide1, mime: "application/vnd.openxmlformats-officedocument.vmlDrawing", rel: offRel + "vmlDrawing", id: "v", body: vml},
-		piece{name: "ppt/media/i.png", from: "ppt/drawings/vmlDrawing1.vml", mime: "image/png", rel: offRel + "image", id: "p", body: string(blankPNG)})
+		piece{name: "ppt/media/i.png", from: "ppt/drawings/vmlDrawing1.vml", mime: "image/png", rel: offRel + "image", id: "p", body: kit.BlankPNG})
 	job := newJob(kit.Switches{})
 	job.Mode = kit.ModeRebuild // else the frame stays
 	r, err := Package{}.Disarm(t.Context(), job, kit.Document{Data: d.bytes(t)})
@@ -487,7 +487,7 @@ func TestLinksKeepTheirLook(t *testing.T) {
 func TestObjectBecomesStatic(t *testing.T) {
 	object := `<w:object><v:shape id="s"><v:imagedata r:id="i"/></v:shape><o:OLEObject Type="Embed" ProgID="OTKLOADR.WRAssembly.1" ShapeID="s" r:id="o"/></w:object>`
 	d := docx(object, piece{name: "word/embeddings/o.bin", mime: olePart, rel: offRel + "oleObject", id: "o", body: cfb + canary},
-		piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: string(blankPNG)})
+		piece{name: "word/media/i.png", mime: "image/png", rel: offRel + "image", id: "i", body: kit.BlankPNG})
 	r, job, err := run(t, d.bytes(t))
 	if err != nil || !r.Changed() {
 		t.Fatalf("%v %v", err, job.Removals())

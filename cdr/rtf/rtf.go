@@ -457,8 +457,7 @@ func (w *walker) binary(data, n int) error {
 	if n > len(w.in)-data {
 		return kit.Corrupt("binary data of %d bytes is longer than the document", n)
 	}
-	f := w.top()
-	if p := f.picture; p != nil && p.frame > 0 {
+	if p := w.around(); p != nil {
 		p.begin(len(w.out))
 		p.binary = append(p.binary, w.in[data:data+n]...)
 		w.copy(data + n)

@@ -2,8 +2,10 @@ package rtf
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -185,6 +187,37 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// Programs call pictures what they are not, say it in a group of its own, and put the data into one.
+func TestPictureByItsBytes(t *testing.T) {
+	blank := hex.EncodeToString([]byte(kit.BlankPNG))
+	raw := fmt.Sprintf(`\bin%d %s`, len(kit.BlankPNG), kit.BlankPNG)
+	for _, in := range []string{
+		`{\pict\wmetafile8 ` + blank + `}`, `{\pict\jpegblip ` + blank + `}`, `{\pict{\pngblip\picw1}` + blank + `}`, `{\pict\picw1 ` + blank + `}`,
+		`{\pict\pngblip{` + raw + `}}`, `{\pict\pngblip ` + raw + `}`,
+	} {
+		if out, job, err := run(t, fmt.Sprintf(hello, in)); err != nil || out != "" {
+			t.Errorf("%.30q: %v %v", in, err, job.Removals())
+		}
+	}
+	chunk := "tEXta\x00" + canary
+	dirty := kit.BlankPNG[:33] + string(number(uint32(len(chunk)-4))) + chunk + string(number(crc32.ChecksumIEEE([]byte(chunk)))) + kit.BlankPNG[33:]
+	hexCanary := hex.EncodeToString([]byte(canary))
+	for _, in := range []string{
+		`{\pict\pngblip{\bin` + fmt.Sprint(len(dirty)) + ` ` + dirty + `}}`, `{\pict\jpegblip ` + hex.EncodeToString([]byte(dirty)) + `}`,
+		`{\pict\pngblip` + raw + hexCanary + `}`, `{\pict\pngblip{\*\x` + raw + `}}`, `{\pict\pngblip{\b\bin13 ` + canary + `}}`,
+	} {
+		out, job, err := run(t, fmt.Sprintf(hello, in))
+		if err != nil || out == "" || strings.Contains(out, canary) || strings.Contains(out, hexCanary) {
+			t.Errorf("%.30q: %v %v %q", in, err, job.Removals(), out)
+		}
+		if again, job, err := run(t, out); err != nil || again != "" {
+			t.Errorf("a second pass over %q: %v %v", out, err, job.Removals())
+		}
+	}
+}
+
+func number(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
 // A picture is looked into; one that is no picture goes.
 func TestPictures(t *testing.T) {
