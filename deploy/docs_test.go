@@ -223,6 +223,15 @@ func TestOthersInPages(t *testing.T) {
 			}
 			return out, err
 		},
+		"seclang": func(text string) ([]byte, error) {
+			rules := filepath.Join(t.TempDir(), "search.conf")
+			for name, text := range map[string]string{rules: text, filepath.Join(filepath.Dir(rules), "words.data"): "word\n"} {
+				if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+					return nil, err
+				}
+			}
+			return exec.Command(icapd, "check", "--offline", "--set", "engines.waf.rules=[crs, "+rules+"]").CombinedOutput()
+		},
 		"sh": func(text string) ([]byte, error) {
 			cmd := exec.Command("bash", "-e", "-u", "-c", strings.ReplaceAll(text, "/etc/squid/", folder+"/"))
 			cmd.Dir = t.TempDir()
@@ -247,8 +256,8 @@ func TestOthersInPages(t *testing.T) {
 
 // Every block of a page says what it is, so that nothing is shown that no test has looked at.
 func TestBlocksHaveTests(t *testing.T) {
-	tested := []string{"yaml", "yaml rules", "squid", "go", "haproxy", "clamd", "sh", "caddyfile"} // the last one in gateway/caddy
-	plain := map[string]int{"docs/architecture.md": 1}                                             // a drawing
+	tested := []string{"yaml", "yaml rules", "squid", "go", "haproxy", "clamd", "sh", "seclang", "caddyfile"} // the last one in gateway/caddy
+	plain := map[string]int{"docs/architecture.md": 1}                                                        // a drawing
 	for _, p := range pages(t) {
 		open, without := false, 0
 		for line := range strings.Lines(p.text) {
@@ -407,6 +416,9 @@ func TestSquidConfigurationsInPages(t *testing.T) {
 		for _, text := range p.fenced("squid") {
 			count++
 			conf := filepath.Join(folder, "squid.conf")
+			if !strings.Contains(text, "http_port ") { // what is added to a squid.conf that has one
+				text = "http_port 3128\n" + text
+			}
 			if err := os.WriteFile(conf, []byte(files.ReplaceAllString(text, pem)), 0o600); err != nil {
 				t.Fatal(err)
 			}

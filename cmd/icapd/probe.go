@@ -116,8 +116,7 @@ func unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w (does an ICAP server run there?)", err)
 	}
-	var plain tls.RecordHeaderError
-	if errors.As(err, &plain) {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fmt.Errorf("%w (is it a port without TLS? Then icap:// is its scheme)", err)
 	}
 	if strings.Contains(err.Error(), "not an ICAP answer") || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
