@@ -17,7 +17,7 @@ func TestDefaultActions(t *testing.T) {
 	}
 	rule := map[string]string{
 		"cmdi-shellshock": "block", "traversal-file": "block", "ssrf-metadata": "rewrite", "csvformula-cell": "rewrite", "csvformula-cell-dde": "rewrite",
-		"cmdi-word": "report", "sqli-statement": "report", "unicode-homoglyph": "report", "xss-embed": "report",
+		"cmdi-word": "report", "sqli-statement": "report", "sqli-statement-plain": "report", "unicode-homoglyph": "report", "xss-embed": "report",
 	}
 	for _, c := range sanitize.Classes() {
 		if class[c] == "" {

@@ -91,6 +91,9 @@ func looksLikeCode(t *textShape) bool {
 	if t.measure(); t.breaks < 2 {
 		return false
 	}
+	if bytes.HasPrefix(text, []byte("#!/")) || bytes.HasPrefix(text, []byte("#! /")) {
+		return true
+	}
 	lines, code := 0, 0
 	for line := range bytes.Lines(text) {
 		trimmed := bytes.TrimSpace(line)

@@ -1,6 +1,9 @@
 package sanitize
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // minLiteral is the shortest literal that a rule may use, in bytes.
 const minLiteral = 2
@@ -31,7 +34,7 @@ const (
 
 // byteEntry is what the pass wants to know of a byte, in one load.
 type byteEntry struct {
-	fold uint32 // the byte, in lower case
+	fold uint32 // the byte, in lower case; a space for white space within a line, which sinks take for one
 	kind byteKind
 }
 
@@ -55,11 +58,14 @@ func newFilter(rules []*Rule) *filter {
 		if 'A' <= i && i <= 'Z' {
 			fold += 'a' - 'A'
 		}
+		if isSpace(byte(i)) && i != '\n' {
+			fold = ' '
+		}
 		f.bytes[i] = byteEntry{fold, kindOf[i]}
 	}
 	index := map[string]int{}
 	add := func(text string) *literal {
-		text = string(lower(nil, []byte(text)))
+		text = f.folded(text)
 		i, ok := index[text]
 		if !ok {
 			i = len(f.literals)
@@ -68,11 +74,7 @@ func newFilter(rules []*Rule) *filter {
 		}
 		return &f.literals[i]
 	}
-	for _, t := range triggers {
-		for w := range strings.FieldsSeq(t.words) {
-			add(strings.ReplaceAll(w, "~", " ")).groups |= t.group
-		}
-	}
+	eachTrigger(func(word string, g group) { add(word).groups |= g })
 	for _, w := range foreignTriggers() {
 		add(w).groups |= groupPrompt | groupForeign
 	}
@@ -83,7 +85,9 @@ func newFilter(rules []*Rule) *filter {
 		for _, text := range r.Literals {
 			l := add(text)
 			l.groups |= groupLiteral
-			l.rules = append(l.rules, i)
+			if !slices.Contains(l.rules, i) {
+				l.rules = append(l.rules, i)
+			}
 		}
 	}
 	load := map[uint32]int{}
@@ -91,6 +95,28 @@ func newFilter(rules []*Rule) *filter {
 		f.enter(int32(i), load)
 	}
 	return f
+}
+
+// eachTrigger shows every word of triggers to see. Words of SQL end at a line break, too.
+func eachTrigger(see func(word string, g group)) {
+	for _, t := range triggers {
+		for w := range strings.FieldsSeq(t.words) {
+			w = strings.ReplaceAll(w, "~", " ")
+			see(w, t.group)
+			if word, found := strings.CutSuffix(w, " "); found && t.group&(groupSQL|groupLogic) != 0 {
+				see(word+"\n", t.group)
+			}
+		}
+	}
+}
+
+// folded returns text as the pass sees it.
+func (f *filter) folded(text string) string {
+	out := []byte(text)
+	for i, c := range out {
+		out[i] = byte(f.bytes[c].fold) //nolint:gosec // it is one
+	}
+	return string(out)
 }
 
 // enter puts a literal under the rarest four of its bytes, or two if it has not as many.

@@ -9,7 +9,7 @@ import (
 // reachingFunctions are functions of spreadsheets that start programs, or fetch and send data.
 var reachingFunctions = []string{
 	"hyperlink(", "importxml(", "importhtml(", "importdata(", "importfeed(", "importrange(", "image(", "webservice(", "filterxml(", "call(", "exec(", "register(", "register.id(",
-	"rtd(", "dde(", "ddeauto", "encodeurl(", "googlefinance(", "shell(", "msexcel|", "cmd|", "run(", "evaluate(", "sql.request(", "fopen(", "get.workspace(", "indirect(\"'http",
+	"rtd(", "dde(", "ddeauto", "encodeurl(", "googlefinance(", "shell(", "msexcel|", "cmd|", "run(", "evaluate(", "sql.request(", "fopen(", "get.workspace(", "indirect(\"'http", "indirect(\"'\\\\",
 }
 
 // maxFormula bounds a formula, in bytes; spreadsheets take 8192 characters.

@@ -11,7 +11,7 @@ func lookLines(l *look) {
 	if len(s) >= shortLines && (len(s) >= longLines || !l.unlayered()) {
 		return // no case of line would hold
 	}
-	if len(l.via) == 0 && mimePart(s) {
+	if len(l.via) == 0 && (mimePart(s) || wholeMessage(s)) {
 		return
 	}
 	breaks := 0
@@ -42,6 +42,27 @@ func mimePart(s []byte) bool {
 		return bytes.HasPrefix(rest, []byte("content-"))
 	}
 	return bytes.HasPrefix(first, []byte("mime-version: 1.0"))
+}
+
+// wholeMessage reports whether text is an HTTP message or its head, as manuals show it: it begins with its first line or a
+// field, and its lines end as those of text do. What is injected into a head begins behind a line of that head.
+func wholeMessage(s []byte) bool {
+	if bytes.IndexByte(s, '\r') >= 0 {
+		return false
+	}
+	line, rest, found := bytes.Cut(s, []byte("\n"))
+	if !found {
+		return false
+	}
+	if bytes.HasPrefix(line, []byte("http/")) {
+		return true
+	}
+	if method, target, ok := bytes.Cut(line, []byte(" ")); ok && len(method) <= 7 && bytes.IndexByte(method, ':') < 0 && bytes.Contains(target, []byte(" http/")) {
+		return true
+	}
+	second, _, _ := bytes.Cut(rest, []byte("\n"))
+	name, _, ok := bytes.Cut(line, []byte(": "))
+	return ok && header(second) != headerNone && (string(name) == "date" || header(line) != headerNone)
 }
 
 // In a value of shortLines bytes a line is judged only if its break was written as an escape, in one of longLines not at all.
@@ -92,11 +113,17 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesHeader, before, end)
 	case protocolCommand(line) && short, short && redisArray(prefix, line), short && before > 0 && words(prefix) <= 1 && l.bareCommand(before, start, len(line)):
 		l.sign(signLinesProtocol, before, end)
-	case l.urlLayer() && short && logLine(line):
-		l.sign(signLinesLog, before, end)
-	case short && len(prefix) > 0 && bytes.IndexByte(prefix, ' ') < 0 && !logLine(prefix) && (entry(line) || len(line) > 16 && line[0] == '[' && logLine(line) && bytes.IndexByte(line, ']') > 0):
+	case short && (l.urlLayer() && logLine(line) || forgedEntry(prefix, line, s[before] == '\r')):
 		l.sign(signLinesLog, before, end)
 	}
+}
+
+// forgedEntry reports whether behind a single word a line follows that is an entry of a log; behind CR a level is enough.
+func forgedEntry(prefix, line []byte, carriage bool) bool {
+	if len(prefix) == 0 || bytes.IndexByte(prefix, ' ') >= 0 || logLine(prefix) {
+		return false
+	}
+	return entry(line) || logLine(line) && (carriage || len(line) > 16 && line[0] == '[' && bytes.IndexByte(line, ']') > 0)
 }
 
 func (l *look) urlLayer() bool {

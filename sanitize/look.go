@@ -79,7 +79,7 @@ type look struct {
 	codeAt    int       // where markup or code stands last in it, -1 if nobody asked
 	asked     askedTexts
 	tidyKnown uint8 // 0 not asked, 1 no, 2 tidy
-	embeds    bool  // the view embeds a page, as page builders do
+	embeds    bool  // the view embeds a page, as page builders do, or loads a script of its own site
 	jsx       bool  // the view has attributes in the way of JSX, see inertExpression
 }
 
@@ -240,9 +240,16 @@ func (l *look) show(view []byte, groups group, kinds byteKind) {
 	l.inside, l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = false, 0, 0, -1, 0, 0
 }
 
+// shortQuoted is the length up to which two quotes call for a look at SQL by themselves, in bytes.
+const shortQuoted = 4
+
 // detect shows the view in hand to the detectors.
 func (l *look) detect() {
-	for called := calledBy(l.groups, l.kinds); called != 0; called &= called - 1 {
+	called := calledBy(l.groups, l.kinds)
+	if len(l.view) <= shortQuoted && l.kinds&kindQuote != 0 && l.view[0] == l.view[len(l.view)-1] { // '-'
+		called |= 1 << detectorSQL
+	}
+	for ; called != 0; called &= called - 1 {
 		if i := bits.TrailingZeros16(called); !l.spared(i) {
 			l.lowercase()
 			d := &detectors[i]

@@ -26,7 +26,7 @@ type tagNeed uint8
 const (
 	needNothing   tagNeed = iota + 1
 	needAttribute         // at least one attribute with a value
-	needRefresh           // http-equiv or charset
+	needRefresh           // http-equiv that acts, or a charset that hides markup
 )
 
 // closers end an element of the page that the value would land in, if the value did not open it.
@@ -152,6 +152,7 @@ type tagSummary struct {
 	source     bool // src, srcdoc, data, href ...
 	srcdoc     bool
 	refresh    bool
+	charset    bool // one in which letters hide markup
 	framed     bool // width, height ...: an embed as page builders write it
 	link       bool // xlink:href to elsewhere
 	oddStyle   bool // a style with escapes, comments or braces
@@ -247,6 +248,7 @@ func (t *tagSummary) noteControl(name string, value []byte) {
 // besides are relations of a page to others that load nothing.
 var besides = map[string]bool{
 	"next": true, "prev": true, "previous": true, "author": true, "home": true, "up": true, "start": true, "contents": true, "index": true, "help": true, "canonical": true,
+	"icon": true, "shortcut icon": true, "apple-touch-icon": true, "mask-icon": true, "search": true, "me": true, "edituri": true, "pingback": true,
 	"license": true, "copyright": true, "bookmark": true, "chapter": true, "section": true, "glossary": true, "appendix": true, "top": true, "first": true, "last": true,
 }
 
@@ -256,6 +258,9 @@ func (l *look) loadsNothing(start, end int) bool {
 	rel, href := attributeOf(l.low[start:end], "rel"), attributeOf(l.low[start:end], "href")
 	if besides[string(rel)] {
 		return !containsAny(href, "script:", "data:")
+	}
+	if len(rel) == 0 && len(attributeOf(l.low[start:end], "rev")) > 0 { // of whom the page is
+		return bytes.HasPrefix(href, []byte("mailto:"))
 	}
 	return string(rel) == "stylesheet" && len(href) > 0 && !bytes.ContainsAny(href, ":&\\%") && !bytes.HasPrefix(href, []byte("//"))
 }
@@ -274,14 +279,25 @@ func (l *look) judgeActive(i, end int, name string, closed bool, t *tagSummary) 
 			l.sign(signMarkupActive, i, end)
 		}
 	case needRefresh:
-		if t.refresh && !t.aside && !l.tidy() {
+		if (t.refresh && !t.aside || t.charset) && !l.tidy() {
 			l.sign(signMarkupActive, i, end)
 		}
 	case needNothing:
-		if name != "script" && (name != "style" || !l.tidy()) {
+		if name != "script" && (name != "style" || !l.plainSheet(closed, t.end) && !l.tidy()) {
 			l.sign(signMarkupActive, i, end)
 		}
 	}
+}
+
+// plainSheet reports whether the style sheet that begins at i ends where it says, and draws, but loads and runs nothing.
+// An end tag is that of such a one, or judged by itself.
+func (l *look) plainSheet(closed bool, i int) bool {
+	if closed {
+		return l.asked.contains(l.low, "<style")
+	}
+	inner, _, found := bytes.Cut(l.low[min(i, len(l.low)):], []byte("</style"))
+	inner = bytes.TrimPrefix(bytes.TrimSpace(inner), []byte("<!--"))
+	return found && bytes.IndexByte(inner, '{') > 0 && bytes.IndexByte(inner, '<') < 0 && drawsOnly(inner)
 }
 
 // loneTag reports whether the view is one tag that loads nothing of elsewhere: a link to another page, or what has the page
@@ -333,8 +349,9 @@ func (t *tagSummary) note(name, value []byte, inert bool) {
 	case "srcdoc", "formaction":
 		t.srcdoc = true
 	case "http-equiv":
-		t.refresh = true
+		t.refresh = !describes[string(value)]
 	case "content":
+		t.charset = bytes.Contains(value, []byte("utf-7"))
 		t.aside = len(value) > 0 && len(bytes.Trim(value, "0123456789 ")) == 0
 	case "width", "height", "frameborder", "allowfullscreen":
 		t.framed = true
@@ -348,6 +365,12 @@ func (t *tagSummary) note(name, value []byte, inert bool) {
 		t.secure = t.secure || away
 		t.link = t.link || space == "xlink" && away || space == "ev"
 	}
+}
+
+// describes are what a page says of itself in meta elements, and of how long it may be kept.
+var describes = map[string]bool{
+	"content-type": true, "content-language": true, "x-ua-compatible": true, "content-style-type": true, "content-script-type": true, "imagetoolbar": true,
+	"expires": true, "pragma": true, "cache-control": true, "last-modified": true, "cleartype": true, "keywords": true, "description": true, "author": true,
 }
 
 // isHandler reports whether an attribute's name is an event handler's: on and a word.
@@ -411,6 +434,8 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	case t.srcdoc:
 		l.sign(signMarkupActive, i, end)
 	case name == "script" && !closed && t.attributes == 0 && l.mentioned(t.end):
+	case name == "script" && !closed && l.ownScript(i, &t):
+		l.embeds = true
 	case name == "script" && !closed:
 		l.sign(signMarkupScript, i, end)
 	case hasPrefix(name, "script") && !closed && t.attributes == 0 && len(name) > 6 && !isLetter(name[6]):
@@ -430,6 +455,25 @@ func (l *look) judgeTag(i int, name string, closed bool, t tagSummary) {
 	if !t.terminated && t.end >= len(l.low) && t.source && i > 0 && len(l.low) < 256 {
 		l.sign(signMarkupDangling, i, end)
 	}
+}
+
+// ownScript reports whether the element that begins at i loads a script of the site that the page is of, by a path below its
+// own, and is empty: who writes a page has such, and nobody else's script runs.
+func (l *look) ownScript(i int, t *tagSummary) bool {
+	if !t.terminated || t.handler || t.srcdoc || !bytes.HasPrefix(l.low[t.end:], []byte("</script>")) {
+		return false
+	}
+	src := attributeOf(l.low[i:t.end], "src")
+	path, _, _ := bytes.Cut(src, []byte("?v="))
+	if !bytes.HasSuffix(path, []byte(".js")) || bytes.IndexByte(path, '/') < 0 || bytes.HasPrefix(path, []byte("//")) {
+		return false
+	}
+	for _, c := range path {
+		if !isWord(c) && c != '/' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // opensTag reports whether a tag begins in s.

@@ -9,7 +9,7 @@ var sensitiveFiles = []string{
 	"etc/bash", "etc/logrotate", "etc/rsyslog", "etc/syslog", "etc/snmp", "etc/cups", "etc/openldap", "etc/postgresql", "etc/kubernetes", "etc/redhat-release", "etc/os-release", "etc/debian", "etc/environment", "etc/exports", "etc/network", "etc/sysconfig", "etc/chrootusers", "etc/wu-ftpd", "etc/muddleftpd", "etc/lighttpd", "etc/mail", "etc/mtab", "etc/pam", "etc/networks", "etc/at.", "etc/cron", "etc/ca-certificates", "etc/lsb-release", "etc/ld.so", "etc/termcap", "etc/tor", "etc/aliases", "etc/updatedb", "etc/hostapd", "etc/webmin", "etc/phpmyadmin", "etc/mime.types", "etc/modules", "etc/netsvc", "etc/named", "etc/rc", "etc/shells", "etc/zsh", "etc/vhcs", "etc/virtual", "etc/yum", "etc/default/", "etc/hosts.allow",
 	"boot.ini", "win.ini", "system.ini", "php.ini", "desktop.ini", "windows/system32", "windows/repair", "winnt/", "windows/win", "windows/system", "ntuser.dat", "pagefile.sys", "autoexec.bat", "config.sys", "inetpub", "sysprep", "windows/panther", "unattend", "system volume information", "xampp/", "windows/php", "windows/my", "program files", "documents and settings", "users/administrator", "system32",
 	"proc/self", "proc/version", "proc/cmdline", "proc/mounts", "proc/net", "proc/sched", "proc/cpuinfo", "proc/meminfo", "proc/1/", "proc/config", "proc/interrupts", "proc/modules", "proc/filesystems", "proc/stat", "proc/swaps", "proc/ioports",
-	"web.config", "web-inf", "meta-inf", "wp-config", ".htaccess", ".htpasswd", ".ssh/", "id_rsa", "id_dsa", "id_ecdsa", "authorized_keys", "known_hosts", ".bash_history", ".bashrc", ".bash_profile", ".mysql_history", ".git/config", ".git/head", ".aws/credentials", ".env", ".netrc", ".pgpass", ".kube/config", ".docker/config", "config.php", "configuration.php", "settings.php", "localsettings", "database.yml", "secrets.yml", "applicationhost", "machine.config", "tomcat-users", "server.xml", "httpd.conf", "access.log", "access_log", "error.log", "error_log", "var/log/", "var/run/secrets", "run/secrets", "var/lib/mlocate", "var/mail", "var/spool", "var/www/", "var/adm", "usr/local/apache", "usr/local/etc", "usr/local/php", "usr/local/cpanel", "usr/pkg/etc", "usr/lib/security", "usr/ports", "opt/lampp", "opt/xampp", "opt/apache", "opt/tomcat", "private/etc", "root/.", "root/anaconda", "home/.", "bin/id", "bin/cat", "bin/sh", "cgi-bin", "global.asa", "windows-update", "logs/access", "logs/error", "mysql/data", "volumes/macintosh", "volumes/webbackup", "library/webserver", "cmd.exe", "dev/null", "dev/random", "sam", "etc/",
+	"web.config", "web-inf", "meta-inf", "wp-config", ".htaccess", ".htpasswd", ".ssh/", "id_rsa", "id_dsa", "id_ecdsa", "authorized_keys", "known_hosts", ".bash_history", ".bashrc", ".bash_profile", ".mysql_history", ".git/config", ".git/head", ".aws/credentials", ".env", ".netrc", ".pgpass", ".kube/config", ".docker/config", "config.php", "configuration.php", "settings.php", "localsettings", "database.yml", "secrets.yml", "applicationhost", "machine.config", "tomcat-users", "server.xml", "httpd.conf", "access.log", "access_log", "error.log", "error_log", "var/log/", "var/run/secrets", "var/run/docker.sock", "run/docker.sock", "run/containerd", "run/secrets", "var/lib/mlocate", "var/mail", "var/spool", "var/www/", "var/adm", "usr/local/apache", "usr/local/etc", "usr/local/php", "usr/local/cpanel", "usr/pkg/etc", "usr/lib/security", "usr/ports", "opt/lampp", "opt/xampp", "opt/apache", "opt/tomcat", "private/etc", "root/.", "root/anaconda", "home/.", "bin/id", "bin/cat", "bin/sh", "cgi-bin", "global.asa", "windows-update", "logs/access", "logs/error", "mysql/data", "volumes/macintosh", "volumes/webbackup", "library/webserver", "cmd.exe", "dev/null", "dev/random", "sam", "etc/",
 }
 
 // lookPath looks for paths that climb out of their folder and for paths of files that no API has business with.
@@ -142,6 +142,12 @@ func (l *look) absolutePath() {
 	}
 	path := slashed(l.scratch[:0], s)
 	l.scratch = path[:0]
+	if device := []byte("/?/"); bytes.HasPrefix(path, device) || bytes.HasPrefix(path, []byte("/./")) && len(path) > 5 && path[4] == ':' { // \\\\?\\C:, \\\\.\\C:
+		path = path[len(device):]
+	}
+	if certificates(path) {
+		return
+	}
 	drive := len(path) > 3 && isLetter(path[0]) && path[1] == ':' && path[2] == '/'
 	switch {
 	case path[0] == '/':
@@ -166,6 +172,12 @@ func (l *look) absolutePath() {
 		l.sign(signPathSensitive, 0, len(l.low))
 		return false
 	})
+}
+
+// certificates reports whether a path is that of certificates, which are there to be seen.
+func certificates(path []byte) bool {
+	return (bytes.HasSuffix(path, []byte(".crt")) || bytes.HasSuffix(path, []byte(".pem"))) && bytes.Contains(path, []byte("/cert")) || bytes.HasSuffix(path, []byte("/cacert.pem")) ||
+		bytes.HasSuffix(path, []byte("/ca-certificates.crt")) || bytes.HasSuffix(path, []byte("/ca-bundle.crt"))
 }
 
 // settingsFile reports whether a path ends in a file that programs keep their settings, data or records in: that a

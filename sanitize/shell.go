@@ -48,7 +48,7 @@ const (
 )
 
 func (l *look) shell(s []byte) {
-	if len(l.via) == 0 && commandLine(s) {
+	if len(l.via) == 0 && (commandLine(s) || scriptLine(s)) {
 		return
 	}
 	r := shellReading{l: l, s: s}
@@ -252,6 +252,9 @@ func (r *shellReading) separator(i int) int {
 		r.builtCommand(first, i+1)
 		return i
 	}
+	if s[first] == '\n' && len(r.l.via) == 0 && r.behindRemark(first) {
+		return i
+	}
 	if s[first] == '&' && first == i && w.end < len(s) && s[w.end] == ';' && (w.name == "copy" || w.name == "sc" || w.name == "ac") {
 		return i // &copy; is a character
 	}
@@ -267,6 +270,17 @@ func (r *shellReading) separator(i int) int {
 		r.sign(signShellWord, first, w.end+24)
 	}
 	return i
+}
+
+// behindRemark reports whether the line that ends at i is a remark of a script, or the target of a make file: the command
+// behind it is a line of that script.
+func (r *shellReading) behindRemark(i int) bool {
+	line := r.s[:i]
+	if start := bytes.LastIndexByte(line, '\n'); start >= 0 {
+		line = line[start+1:]
+	}
+	line = bytes.TrimSpace(line)
+	return len(line) > 2 && (line[0] == '#' && line[1] == ' ' || line[len(line)-1] == ':' && at(r.s, i+1) == '\t')
 }
 
 // enumeration reports whether the separator at i is one of several of its kind between things that are no commands:
@@ -453,7 +467,7 @@ func (r *shellReading) nextWord(i int) string {
 // pathArgument reports whether the first argument is a path, a flag or a variable: more than a word.
 func (r *shellReading) pathArgument(i int) bool {
 	word := r.nextWord(i)
-	return word == "/" || len(word) > 1 && (word[0] == '/' || word[0] == '-' || word[0] == '$' || word[0] == '~' || bytes.Contains([]byte(word), []byte(`:\`)) || bytes.Contains([]byte(word), []byte("://")))
+	return word == "/" || len(word) > 1 && (word[0] == '/' || word[0] == '-' || word[0] == '$' || word[0] == '~' || (word[0] == '>' || word[0] == '<') && word[1] == '/' || bytes.Contains([]byte(word), []byte(`:\`)) || bytes.Contains([]byte(word), []byte("://")))
 }
 
 func (r *shellReading) short() bool { return len(r.s) <= 64 }
@@ -557,11 +571,27 @@ func parameterTrick(s []byte) bool {
 
 func (r *shellReading) substitution(i, inside int) {
 	w := r.command(inside)
+	if r.s[i] == '$' && r.makeVariable(inside) {
+		return
+	}
 	if w.kind != 0 && w.argument != argumentNone && !r.filledIn(i, inside, w) && (w.kind == commandRare || w.argument != argumentWord) {
 		r.sign(signShellSubstitution, i, w.end+24)
 	} else if inside < len(r.s) && (r.s[inside] == '`' || r.s[inside] == '<' && r.s[i] == '$') {
 		r.sign(signShellSubstitution, i, inside+24)
 	}
+}
+
+// makeVariable reports whether what stands at i, behind $(, is the name of a variable of make: programs are called in small
+// letters.
+func (r *shellReading) makeVariable(i int) bool {
+	if len(r.s) != len(r.l.view) {
+		return false
+	}
+	start := i
+	for i < len(r.s) && ('A' <= r.l.view[i] && r.l.view[i] <= 'Z' || r.l.view[i] == '_' && i > start) {
+		i++
+	}
+	return i > start+1 && at(r.s, i) == ')'
 }
 
 // printers are commands that scripts and manuals put into other commands for what they print: the day, the folder, the
@@ -601,6 +631,10 @@ func (r *shellReading) brace(i int) {
 
 // start looks at a value that is a command line by itself, of the kind that only an attack would send.
 func (r *shellReading) start() {
+	if bytes.HasPrefix(r.s, []byte("$0<<<")) || bytes.HasPrefix(r.s, []byte("$0 <<<")) { // the shell itself, and what it is to run
+		r.sign(signShellTrick, 0, len(r.s))
+		return
+	}
 	w := r.command(0)
 	if w.kind == 0 || w.argument == argumentNone {
 		return

@@ -11,8 +11,8 @@ var (
 	builders = wordSet("npm npx yarn pnpm bun node tsc jest mocha vitest eslint prettier webpack vite rollup esbuild babel husky lerna turbo nx next nuxt ng gulp grunt " +
 		"rimraf cross-env concurrently nodemon ts-node tsx standard xo ava tap nyc c8 karma cypress playwright stylelint tslint microbundle tsup parcel run-s run-p npm-run-all shx " +
 		"make cmake go cargo mvn gradle ./gradlew ./mvnw dotnet composer phpunit bundle rake pytest tox poetry pipenv pip pip3 twine flake8 mypy black ruff " +
-		"git docker docker-compose podman kubectl helm terraform ansible-playbook brew apt apt-get systemctl journalctl rm mkdir cp mv ls grep find ps cd")
-	helpers = wordSet("rm mkdir cp mv ls grep head tail wc sort uniq cut tr awk sed echo touch true false exit cd test tee less more find ps jq rimraf mkdirp copyfiles cpy cpx chmod tar gzip zip export column diff do done dirname basename nproc pwd date")
+		"git docker docker-compose podman kubectl helm terraform ansible-playbook brew apt apt-get systemctl journalctl tar zcat rm mkdir cp mv ls grep find ps cd")
+	helpers = wordSet("rm mkdir cp mv ls grep head tail wc sort uniq cut tr awk sed echo touch true false exit cd test tee less more find ps jq rimraf mkdirp copyfiles cpy cpx chmod tar gzip zip export column diff do done dirname basename nproc pwd date command which")
 )
 
 func wordSet(words string) map[string]bool {
@@ -105,4 +105,104 @@ func program(part []byte) string {
 		return string(w)
 	}
 	return ""
+}
+
+// scripted are words that a line of a shell script may have beside those of builders and helpers: of the language itself,
+// and programs that read what the script is about.
+var scripted = wordSet("fi for case esac in done [ [[ test } ( local export readonly return exit break continue shift set unset trap : . printf cat read command which type uname readlink realpath expr cmp " +
+	"dpkg dpkg-query rpm install ln chmod chown gzip gunzip zcat xz bzip2 fgrep egrep pwd nproc hostname getopt mktemp logger paste join seq tac rev fold install-info update-alternatives")
+
+// behindThem are words of the language behind which a command begins.
+var behindThem = wordSet("if then else elif while until do ! { eval")
+
+// scriptLine reports whether text in lower case is a line of a shell script and not one that was brought into a command: it
+// begins by giving a variable a value or asking for a condition, and runs nothing but harmless programs.
+func scriptLine(s []byte) bool {
+	s = behindPattern(bytes.TrimSpace(s))
+	if len(s) < 8 || len(s) > maxCommandLine || bytes.ContainsAny(s, "\n\r\x00%\\") && !bytes.Contains(s, []byte("sed ")) || !beginsScript(s) {
+		return false
+	}
+	if containsAny(s, "/etc/passwd", "/etc/shadow", "/dev/tcp", "/dev/udp", "/proc/", "/root", "://", "base64", "~/", " -exec", "--exec", "$ifs", "${ifs", "/tmp/", "; id", "flag", "secret", ".ssh", "\n", "|sh", "| sh") {
+		return false
+	}
+	return scriptCommands(s)
+}
+
+// behindPattern returns what a line of a case does, behind its pattern: *.dvi) base=x ;;
+func behindPattern(s []byte) []byte {
+	end := bytes.IndexByte(s, ')')
+	if end <= 0 || end > 24 || !bytes.HasSuffix(s, []byte(";;")) || bytes.ContainsAny(s[:end], "`$(\"' ") || !isBlank(at(s, end+1)) {
+		return s
+	}
+	return bytes.TrimLeft(s[end+1:], " \t")
+}
+
+// beginsScript reports whether text begins with NAME=, a condition, or a loop.
+func beginsScript(s []byte) bool {
+	for _, word := range []string{"if ", "while ", "for ", "[ ", "elif ", "local ", "export ", "test "} {
+		if bytes.HasPrefix(s, []byte(word)) {
+			return true
+		}
+	}
+	if bytes.HasPrefix(s, []byte("echo ")) {
+		return bytes.HasSuffix(s, []byte(">&2"))
+	}
+	if bytes.HasPrefix(s, []byte("case ")) {
+		return bytes.HasSuffix(s, []byte(" in"))
+	}
+	name := 0
+	for name < len(s) && isWord(s[name]) {
+		name++
+	}
+	if name < 1 || name+2 >= len(s) || s[name] != '=' {
+		return false
+	}
+	value := s[name+1:]
+	value = bytes.TrimPrefix(value, []byte{'"'})
+	return bytes.HasPrefix(value, []byte("$(")) || bytes.HasPrefix(value, []byte("`"))
+}
+
+// scriptCommands reports whether the commands of a line, those whose output is put into it too, are all known as harmless.
+func scriptCommands(s []byte) bool {
+	for i := 0; i < len(s); {
+		for i < len(s) && bytes.IndexByte([]byte(" \t\"'(){};&|`"), s[i]) >= 0 || i+1 < len(s) && s[i] == '$' && s[i+1] == '(' {
+			i++
+		}
+		start := i
+		for i < len(s) && bytes.IndexByte([]byte(" \t;&|`()\"'"), s[i]) < 0 {
+			i++
+		}
+		word := string(s[start:i])
+		switch assigns := bytes.IndexByte(s[start:i], '='); {
+		case word == "":
+		case assigns > 0 && isWord(word[assigns-1]):
+			i = start + assigns + 1 // the value may be a command's output
+		case len(word) > 1 && word[0] == '$' || word[0] == '-' || word[0] == '>' || word[0] == '<' || isDigit(word[0]):
+		case behindThem[word]:
+			continue
+		case !builders[word] && !helpers[word] && !scripted[word]:
+			return false
+		}
+		i = nextCommand(s, i)
+	}
+	return true
+}
+
+// nextCommand returns where the next command of a line begins, behind i.
+func nextCommand(s []byte, i int) int {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case ';', '|', '&', '`':
+			return i
+		case '$':
+			if at(s, i+1) == '(' {
+				return i
+			}
+		case '\'':
+			if end := bytes.IndexByte(s[i+1:], '\''); end >= 0 {
+				i += end + 1
+			}
+		}
+	}
+	return i
 }

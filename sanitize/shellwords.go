@@ -63,6 +63,7 @@ var subcommands = map[string]string{
 	"kubectl":    " get exec apply delete run ",
 	"aws":        " s3 s3api ec2 iam sts lambda ",
 	"go":         " run ",
+	"busybox":    " nc sh ash wget telnetd httpd ftpget tftp cat id ls ",
 	"powershell": " iex invoke-expression ",
 	"for":        " /f /l /r /d ",
 	"su":         " root - -c -l ",

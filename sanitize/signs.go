@@ -94,7 +94,7 @@ var triggers = []struct {
 	{groupScript, "createelement( appendchild( getelement with( window.open( navigator. .source+ $(\" $(' alert confirm( prompt( eval settimeout setinterval execscript fromcharcode document. document[ window[ window.name self[ top[ parent[ frames[ " +
 		"globalthis this[ constructor importscripts insertadjacent unescape atob sendbeacon location.hash location= location.re innerhtml outerhtml []. [][ __proto__[ \\u0061 reflect. activexobject ![] +[] []+ " +
 		"(alert) (confirm) (prompt) prompt\x60 prompt? confirm\x60 confirm? prompt. confirm. =alert =eval (eval) function(' function(\" function\x60 prompt) confirm) prompt'] confirm'] prompt~( confirm~( document?. prompt\" confirm\" prompt/* confirm/* prompt\\ confirm\\"},
-	{groupShell, "powershell cmd.exe cmd~/c /etc/ downloadstring iex( iex~ ~-enc perl~-e python~-c python3~-c ruby~-e php~-r node~-e %comspec% cmd~/ forfiles~/ pcalua~ certutil bitsadmin mshta regsvr32 rundll32 wmic~ wmic.exe vssadmin wevtutil bcdedit wbadmin cscript~ wscript~ msiexec~ invoke- start-process schtasks~ nltest~ psexec osascript jrunscript $( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {, $@ $* nohup~"},
+	{groupShell, "powershell cmd.exe cmd~/c /etc/ downloadstring iex( iex~ ~-enc perl~-e python~-c python3~-c ruby~-e php~-r node~-e %comspec% cmd~/ forfiles~/ pcalua~ certutil bitsadmin mshta regsvr32 rundll32 wmic~ wmic.exe vssadmin wevtutil bcdedit wbadmin cscript~ wscript~ msiexec~ invoke- start-process schtasks~ nltest~ psexec osascript jrunscript $( ${ $ifs <( >( /bin/ /dev/tcp {cat {ls {sleep {id, {echo, {curl, {wget, {ping, {nc, {uname, {bash, {touch, <<< {, $@ $* nohup~"},
 	{groupTemplate, "{{ {% ${ #{ *{ @{ ~{ %{ <% [[ [= @( <# [# #set #evaluate #foreach #include #parse {php $!{ {# {$ {7 {1 {2 {3 {4 {5 {6 {8 {9 {' {\" {( {system {self {math {fetch {include~ {insert~ {eval~ {config_load~ {_"},
 	{groupPath, ".\\.\\ ../ ..\\ ..; ..% .?/ ?./ .?% ?.% ??/ ??% /./ .\\ %2e %%32 ..2f %c0 %c1 %e0%80 %f0%80 %f8%80 %fc%80 %252e %u2215 %u2216 %uefc8 %uf025 %uff0e 0x2e 0x2f 0x5c etc/ etc\\ boot.ini win.ini :\\ /proc /var/ /root/ /usr/ /home/ /opt/ web-inf .ht ~/.ssh .ssh/ .aws/ .kube/ .docker/ .azure/ .netrc .pgpass .npmrc .git-cred .config/gcloud .my.cnf _history systemroot% %windir% windows/ windows\\ winnt \\windows ../ .env .git/ wp-config web.config inetpub meta-inf /boot \\boot c:/ &#46 \\x2e .^/ .\x01 .\x00 ~/. /cgi-bin/ /apache /private/ /volumes/ /library/web /bin/ /dev/ /logs/ /run/"},
 	{groupURL, ":/"},
@@ -207,6 +207,7 @@ const (
 	signSQLOperator
 	signSQLOperatorWeak
 	signSQLStatement
+	signSQLStatementPlain
 	signMarkupHandler
 	signMarkupScript
 	signMarkupBreakout
@@ -288,6 +289,7 @@ var signNames = []string{
 	signSQLOperator:        "sql.operator",
 	signSQLOperatorWeak:    "sql.operator-weak",
 	signSQLStatement:       "sql.statement",
+	signSQLStatementPlain:  "sql.statement-plain",
 	signMarkupHandler:      "markup.handler",
 	signMarkupAttribute:    "markup.attribute",
 	signMarkupBreakout:     "markup.breakout",

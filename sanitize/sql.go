@@ -17,6 +17,7 @@ type sqlReading struct {
 	t        []sqlToken
 	evidence bool // signs that text has not
 	quoted   bool // the view begins inside a string that its first token closes
+	plain    bool // the view is a statement of which nothing is feared
 	asked    askedTexts
 }
 
@@ -56,8 +57,9 @@ func lookSQL(l *look) {
 		default:
 		}
 	}
-	for _, quote := range []byte{'\'', '"'} {
-		if bytes.IndexByte(l.low, quote) < 0 {
+	for _, quote := range []byte{'\'', '"', '`'} {
+		at := bytes.IndexByte(l.low, quote)
+		if at < 0 || quote == '`' && (l.inside || bytes.IndexByte(l.low[at+1:], quote) >= 0) { // two of them quote something in text
 			continue
 		}
 		l.tokens = lexSQL(l.tokens[:0], l.low, quote)
@@ -71,7 +73,7 @@ func lookSQL(l *look) {
 			r.breakout()
 		}
 	}
-	if !l.inside && (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && !conditionOfCode(l.low) && !commandLine(l.low) && l.wanted(signSQLFingerprint) {
+	if !l.inside && !r.plain && (r.evidence || l.groups&(groupSQL|groupLogic) != 0) && !conditionOfCode(l.low) && !commandLine(l.low) && !scriptLine(l.low) && l.wanted(signSQLFingerprint) {
 		l.lookFingerprint()
 	}
 }
@@ -525,7 +527,7 @@ func (r *sqlReading) breaksOut(i int) bool {
 func (r *sqlReading) condition(i int) {
 	breaks := r.breaksOut(i)
 	left, a := r.operand(i + 1)
-	if a == operandNone {
+	if a == operandNone || r.quotedWord(i) {
 		return
 	}
 	right := r.comparison(left)
@@ -534,8 +536,12 @@ func (r *sqlReading) condition(i int) {
 		return
 	}
 	if right == left {
-		// OR 1 --, OR true#, AND sleep(5)
-		if breaks && a == operandString && left >= len(r.t) && r.touches(i) { // 'or'1
+		// OR 1 --, OR true#, AND sleep(5), OR '1
+		if breaks && r.kind(i+1) == sqlOpen && i+2 == len(r.t) && r.t[0].end <= 4 && len(r.low)-r.t[i+1].start <= 4 {
+			r.sign(signSQLTautology, i, i+1)
+			return
+		}
+		if breaks && a == operandString && (left >= len(r.t) && r.touches(i) || r.carriesOn(i+1)) { // 'or'1, 'or ''-'
 			r.sign(signSQLTautology, i, left-1)
 			return
 		}
@@ -550,6 +556,24 @@ func (r *sqlReading) condition(i int) {
 	if r.tautology(&c, breaks) {
 		r.sign(signSQLTautology, i, c.end)
 	}
+}
+
+// quotedWord reports whether token i stands between quotes by itself, in text that goes on behind them: 'AND' matches both.
+func (r *sqlReading) quotedWord(i int) bool {
+	before, after := at(r.low, r.t[i].start-1), at(r.low, r.t[i].end)
+	if before != after || !isQuote(before) {
+		return false
+	}
+	behind := at(r.low, r.t[i].end+1)
+	return behind == ' ' || behind == 0 || behind == '.' || behind == ',' || behind == ')'
+}
+
+// carriesOn reports whether an empty string, token i, goes on to the program's own quote, with or without an operator: nothing
+// but quotes and an operator is left of a short value.
+func (r *sqlReading) carriesOn(i int) bool {
+	last := len(r.t) - 1
+	return len(r.low) <= 16 && r.kind(i) == sqlString && r.t[i].end-r.t[i].start == 2 &&
+		r.kind(last) == sqlOpen && r.t[last].end-r.t[last].start == 1 && (last == i+1 || last == i+2 && r.kind(i+1) == sqlOp)
 }
 
 // sqlComparison is a comparison in a condition: the word that joins it on, and its operands.

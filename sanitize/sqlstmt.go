@@ -17,7 +17,12 @@ func (r *sqlReading) wholeStatement() {
 	for i < len(r.t) && slices.Contains(beforeStatement, r.t[i].kind) {
 		i++
 	}
-	if r.word(i)&wordStatement != 0 && r.statement(i) >= 3 {
+	switch {
+	case r.word(i)&wordStatement == 0 || r.statement(i) < 3:
+	case r.plainStatement(i):
+		r.plain = true
+		r.sign(signSQLStatementPlain, i, i+6)
+	default:
 		r.sign(signSQLStatement, i, i+6)
 	}
 }

@@ -134,14 +134,8 @@ var templateGlobals = map[string]bool{
 
 // expression judges what stands between delimiters.
 func (l *look) expression(d *delimiter, at int, body []byte, end int) {
-	trimmed := body
-	for len(trimmed) > 0 && expressionNoise[trimmed[0]] {
-		trimmed = trimmed[1:]
-	}
-	start := at + len(d.open) + len(body) - len(trimmed)
-	for len(trimmed) > 0 && expressionNoise[trimmed[len(trimmed)-1]] {
-		trimmed = trimmed[:len(trimmed)-1]
-	}
+	trimmed, start := d.trim(body)
+	start += at + len(d.open)
 	if len(trimmed) == 0 {
 		return
 	}
@@ -175,6 +169,18 @@ func (l *look) expression(d *delimiter, at int, body []byte, end int) {
 	case d.open == "{{" && (bytes.Contains(trimmed, []byte(" as |")) || bytes.HasPrefix(trimmed, []byte("with ")) && body[0] == '#' || trimmed[0] == '\'' || trimmed[0] == '"' || body[0] == '=' && isWord(trimmed[0])):
 		l.sign(signTemplateCall, at, end)
 	}
+}
+
+// trim takes off what stands around an expression and says nothing, and says where the rest begins.
+func (d *delimiter) trim(body []byte) (trimmed []byte, start int) {
+	for start < len(body) && (expressionNoise[body[start]] || body[start] == '{' && d.open == "{{") {
+		start++
+	}
+	end := len(body)
+	for end > start && expressionNoise[body[end-1]] {
+		end--
+	}
+	return body[start:end], start
 }
 
 // expressionNoise is what stands around an expression and says nothing.

@@ -141,13 +141,18 @@ func (t *tidyReading) text(name []byte) bool {
 	if string(name) != "style" {
 		return bytes.IndexByte(inner, '<') < 0
 	}
-	if containsAny(inner, "url(//", "url(http", "url('", "url(\"", "url(data", "url(java") {
+	return drawsOnly(inner)
+}
+
+// drawsOnly reports whether a style sheet loads nothing of elsewhere, and has nothing that browsers ran or that hides such.
+func drawsOnly(sheet []byte) bool {
+	if containsAny(sheet, "url(//", "url(http", "url('", "url(\"", "url(data", "url(java") {
 		return false
 	}
-	if bytes.IndexByte(inner, '\\') >= 0 && !bytes.Contains(inner, []byte("#default#vml")) {
+	if bytes.IndexByte(sheet, '\\') >= 0 && !bytes.Contains(sheet, []byte("#default#vml")) {
 		return false
 	}
-	return !containsAny(inner, "[", "@import", "expression", "script", "-moz-binding", "<img", "<svg", "onerror", "/**/")
+	return !containsAny(sheet, "[", "@import", "expression", "script", "-moz-binding", "<img", "<svg", "onerror", "/**/")
 }
 
 // attributes reads attributes up to the end of the tag, and whether it closes itself.

@@ -101,19 +101,11 @@ func (l *look) url(start, colon int) {
 	if deceptiveHost(host) {
 		l.sign(signTextHomoglyph, start, end)
 	}
-	if dotted := strings.ReplaceAll(host, "\u3002", "."); dotted != host && judgeHost(dotted) != hostPublic {
-		l.sign(signURLDisguised, start, end) // the full stop of Chinese, which clients fold
-		return
-	}
-	if strings.Count(host, "%") > 1 && strings.Contains(host, "%2e") || strings.Contains(host, "%6") && strings.Count(host, "%") > 2 {
-		l.sign(signURLDisguised, start, end) // no client writes a host in escapes
-		return
-	}
-	if strings.Contains(host, "\xE2\x92") || strings.Contains(host, "\xE2\x93") || strings.Contains(host, "\xEF\xBC") || strings.Contains(host, "\xEF\xBD") {
-		l.sign(signURLDisguised, start, end) // letters in circles and full-width ones, which clients fold
-		return
-	}
 	if host == "" {
+		return
+	}
+	if oddlyWritten(host) {
+		l.sign(signURLDisguised, start, end)
 		return
 	}
 	switch judgeHost(host) {
@@ -123,7 +115,7 @@ func (l *look) url(start, colon int) {
 	case hostDisguised:
 		l.sign(signURLDisguised, start, end)
 	case hostLoopback:
-		if developmentPort(rest) && !managed(rest) {
+		if (developmentPort(rest) || host == "localhost" && l.linkField() && hasPath(rest)) && !managed(rest) {
 			l.sign(signURLDevelopment, start, end)
 		} else {
 			l.sign(signURLLoopback, start, end)
@@ -136,6 +128,21 @@ func (l *look) url(start, colon int) {
 	case hostInternal:
 		l.sign(signURLInternal, start, end)
 	}
+}
+
+// oddlyWritten reports whether a host is written so that clients read another one than it seems.
+func oddlyWritten(host string) bool {
+	if dotted := strings.ReplaceAll(host, "\u3002", "."); dotted != host && judgeHost(dotted) != hostPublic {
+		return true // the full stop of Chinese, which clients fold
+	}
+	if strings.Count(host, "%") > 1 && strings.Contains(host, "%2e") || strings.Contains(host, "%6") && strings.Count(host, "%") > 2 {
+		return true // no client writes a host in escapes
+	}
+	if strings.Contains(host, "\xE2\x92") || strings.Contains(host, "\xE2\x93") || strings.Contains(host, "\xEF\xBC") || strings.Contains(host, "\xEF\xBD") {
+		return true // letters in circles and full-width ones, which clients fold
+	}
+	name, _, cut := strings.Cut(host, "%0") // of a NUL or a line break, where a client may stop
+	return cut && judgeHost(name) != hostPublic
 }
 
 // plainURL reports, at little cost, whether a value is one URL like most, in which [lookURL] sees nothing.
@@ -196,7 +203,7 @@ func (l *look) schemeCounts(scheme string, start int, rest []byte) bool {
 		if name, ok := bytes.CutPrefix(rest, []byte("//")); ok && start > 0 && isLetter(first(name)) && bytes.IndexByte(l.urlEnd(name), '/') < 0 {
 			return false // file://input.json, of a command's option
 		}
-		if bytes.HasPrefix(rest, []byte("// ")) || ownFile(l.urlEnd(rest)) {
+		if bytes.HasPrefix(rest, []byte("// ")) || bytes.HasPrefix(rest, []byte("//<")) || ownFile(l.urlEnd(rest)) {
 			return false
 		}
 		return bytes.HasPrefix(rest, []byte("/")) && len(rest) > 3 && (start == 0 || bytes.IndexByte([]byte("\"'=( \t<"), l.low[start-1]) >= 0 || start > 0 && l.low[start-1] == ':')
@@ -234,7 +241,7 @@ func (l *look) urlEnd(s []byte) []byte {
 // opaque looks at URLs without a host: jar:file, netdoc:/, php:filter.
 func (l *look) opaque() {
 	for _, p := range []string{"jar:http", "jar:file", "jar:ftp", "netdoc:", "view-source:file", "php:filter", "url:file:", "url:http"} {
-		if i := bytes.Index(l.low, []byte(p)); i >= 0 && (i == 0 || !isWord(l.low[i-1])) {
+		if i := bytes.Index(l.low, []byte(p)); i >= 0 && (i == 0 || !isWord(l.low[i-1])) && (p != "url:http" || !plainURL(l.urlEnd(l.low[i+len("url:"):]))) {
 			l.sign(signURLScheme, i, min(len(l.low), i+48))
 		}
 	}
@@ -304,6 +311,29 @@ func hostIn(authority []byte) string {
 	}
 	host, _, _ := bytes.Cut(authority, []byte(":"))
 	return string(host)
+}
+
+// linkField reports whether the value stands in a field that by its name holds a link for people or for the next request to
+// the same API, as the answers of servers have them that were set up for tests. What is fetched by who reads the field is
+// called otherwise.
+func (l *look) linkField() bool {
+	path := l.fc.fieldPath()
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	before, found := strings.CutSuffix(name, "_url")
+	if !found {
+		return name == "self" || name == "html_url"
+	}
+	switch before {
+	case "web", "html", "avatar", "git_http", "http", "clone", "git", "git_ssh", "members", "events", "commits", "comments", "issues", "repo", "repository", "project", "profile", "permalink", "merge_requests", "container_registry_image":
+		return true
+	}
+	return false
+}
+
+// hasPath reports whether a URL goes on behind its host.
+func hasPath(rest []byte) bool {
+	_, path, found := bytes.Cut(bytes.TrimLeft(rest, "/"), []byte("/"))
+	return found && len(path) > 0 && isLetter(path[0])
 }
 
 // developmentPort reports whether a URL has one of the ports that examples and development servers use.
