@@ -318,16 +318,26 @@ func (c *chunkReader) ready() bool {
 		if len(b) < 2 {
 			return false
 		}
+		if b[0] != '\r' || b[1] != '\n' {
+			return true // to fail
+		}
 		b = b[2:]
 	}
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
 		return false
 	}
-	if i > 0 && b[0] == '0' {
-		return bytes.Contains(b, []byte("\r\n\r\n"))
+	if i == 0 || b[i-1] != '\r' {
+		return true // to fail
 	}
-	return len(b) > i+1
+	switch line, err := parseChunkLine(b[:i-1]); {
+	case err != nil:
+		return true
+	case line.size == 0:
+		return bytes.Contains(b, []byte("\r\n\r\n")) || plainLF(b, i+1)
+	default:
+		return len(b) > i+1
+	}
 }
 
 // appendChunkSize appends a chunk-size line.

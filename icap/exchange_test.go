@@ -724,3 +724,23 @@ func TestClaims(t *testing.T) {
 		}
 	}
 }
+
+// TestEchoOfABrokenBody holds that an echo that need not have begun says what was wrong, and does not end in its middle.
+func TestEchoOfABrokenBody(t *testing.T) {
+	for _, body := range []string{
+		"5\r\nhello\r\nzz\r\n", "5\r\nhello\r\n\r\n", "5\r\nhello\r\n5 x", "5\r\nhello\n0\r\n\r\n", "5\r\nhello0\r\n\r\n",
+		"5\r\nhello\r\n0\n\r\n", "5\r\nhello\r\n0\r\n\n", "5\r\nhello\r\n0\r\nX: y\n\r\n", "5\r\nhello\r\n-1\r\n",
+	} {
+		want := "ICAP/1.0 400 "
+		if strings.HasSuffix(body, " x") { // who knows what it will be
+			want = "ICAP/1.0 200 "
+		}
+		c := pipeTo(t, &Server{Handler: muxOf(Echo{})})
+		io.WriteString(c, msg("", body))
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", body, got, err)
+		}
+		c.Close()
+	}
+}
