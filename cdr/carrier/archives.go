@@ -26,6 +26,9 @@ var errTooMany = fmt.Errorf("a zip of more than %d entries is not written anew",
 // errShared is of an archive that would grow when it is written anew, by any factor.
 var errShared = errors.New("files of the archive share their bytes, or have holes")
 
+// errTwins is of an archive that does not say which of its files is meant.
+var errTwins = errors.New("two files of the archive have one name")
+
 var errTooLarge = fmt.Errorf("an archive of more than %d MiB is not written anew", tidyLimit>>20)
 
 // tidy returns an archive without what readers do not show: bytes around it, comments, extra fields of zip entries, and
@@ -139,6 +142,9 @@ func tidyZip(data []byte) ([]byte, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, err
 	}
+	if err := twins(r.File); err != nil {
+		return nil, err
+	}
 	if !dirtyZip(data, r) {
 		return nil, nil
 	}
@@ -176,6 +182,25 @@ func tidyZip(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// twins returns an error if two files of an archive have one name and differ: who looks at the first and who unpacks the
+// last see two archives.
+func twins(files []*zip.File) error {
+	type seen struct {
+		sum  uint32
+		size uint64
+	}
+	names := make(map[string]seen, len(files))
+	for _, f := range files {
+		s := seen{f.CRC32, f.UncompressedSize64}
+		name := strings.ReplaceAll(f.Name, `\`, "/")
+		if before, ok := names[name]; ok && before != s {
+			return fmt.Errorf("%w: %.100q", errTwins, name)
+		}
+		names[name] = s
+	}
+	return nil
 }
 
 func dirtyZip(data []byte, r *zip.Reader) bool {

@@ -49,7 +49,7 @@ func Strict(it *scan.Item) []scan.Finding {
 			fs[i].Hint = "block"
 		}
 	}
-	if isElsewhere(it) {
+	if isElsewhere(it) || isWholeElsewhere(it) {
 		f := finding(it, ClassAbsent, "a part of a mail that is not in it")
 		f.Hint = "block"
 		return append(fs, f)

@@ -21,13 +21,19 @@ type mailField struct {
 	name, value string // the name in lower case
 }
 
+// tracking are the fields by which a mail asks its reader for an answer when it is delivered or opened (RFC 8098, and what
+// programs had before and have beside it), and the one by which a reader finds an attachment elsewhere.
+var tracking = map[string]bool{
+	"disposition-notification-to": true, "disposition-notification-options": true, "return-receipt-to": true, "return-receipt-requested": true,
+	"read-receipt-to": true, "x-confirm-reading-to": true, "x-imap-confirm-reading-to": true, "x-receipt-to": true, "x-pmrqc": true,
+	"delivery-receipt-to": true, "generate-delivery-report": true, "notice-requested-upon-delivery-to": true,
+	"registered-mail-reply-requested-by": true, "x-mozilla-external-attachment-url": true,
+}
+
 // tidyMail returns a mail without the addresses by which its reader completes others (Content-Base and Content-Location, RFC 2557
 // and RFC 2110): a picture that is in no part would be fetched from there. Parts of a page that was saved with what belongs to it
-// are known by them, and keep theirs. It returns nil if there is nothing of the kind.
+// are known by them, and keep theirs. Nor does it ask for receipts any more. It returns nil if there is nothing of the kind.
 func tidyMail(data []byte) []byte {
-	if !bytes.Contains(bytes.ToLower(data[:min(len(data), 1<<20)]), []byte("content-")) {
-		return nil
-	}
 	heads := mailHeads(data)
 	located, related := 0, false
 	for i := range heads {
@@ -44,7 +50,7 @@ func tidyMail(data []byte) []byte {
 	from, changed := 0, false
 	for i := range heads {
 		for _, f := range heads[i].fields {
-			if f.name == "content-base" || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
+			if f.name == "content-base" || tracking[f.name] || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
 				out = append(out, data[from:f.from]...)
 				from, changed = f.to, true
 			}

@@ -52,6 +52,24 @@ func isElsewhere(it *scan.Item) bool {
 	return strings.HasPrefix(claimed, "message/external-body") || strings.HasPrefix(claimed, "message/partial")
 }
 
+// isWholeElsewhere reports whether that is so of a whole mail.
+func isWholeElsewhere(it *scan.Item) bool {
+	if it.Type != "message/rfc822" {
+		return false
+	}
+	head := make([]byte, min(it.Blob.Size(), 64<<10))
+	if n, err := it.Blob.ReadAt(head, 0); n < len(head) && err != nil {
+		return false // who scans the item sees the error
+	}
+	h := readMailHead(head, 0)
+	for _, f := range h.fields {
+		if kind := strings.ToLower(f.value); f.name == "content-type" && (strings.HasPrefix(kind, "message/external-body") || strings.HasPrefix(kind, "message/partial")) {
+			return true
+		}
+	}
+	return false
+}
+
 // holders are the media types of what carries files and is not a document itself: a text may stand in the place of a
 // file there.
 var holders = map[string]bool{

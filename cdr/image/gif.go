@@ -91,8 +91,13 @@ func (g *gifWalk) extension(start int) error {
 	if err != nil {
 		return err
 	}
+	const control = 8 // how long a graphic control extension is, with its end
 	switch {
-	case label == 0xf9, label == 0xff && (bytes.Equal(first, []byte("NETSCAPE2.0")) || bytes.Equal(first, []byte("ANIMEXTS1.0"))) && g.pos-start <= 32:
+	case label == 0xf9 && len(first) == 4 && g.pos-start > control:
+		g.c.keep(start, start+control-1)
+		g.c.add([]byte{0})
+		g.job.Removed(vectorHidden, "graphic control extension", kit.ActionRemoved, "")
+	case label == 0xf9 && len(first) == 4, label == 0xff && (bytes.Equal(first, []byte("NETSCAPE2.0")) || bytes.Equal(first, []byte("ANIMEXTS1.0"))) && g.pos-start <= 32:
 		g.c.keep(start, g.pos)
 		return nil
 	case label == 0xfe:

@@ -31,6 +31,7 @@ func Formats() []kit.Format {
 		Format{[]string{"image/tiff"}, disarmTIFF},
 		Format{[]string{"image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence", "image/avif", "image/avis"}, disarmHEIF},
 		Format{[]string{"image/x-icon", "image/vnd.microsoft.icon"}, disarmICO},
+		Format{[]string{"image/emf", "image/wmf", "image/x-emf", "image/x-wmf"}, disarmMetafile},
 	}
 }
 

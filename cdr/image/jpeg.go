@@ -129,7 +129,7 @@ func (j *jpegWalk) keepSegment(marker byte, body []byte, start int) error {
 		vector = vectorComment
 	case marker >= jpegAPP0 && marker <= 0xef:
 		vector = j.appVector(marker, body)
-	case marker == 0xc8, marker >= 0xf0: // JPG, JPG0 to JPG13: reserved for extensions that nobody wrote
+	case marker < 0xc0, marker == 0xc8, marker >= 0xf0: // RES, JPG, JPG0 to JPG13: reserved for extensions that nobody wrote
 		vector = vectorUnknown
 	}
 	if marker == 0xee && vector == vectorUnknown && bytes.HasPrefix(body, []byte("Adobe")) && len(body) >= 12 {

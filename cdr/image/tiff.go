@@ -189,7 +189,7 @@ func (f *tiffFile) entry(at int) (tiffEntry, error) {
 	switch {
 	case e.tag == 347 && len(e.value) > 1 && (e.value[0] != 0xff || e.value[1] != 0xd8): // JPEG tables that are none
 		f.remove(&e, vectorUnknown)
-	case tiffTags[e.tag], e.tag == 330:
+	case tiffTags[e.tag], e.tag == 330 && (e.kind == 4 || e.kind == 13 || e.kind == 16 || e.kind == 18): // numbers that lead to directories
 	case tiffMetadata[e.tag] && f.judge(&e) && !stripsMetadata(f.job) && !foreign.Match(e.value) && (!judgesText(f.job) || plainTIFFTag(e, f.order, f.data)):
 	case tiffMetadata[e.tag]:
 		f.remove(&e, vectorMetadata)

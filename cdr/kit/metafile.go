@@ -89,6 +89,9 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		}
 		r := data[pos : pos+size]
 		pos += size
+		if kind == emfComment {
+			r = plainPlus(r)
+		}
 		if kind == emfComment && !c.keepsComment(r[8:]) || kind != emfComment && !plainRecord(kind, r[8:]) {
 			continue
 		}
@@ -103,6 +106,51 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		}
 		return out, true
 	}
+}
+
+// Records of EMF+ ([MS-EMFPLUS] 2.1.1.1).
+const (
+	plusFirst   = 0x4001
+	plusComment = 0x4003
+	plusLast    = 0x403A
+	plusHead    = 12 // bytes of the head of a record
+	plusData    = 16 // where the records begin in a comment, behind its kind, its sizes and its name
+)
+
+// plainPlus returns a comment of EMF+ records without those that draw nothing: comments with words in them, and kinds
+// that there are not. A comment of anything else, or whose records are not whole, is returned as it is.
+func plainPlus(r []byte) []byte {
+	le := binary.LittleEndian
+	if len(r) < plusData || string(r[12:plusData]) != "EMF+" {
+		return r
+	}
+	end := 12 + int64(le.Uint32(r[8:]))
+	if end > int64(len(r)) || end < plusData {
+		return r
+	}
+	out := append(make([]byte, 0, len(r)), r[:plusData]...)
+	for b := r[plusData:end]; len(b) > 0; {
+		if len(b) < plusHead {
+			return r
+		}
+		kind, size := le.Uint16(b), int64(le.Uint32(b[4:]))
+		if size < plusHead || size > int64(len(b)) {
+			return r
+		}
+		if kind >= plusFirst && kind <= plusLast && (kind != plusComment || plainNumbers(b[plusHead:size])) {
+			out = append(out, b[:size]...)
+		}
+		b = b[size:]
+	}
+	if int64(len(out)) == end {
+		return r
+	}
+	le.PutUint32(out[8:], uint32(len(out)-12)) //nolint:gosec // G115: shorter than it was
+	for len(out)%4 != 0 {
+		out = append(out, 0)
+	}
+	le.PutUint32(out[4:], uint32(len(out))) //nolint:gosec // G115: shorter than it was
+	return out
 }
 
 // Records of enhanced metafiles that speak to a driver, or name a file of colours: it is opened where the name says.

@@ -16,7 +16,7 @@ var flatODF = pattern.MustCompile(`<[a-z]+:document\s[^>]*:mimetype="(applicatio
 // Sniff returns the media type that the bytes show, without parameters and in lower case;
 // "application/octet-stream" if they show none.
 func Sniff(data []byte) string {
-	if bytes.HasPrefix(data, []byte("{\\rt")) { // readers ask for no more than this
+	if bytes.HasPrefix(TrimRTF(data), []byte("{\\rt")) { // readers ask for no more than this
 		return "text/rtf"
 	}
 	if head := data[:min(len(data), 8192)]; bytes.Contains(head, []byte("vnd.oasis.opendocument")) {
@@ -37,6 +37,12 @@ func Sniff(data []byte) string {
 		}
 	}
 	return t
+}
+
+// TrimRTF returns the data without what some readers of Rich Text Format pass over in front of it: a mark of order of
+// bytes, white space and zeros.
+func TrimRTF(data []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 }
 
 // IsPackage reports whether an archive that lists its entries ends the data, whatever is in front of it: that is what
@@ -106,8 +112,11 @@ const (
 	TypeSpreadsheetML2003 = "application/x-spreadsheetml-2003+xml"
 )
 
-// SniffOfficeXML returns which of these types XML is of, "" if it is of none: by the namespace of what may be its first
-// element. UTF-16 is read as well.
+// typeSVG is told here where other names than its own stand in front of its elements.
+const typeSVG = "image/svg+xml"
+
+// SniffOfficeXML returns which of these types, or whether SVG, XML is of, "" if it is of none: by the namespace of what
+// may be its first element. UTF-16 is read as well.
 func SniffOfficeXML(data []byte) string {
 	const most = 8 << 10
 	head := bytes.ReplaceAll(data[:min(len(data), most)], []byte{0}, nil)
@@ -128,6 +137,7 @@ func SniffOfficeXML(data []byte) string {
 			{"http://schemas.microsoft.com/office/2006/xmlPackage", "package", TypeFlatOPC},
 			{"http://schemas.microsoft.com/office/word/2003/wordml", "wordDocument", TypeWordML2003},
 			{"urn:schemas-microsoft-com:office:spreadsheet", "Workbook", TypeSpreadsheetML2003},
+			{"http://www.w3.org/2000/svg", "svg", typeSVG},
 		} {
 			if t.Local() == f.element && bytes.Contains(head[t.Start:t.End], []byte(f.space)) {
 				return f.name

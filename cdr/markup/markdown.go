@@ -30,7 +30,11 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 	out := markdownLink.ReplaceAllFunc(data, func(m []byte) []byte {
 		parts := markdownLink.FindSubmatch(m)
 		target := bytes.Join([][]byte{parts[2], parts[4], parts[6], parts[8]}, nil)
-		switch kindOf(string(target)) {
+		kind := kindOf(string(target))
+		if bytes.HasPrefix(target, []byte(`\`)) { // a share of another host
+			kind = urlOther
+		}
+		switch kind {
 		case urlOther, urlData:
 			job.Removed(vectorLink, "link", kit.ActionNeutralised, "")
 			return bytes.Join([][]byte{parts[1], parts[3], parts[5], parts[7], []byte("#"), parts[9]}, nil)

@@ -46,6 +46,8 @@ type formula struct {
 	eight bool
 	sheet func(index int) string // why the sheet reference with this index may not be used, "" if it may
 	name  func(index int) string // the same for a name of this workbook
+	// extern is the same for a name of another one, by the sheet reference and its number among those of that workbook
+	extern func(sheet, name int) string
 }
 
 // vector returns why a formula may not stay, "" if it may. One that cannot be read to its end may not.
@@ -146,7 +148,13 @@ func (f *formula) judge(token byte, operand []byte) (vector string, link bool) {
 		return "", number == functionLink
 	case tokenName:
 		return f.name(int(le.Uint16(operand))), false
-	case tokenNameX, 0x3A, 0x3B, 0x3C, 0x3D:
+	case tokenNameX:
+		sheet := int(int16(le.Uint16(operand))) //nolint:gosec // G115: the sign is meant
+		if v := f.sheet(sheet); v != "" || !f.eight {
+			return v, false
+		}
+		return f.extern(sheet, int(le.Uint16(operand[2:]))), false
+	case 0x3A, 0x3B, 0x3C, 0x3D:
 		return f.sheet(int(int16(le.Uint16(operand)))), false //nolint:gosec // G115: the sign is meant
 	}
 	return "", false

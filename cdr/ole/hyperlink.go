@@ -23,7 +23,7 @@ type hyperlink struct {
 	opaque bool // a moniker that is neither a URL nor a file
 }
 
-func (h *hyperlink) safe() bool { return !h.opaque && kit.SafeLink(h.target) }
+func (h *hyperlink) safe() bool { return !h.opaque && kit.SafeLink(h.target) && kit.SafePlace(h.place) }
 
 // Flags of a hyperlink.
 const (

@@ -17,7 +17,11 @@ type workbook struct {
 	where   string // name of the stream
 	changed bool
 
-	books  []string // by SUPBOOK: why it goes, "" if it stays
+	books      []string        // by SUPBOOK: why it goes, "" if it stays
+	externs    map[int]int     // by SUPBOOK: how many names it has so far
+	fetching   map[[2]int]bool // SUPBOOK and number of the names that are functions which fetch something
+	sheetBooks []int           // by sheet reference: the SUPBOOK
+
 	sheets []string // by sheet reference (BIFF8: XTI, BIFF5: EXTERNSHEET): why it may not be used
 	names  []name
 	pivots bool // pivot tables lose their sources
@@ -71,7 +75,7 @@ func openWorkbook(d *document, e *entry) (*workbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workbook{biff: b, d: d, where: e.name}
+	w := &workbook{biff: b, d: d, where: e.name, externs: map[int]int{}, fetching: map[[2]int]bool{}}
 	if slices.ContainsFunc(b.recs[:b.subs[0].to], isFilePass) {
 		switch e.data, err = openBIFF(e.data, velvet); {
 		case errors.Is(err, errXOR):
@@ -241,6 +245,12 @@ func supBookVector(body []byte) string {
 
 func (w *workbook) externName(i int, bad string) {
 	body := w.recs[i].body
+	if book := len(w.books); w.eight && book > 0 {
+		w.externs[book-1]++
+		if fetchingName(body) {
+			w.fetching[[2]int{book - 1, w.externs[book-1]}] = true
+		}
+	}
 	switch {
 	case bad != "":
 		w.cut(i)
@@ -249,6 +259,18 @@ func (w *workbook) externName(i int, bad string) {
 		own := w.own(i)
 		own[0], own[1] = 0, 0
 	}
+}
+
+// fetchingName reports whether an EXTERNNAME is a function that fetches something and is newer than the format: it is
+// written as if it were one of an add-in.
+func fetchingName(body []byte) bool {
+	const head = 6 // flags
+	if len(body) < head {
+		return false
+	}
+	_, text := (&formula{eight: true}).text(body[head:])
+	name, ok := strings.CutPrefix(strings.ToLower(text), "_xlfn.")
+	return ok && among(strings.TrimPrefix(name, "_xlws."), fetchingFunctions...)
 }
 
 func (w *workbook) externSheet(i int) {
@@ -265,6 +287,7 @@ func (w *workbook) externSheet(i int) {
 			vector = w.books[book]
 		}
 		w.sheets = append(w.sheets, vector)
+		w.sheetBooks = append(w.sheetBooks, book)
 		if vector != "" {
 			le.PutUint32(w.own(i)[2+at+2:], 0xFFFEFFFE) // no sheet
 		}
@@ -308,6 +331,12 @@ func (w *workbook) oldLinks() {
 func (w *workbook) formula() *formula {
 	return &formula{
 		eight: w.eight,
+		extern: func(sheet, name int) string {
+			if w.eight && sheet >= 0 && sheet < len(w.sheetBooks) && w.fetching[[2]int{w.sheetBooks[sheet], name}] {
+				return vectorFormula
+			}
+			return ""
+		},
 		sheet: func(i int) string {
 			if !w.eight { // counted from 1, negative for sheets of this workbook
 				if i < 0 {

@@ -12,7 +12,7 @@ import (
 // may hold further fields.
 type field struct {
 	instructing bool // between begin and separate
-	texts       [3]strings.Builder
+	texts       [4]strings.Builder
 	pieces      []span // marks and instruction: what goes if the field must not stay
 	shown       []span // result; part of the instruction around it, if there is one
 	result      strings.Builder
@@ -28,6 +28,7 @@ const (
 	readAll     = iota // with what is in it, results of nested fields included
 	readLive           // without tracked deletions
 	readDynamic        // with a mark for each nested field
+	readBroken         // like readLive, with a space for each end of a paragraph or line, and for each tab
 )
 
 // nestedMark stands for what a nested field will say.
@@ -162,7 +163,16 @@ func (f *field) say(text string, deleted, instruction bool) {
 	if !deleted {
 		f.add(readLive, text)
 		f.add(readDynamic, text)
+		f.add(readBroken, text)
 	}
+}
+
+// startBreak notes that the words of an instruction end: by a paragraph, a line or a tab.
+func startBreak(w *walk, _ *kit.XMLToken, _ *element) bool {
+	if f := w.topField(); f != nil && f.instructing {
+		f.add(readBroken, " ")
+	}
+	return false
 }
 
 // elementText returns the character data of an element without markup inside.
@@ -217,6 +227,7 @@ func (f *field) nested(inner *field) {
 	}
 	f.add(readAll, inner.result.String())
 	f.add(readLive, value)
+	f.add(readBroken, value)
 	if _, ok := quoteText(inner.texts[readLive].String()); ok {
 		f.add(readDynamic, value)
 		return

@@ -48,7 +48,7 @@ func (p *pack) ruled() (all, quiet *kit.NameSet) {
 }
 
 // inField are the elements whose rules do nothing as long as no field is open; documents of Office 2003 have others.
-var inField = map[string]bool{"t": true, "delText": true, "drawing": true, "pict": true}
+var inField = map[string]bool{"t": true, "delText": true, "drawing": true, "pict": true, "p": true, "br": true, "cr": true, "tab": true}
 
 // ruleTable returns the rules by local name.
 func ruleTable() map[string]rule {
@@ -97,6 +97,10 @@ func ruleTable() map[string]rule {
 		"entryMacro":       always(familyWord, vectorMacroRef),
 		"exitMacro":        always(familyWord, vectorMacroRef),
 		"saveThroughXslt":  always(familyWord, vectorExternal),
+		"p":                {familyWord, startBreak},
+		"br":               {familyWord, startBreak},
+		"cr":               {familyWord, startBreak},
+		"tab":              {familyWord, startBreak},
 		"control":          {familyOther, startControl},
 
 		"f": {familySheet, startFormula}, "formula": {familySheet, startFormula}, "formula1": {familySheet, startFormula},
@@ -125,6 +129,7 @@ func ruleTable() map[string]rule {
 		"DocumentReference": {familyXPS, startPageElement}, "PageContent": {familyXPS, startPageElement}, "FixedPage": {familyXPS, startPageElement},
 
 		"Cell": {familyVisio, startCell}, "EventItem": {familyVisio, startEvent}, "DataConnections": always(familyVisio, vectorData),
+		"AttachedToolbars": always(familyVisio, vectorToolbar), "CustomMenusFile": always(familyVisio, vectorToolbar), "CustomToolbarsFile": always(familyVisio, vectorToolbar),
 	}
 }
 

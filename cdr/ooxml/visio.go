@@ -26,8 +26,8 @@ func startCell(w *walk, t *kit.XMLToken, _ *element) bool {
 // runningFormula matches ShapeSheet functions that run macros, add-ons and programs, or open files.
 var runningFormula = pattern.MustCompile(`(?i)\b(?:RUNMACRO|RUNADDON|RUNADDONWARGS|CALLTHIS|OPENFILE|OPENGROUPWIN|QUEUEMARKEREVENT|FOLLOWHYPERLINK|HYPERLINK|DDE\w*)\s*\(`)
 
-// namedAddOn matches a call of one of the program's own add-ons, by its name.
-var namedAddOn = pattern.MustCompile(`(?i)^(?:RUNADDON\("[A-Z0-9 &]{1,60}"\)|QUEUEMARKEREVENT\("[^"|\\]*"\))$`)
+// namedAddOn matches a call of one of the program's own add-ons, by its name as the program writes it.
+var namedAddOn = pattern.MustCompile(`^(?:(?i:RUNADDON)\("[A-Z &]{1,40}"\)|(?i:QUEUEMARKEREVENT)\("[^"|\\]*"\))$`)
 
 // startEvent keeps events that only put a mark into the program's queue.
 func startEvent(w *walk, t *kit.XMLToken, _ *element) bool {

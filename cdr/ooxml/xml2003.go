@@ -48,12 +48,14 @@ func wordRules2003() map[string]rule {
 		"scriptAnchor": always(familyWord, vectorScript),
 		"applet":       always(familyWord, vectorScript),
 		"recipients":   always(familyWord, vectorMerge),
+
+		"saveThroughXSLT": always(familyWord, vectorExternal),
 	}
 }
 
 func sheetRules2003() map[string]rule {
 	return map[string]rule{
-		"Cell": {familySheet, startOldCell}, "NamedRange": {familySheet, startOldName},
+		"Cell": {familySheet, startOldCell}, "A": {familySheet, startOldCell}, "NamedRange": {familySheet, startOldName},
 		"SupBook": always(familySheet, vectorBook), "ExternName": always(familySheet, vectorBook), "DDELink": always(familySheet, vectorBook),
 		"QueryTable": always(familySheet, vectorQuery), "QuerySource": always(familySheet, vectorData), "PublishObjects": always(familySheet, vectorPublish),
 		"Connection": always(familySheet, vectorData), "binData": always(familySheet, vectorOLE),

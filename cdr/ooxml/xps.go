@@ -101,6 +101,11 @@ func startPageElement(w *walk, t *kit.XMLToken, _ *element) bool {
 				w.remove(vectorLink, "<"+t.Local()+"> NavigateUri", kit.ActionNeutralised, v)
 				w.edits.cut(a.Start, a.End)
 			}
+		case "Fill", "Stroke", "Color":
+			if strings.HasPrefix(strings.TrimSpace(v), "ContextColor") && elsewhere(v) {
+				w.remove(vectorExternal, "<"+t.Local()+"> "+a.Local(), kit.ActionNeutralised, v)
+				w.edits.cut(a.Start, a.End)
+			}
 		case "FontUri", "ImageSource", "Source":
 			if !elsewhere(v) {
 				continue

@@ -30,6 +30,9 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 		}
 		kr, ok := actionKeys[s][e.key]
 		if !ok {
+			if actingKeys[e.key] && !w.isNull(e.value) {
+				w.found(vectorUnknownKey, kit.ActionRemoved, string(e.key))
+			}
 			continue
 		}
 		w.inAction = true
@@ -51,6 +54,10 @@ var actionKeys = map[name]map[name]role{
 	"URI":   {"URI": roleData, "IsMap": roleData},
 	"Named": {"N": roleData},
 }
+
+// actingKeys are keys by which other actions name a file or a program. One that stays has no use for them, but readers
+// that go by the keys and not by the kind may.
+var actingKeys = map[name]bool{"F": true, "UF": true, "Win": true, "Mac": true, "Unix": true, "FS": true}
 
 // judgeAction returns the vector of an action that cannot stay.
 func (w *walker) judgeAction(d *dict, s name, r role) string {

@@ -21,10 +21,11 @@ func (Format) Types() []string { return []string{"text/rtf", "application/rtf"} 
 
 // Disarm implements kit.Handler.
 func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
-	if !bytes.HasPrefix(doc.Data, []byte(`{\rt`)) {
+	data := kit.TrimRTF(doc.Data)
+	if !bytes.HasPrefix(data, []byte(`{\rt`)) {
 		return kit.Result{}, kit.Corrupt("no RTF header")
 	}
-	w := walker{ctx: ctx, job: job, in: doc.Data, out: make([]byte, 0, len(doc.Data))}
+	w := walker{ctx: ctx, job: job, in: data, out: make([]byte, 0, len(data))}
 	if err := w.run(); err != nil {
 		return kit.Result{}, err
 	}

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,9 +16,10 @@ import (
 func disarmCSV(job *kit.Job, text []byte) ([]byte, bool, error) {
 	var out []byte // nil until something changes
 	from, line := 0, 1
+	own := ownSeparator(text)
 	for start := 0; start <= len(text); {
 		end := start
-		for end < len(text) && !separates(text[end]) {
+		for end < len(text) && !separates(text[end]) && (own == 0 || text[end] != own) {
 			end++
 		}
 		if at := formula(text[start:end]); at >= 0 {
@@ -37,6 +39,17 @@ func disarmCSV(job *kit.Job, text []byte) ([]byte, bool, error) {
 		return nil, false, nil
 	}
 	return append(out, text[from:]...), true, nil
+}
+
+// ownSeparator returns the character that the first line of a file says that its cells are separated by ("sep=^", which
+// Excel reads), 0 if it says none.
+func ownSeparator(text []byte) byte {
+	const mark = "sep="
+	text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), `"`)
+	if len(text) <= len(mark) || !strings.EqualFold(string(text[:len(mark)]), mark) || text[len(mark)] < ' ' || text[len(mark)] >= utf8.RuneSelf {
+		return 0
+	}
+	return text[len(mark)]
 }
 
 func separates(c byte) bool {

@@ -80,7 +80,7 @@ var magics = []magic{
 	{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", typeOLE},
 	{0, "\x78\x9f\x3e\x22", typeTNEF},
 	{0, "%PDF-", typePDF},
-	{0, "{\\rtf", typeRTF},
+	{0, "{\\rt", typeRTF}, // readers ask for no more
 	{0, "\x7fELF", "application/x-elf"},
 	{0, "\xca\xfe\xba\xbe", "application/x-java-applet"},
 	{0, "\xfe\xed\xfa\xce", "application/x-mach-binary"},
@@ -97,6 +97,10 @@ var magics = []magic{
 	{0, "GIF87a", "image/gif"},
 	{0, "GIF89a", "image/gif"},
 	{8, "WEBPVP8", "image/webp"},
+	{0, "\xd7\xcd\xc6\x9a", typeWMF},
+	{0, "\x01\x00\x09\x00\x00\x03", typeWMF},
+	{0, "\x02\x00\x09\x00\x00\x03", typeWMF},
+	{0, "\x01\x00\x09\x00\x00\x01", typeWMF},
 }
 
 // The media types that formats are told by. Where several names are in use it is the one of
@@ -143,6 +147,8 @@ const (
 	typeZlib     = "application/zlib"
 	typeRTF      = "text/rtf"
 	typePDF      = "application/pdf"
+	typeEMF      = "image/emf" // RFC 7903
+	typeWMF      = "image/wmf"
 	typePE       = "application/vnd.microsoft.portable-executable"
 	typeMail     = "message/rfc822"
 	typeXML      = "text/xml"
@@ -192,8 +198,27 @@ func findMagic(head []byte) string {
 		return typeTar
 	case isOldCPIO(head):
 		return typeCpio
+	case isEMF(head):
+		return typeEMF
+	case isSpacedRTF(head):
+		return typeRTF
 	}
 	return ""
+}
+
+// isEMF reports whether bytes begin with the header of an enhanced metafile ([MS-EMF] 2.3.4.2).
+func isEMF(head []byte) bool {
+	return len(head) >= 88 && binary.LittleEndian.Uint32(head) == 1 && string(head[40:44]) == " EMF"
+}
+
+// isSpacedRTF reports whether bytes begin like a document in the Rich Text Format behind what some of its readers pass
+// over: a mark of order of bytes, white space, zeros.
+func isSpacedRTF(head []byte) bool {
+	switch head[0] {
+	case ' ', '\t', '\r', '\n', 0, 0xef:
+		return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n\x00"), []byte("{\\rt"))
+	}
+	return false
 }
 
 // fits reports whether there is what must stand behind marks of few bytes, which any file has by chance.

@@ -197,7 +197,7 @@ func isOldWorkbook(head []byte) bool {
 // picture from those.
 func carries(typ string) bool {
 	switch typ {
-	case typeBinary, "application/x-shockwave-flash", "application/vnd.sqlite3", "application/vnd.apache.parquet", "application/x-java-serialized-object",
+	case typeBinary, typeEMF, typeWMF, "application/x-shockwave-flash", "application/vnd.sqlite3", "application/vnd.apache.parquet", "application/x-java-serialized-object",
 		"application/dicom", "application/wasm", "application/vnd.tcpdump.pcap", "application/x-bytecode.python", "application/ogg", "image/vnd.adobe.photoshop", "font/woff":
 		return true
 	}
