@@ -259,6 +259,9 @@ func (s *server) reloadCertificates() error {
 	return errors.Join(errs...)
 }
 
+// adminConnections is how many connections the admin address has: browsers, scrapers and probes need a handful each.
+const adminConnections = 512
+
 // newAdmin makes the server of the admin address. Whoever asks there is told of all messages that have their answer.
 func (s *server) newAdmin() *http.Server {
 	handler := admin.New(s.adminOptions())
@@ -268,7 +271,7 @@ func (s *server) newAdmin() *http.Server {
 			handler.ServeHTTP(w, r)
 		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
+		MaxHeaderBytes: 64 << 10, ConnState: admin.KeepRoom(adminConnections),
 	}
 }
 
