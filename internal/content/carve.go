@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"strings"
 
 	"icapd/scan"
 )
@@ -227,7 +228,7 @@ func (r *run) join(v []byte) {
 		if to == from || to < len(v) && to-from == r.line && runByte(v, to) {
 			return
 		}
-		if to-from < r.line && !lineEnds(v, to) {
+		if to-from < r.line && !lineEnds(v, to) && !r.endsAlike(v, to) {
 			return
 		}
 		r.joint = string(v[r.to : r.to+joint])
@@ -237,6 +238,12 @@ func (r *run) join(v []byte) {
 			return
 		}
 	}
+}
+
+// endsAlike reports whether what stands behind the lines stands at i, too.
+func (r *run) endsAlike(v []byte, i int) bool {
+	end, _, _ := strings.Cut(r.joint, "\n")
+	return end != "" && bytes.HasPrefix(v[i:], []byte(end))
 }
 
 // lineEnds reports whether a last, shorter line can end at i: a word that begins the next sentence has a space or
@@ -273,12 +280,40 @@ func jointAt(v []byte, i, line int) int {
 		n++
 	}
 	if n == 0 {
-		return 0
+		return commandJoint(p, v[i:], line)
 	}
 	for n < len(p) && bytes.IndexByte([]byte(" \t>*#|;%"), p[n]) >= 0 {
 		n++
 	}
 	return n
+}
+
+// minCommand is how long lines are, at least, that each stand in a command of their own.
+const minCommand = 48
+
+// commandJoint returns how long the end of one line and the begin of the next are where each line is an argument of a
+// command, as in "echo LINE>>file": the next line must be as long.
+func commandJoint(p, rest []byte, line int) int {
+	if line < minCommand {
+		return 0
+	}
+	n := bytes.IndexByte(p, '\n') + 1
+	if n == 0 {
+		return 0
+	}
+	for ; n < len(p); n++ {
+		to := n
+		for to < len(rest) && to-n <= line && runByte(rest, to) {
+			to++
+		}
+		if to-n == line {
+			return n
+		}
+		if to > n {
+			n = to - 1 // a word
+		}
+	}
+	return 0
 }
 
 // escapedBreak returns how long an escaped line end at the start of p is.

@@ -175,6 +175,9 @@ func nextNumbers(p []byte, pos int) (numberRun, bool) {
 		for from > pos && p[from-1]-'0' <= 9 && pos+i-from < 3 {
 			from--
 		}
+		if from > pos && p[from-1] == '-' {
+			from--
+		}
 		r, at := numbersAt(p, from)
 		if r.count >= minNumbers {
 			return r, true
@@ -238,20 +241,27 @@ func nextRow(p []byte, pos int) (from, to int) {
 var rowBytes = func() (t [256]bool) {
 	for i := range t {
 		c := byte(i)
-		t[i] = c-'0' <= 9 || c == ',' || isSpace(c)
+		t[i] = c-'0' <= 9 || c == ',' || c == '-' || isSpace(c)
 	}
 	return t
 }()
 
-// smallNumber returns how many digits of a number up to 255 p begins with, 0 if it begins with none.
+// smallNumber returns how many characters of a number from -128 to 255 p begins with, 0 if it begins with none: some
+// languages have bytes with a sign.
 func smallNumber(p []byte) int {
-	n, v := 0, 0
+	n, v, most := 0, 0, 255
+	if len(p) > 0 && p[0] == '-' {
+		p, most = p[1:], 128
+	}
 	for n < len(p) && n < 4 && p[n]-'0' <= 9 {
 		v = v*10 + int(p[n]-'0')
 		n++
 	}
-	if n > 3 || v > 255 || n < len(p) && (p[n] == '.' || p[n]|0x20 == 'e') {
+	if n == 0 || n > 3 || v > most || n < len(p) && (p[n] == '.' || p[n]|0x20 == 'e') {
 		return 0
+	}
+	if most == 128 {
+		n++
 	}
 	return n
 }
@@ -263,7 +273,7 @@ type numbersReader struct{ p []byte }
 func (r *numbersReader) Read(dst []byte) (int, error) {
 	n := 0
 	for n < len(dst) {
-		for len(r.p) > 0 && r.p[0]-'0' > 9 {
+		for len(r.p) > 0 && r.p[0]-'0' > 9 && r.p[0] != '-' {
 			r.p = r.p[1:]
 		}
 		k := smallNumber(r.p)
@@ -271,8 +281,11 @@ func (r *numbersReader) Read(dst []byte) (int, error) {
 			break
 		}
 		v := byte(0)
-		for _, c := range r.p[:k] {
+		for _, c := range bytes.TrimPrefix(r.p[:k], []byte("-")) {
 			v = v*10 + c - '0'
+		}
+		if r.p[0] == '-' {
+			v = -v
 		}
 		dst[n] = v
 		n++
@@ -296,17 +309,27 @@ func (w *walk) gathered(n *node, segment string, rest *body.Spool) error {
 	return w.child(n, child{segment: segment, blob: rest})
 }
 
-// numbers takes in the files that stand in a document as rows of numbers: of a known type, or readable.
+// numbers takes in the files that stand in a document as rows of numbers, in decimal and in hex: of a known type, or
+// readable.
 func (w *walk) numbers(n *node, data []byte) error {
+	err := w.rows(n, data, "numbers", func(pos int) (numberRun, bool) { return nextNumbers(data, pos) }, func(p []byte) io.Reader { return &numbersReader{p: p} })
+	if err != nil {
+		return err
+	}
+	return w.rows(n, data, "hex numbers", func(pos int) (numberRun, bool) { return nextHexRow(data, pos) }, func(p []byte) io.Reader { return &hexRowReader{p: p} })
+}
+
+// rows takes in what is written as rows of one kind.
+func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numberRun, bool), reader func(p []byte) io.Reader) error {
 	var rest *body.Spool
 	for pos, count := 0, 1; ; {
-		r, ok := nextNumbers(data, pos)
+		r, ok := next(pos)
 		if !ok {
-			return w.gathered(n, "(more numbers)", rest)
+			return w.gathered(n, "(more "+name+")", rest)
 		}
 		pos = r.to
 		var head [headBytes]byte
-		k, _ := (&numbersReader{p: data[r.from:r.to]}).Read(head[:])
+		k, _ := reader(data[r.from:r.to]).Read(head[:])
 		if !worth(head[:k], r.count, 1<<30) {
 			continue
 		}
@@ -314,21 +337,21 @@ func (w *walk) numbers(n *node, data []byte) error {
 			if rest == nil {
 				rest = w.t.group.New(0, "")
 			}
-			line := io.MultiReader(&numbersReader{p: data[r.from:r.to]}, strings.NewReader("\n"))
+			line := io.MultiReader(reader(data[r.from:r.to]), strings.NewReader("\n"))
 			if _, err := w.t.budget.Copy(w.ctx, rest, line, nil); err != nil {
 				return err
 			}
 			continue
 		}
-		seg := "(numbers)"
+		seg := "(" + name + ")"
 		if count > 1 {
-			seg = "(numbers:" + numbered(count) + ")"
+			seg = "(" + name + ":" + numbered(count) + ")"
 		}
 		count++
 		if err := w.enter(n, seg); err != nil {
 			return skipped(err)
 		}
-		if err := w.unpack(n, child{segment: seg}, &numbersReader{p: data[r.from:r.to]}, nil); err != nil {
+		if err := w.unpack(n, child{segment: seg}, reader(data[r.from:r.to]), nil); err != nil {
 			return err
 		}
 	}

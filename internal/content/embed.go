@@ -536,8 +536,10 @@ func worth(head []byte, chars, sure int) bool {
 		return false
 	case chars >= sure, frameHead(head, chars), chars >= minReadable && (readable(head[:min(len(head), readableStart)]) || findWide(head) != nil || isZlib(head)):
 		return true
+	case knownMagic(head):
+		return true
 	}
-	return knownMagic(head)
+	return chars >= minReadable && len(head) < headBytes && isShortBrotli(head)
 }
 
 // readableStart is how many bytes tell that something begins as a text: there may be a file in it.

@@ -124,6 +124,21 @@ func beginsZlib(head []byte) bool {
 	return err == nil && unpacks(z)
 }
 
+// isSmallZlib reports whether bytes begin like a zlib stream with a smaller window than programs have as a rule (RFC 1950,
+// section 2.2), without a dictionary, and unpack as far as they go.
+func isSmallZlib(head []byte) bool {
+	if len(head) < minEmbedded || head[0]&0x0f != 8 || head[0]>>4 > 6 || head[1]&0x20 != 0 || (int(head[0])<<8|int(head[1]))%31 != 0 {
+		return false
+	}
+	z, err := zlib.NewReader(bytes.NewReader(head))
+	if err != nil {
+		return false
+	}
+	var first [headBytes]byte
+	k, err := io.ReadFull(z, first[:])
+	return err == nil || errors.Is(err, io.ErrUnexpectedEOF) && k >= minZlib && ended(z)
+}
+
 // unpacks reports whether packed data that may be cut off fails nowhere.
 func unpacks(r io.Reader) bool {
 	_, err := io.Copy(io.Discard, io.LimitReader(r, 1<<20))

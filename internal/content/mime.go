@@ -165,6 +165,11 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 	disposition, _, _ := e.get(d.data, "content-disposition")
 	transfer, _, _ := e.get(d.data, "content-transfer-encoding")
 	p.transfer = strings.ToLower(strings.TrimSpace(transfer))
+	if claimedType(contentType) == "message/partial" { // RFC 2046, section 5.2.2: readers put it together again
+		if err := w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonUnsupported, Err: errVolume}); err != nil {
+			return err
+		}
+	}
 	c := child{claimed: contentType, name: fileName(disposition, contentType)}
 	c.segment = partSegment(claimedParam(disposition, "name"), c.name, index)
 	if err := w.enter(n, c.segment); err != nil {

@@ -111,6 +111,9 @@ func sniff(n *node) (string, format) {
 	if typ == typeCpio || typ == typeGzip || typ == typeZlib && !beginsZlib(s.head) {
 		typ = typeBinary // two bytes are enough for the library; any file has them by chance
 	}
+	if typ == typeTSV && s.claim == "" && isEncodedLines(s.head) {
+		return typeText, textFormat{} // the tabs indent them
+	}
 	if f := formatOf(typ); f != nil {
 		return typ, f
 	}
@@ -118,6 +121,27 @@ func sniff(n *node) (string, format) {
 		return typ, textFormat{}
 	}
 	return sniffRest(n, &s, typ)
+}
+
+// isEncodedLines reports whether the whole lines that a text begins with are base64.
+func isEncodedLines(head []byte) bool {
+	_, ok := findCoding(head[:bytes.LastIndexByte(head, '\n')+1])
+	return ok
+}
+
+// isVolumeName reports whether a name is that of a later volume of an archive: nothing in it says so.
+func isVolumeName(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	if len(ext) != 4 || ext[2] < '0' || ext[2] > '9' || ext[3] < '0' || ext[3] > '9' {
+		return false
+	}
+	switch inner := strings.ToLower(path.Ext(strings.TrimSuffix(name, path.Ext(name)))); {
+	case ext[1] >= '0' && ext[1] <= '9':
+		return slices.Contains([]string{".7z", ".zip", ".rar", ".tar", ".gz", ".xz", ".bz2", ".wim", ".arj", ".iso", ".exe"}, inner)
+	case ext[1] == 'z', ext[1] == 'r':
+		return true
+	}
+	return false
 }
 
 // sniffRest tells what bytes are that no mark and no text tells: by their structure, and by what stands in them.
@@ -135,6 +159,10 @@ func sniffRest(n *node, s *sample, typ string) (string, format) {
 			return typePGPData, pgpFormat{}
 		case isDisk(b, s.head):
 			return typeDisk, unsupportedFormat{}
+		case isVolumeName(n.item.Name):
+			return typ, volumeFormat{}
+		case isSmallZlib(s.head):
+			return typeZlib, zlibFormat{}
 		case isOldWorkbook(s.head):
 			return "application/vnd.ms-excel", nil
 		}

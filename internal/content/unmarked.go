@@ -53,6 +53,15 @@ func isBrotli(n *node) bool {
 	if err != nil || !brotliHead(data) {
 		return false
 	}
+	return unpacksBrotli(data)
+}
+
+// isShortBrotli reports whether the value of a field that is too short to be looked at for its length alone is brotli.
+func isShortBrotli(data []byte) bool {
+	return len(data) >= minBrotli && brotliHead(data) && unpacksBrotli(data)
+}
+
+func unpacksBrotli(data []byte) bool {
 	z, _ := brotlis.Get().(*brotli.Reader)
 	defer brotlis.Put(z)
 	in := bytes.NewReader(data)
