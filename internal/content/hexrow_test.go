@@ -25,7 +25,7 @@ func TestWrittenBytes(t *testing.T) {
 	zip := []byte(zipOf(t, file{"inner.txt", strings.Repeat(prose, 3)}))
 	signed := make([]string, len(zip))
 	for i, c := range zip {
-		signed[i] = fmt.Sprint(int8(c)) //nolint:gosec // as Java writes bytes
+		signed[i] = fmt.Sprint(int8(c))
 	}
 	encoded := base64.StdEncoding.EncodeToString(zip)
 	var commands strings.Builder

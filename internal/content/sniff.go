@@ -107,13 +107,7 @@ func sniff(n *node) (string, format) {
 			return typ, formatOf(typ)
 		}
 	}
-	typ, _, _ := strings.Cut(mimetype.Detect(s.head).String(), ";")
-	if typ == typeCpio || typ == typeGzip || typ == typeZlib && !beginsZlib(s.head) {
-		typ = typeBinary // two bytes are enough for the library; any file has them by chance
-	}
-	if typ == typeTSV && s.claim == "" && isEncodedLines(s.head) {
-		return typeText, textFormat{} // the tabs indent them
-	}
+	typ := detected(&s)
 	if f := formatOf(typ); f != nil {
 		return typ, f
 	}
@@ -121,6 +115,18 @@ func sniff(n *node) (string, format) {
 		return typ, textFormat{}
 	}
 	return sniffRest(n, &s, typ)
+}
+
+// detected is what the library tells, but for what it takes for more than it is.
+func detected(s *sample) string {
+	typ, _, _ := strings.Cut(mimetype.Detect(s.head).String(), ";")
+	switch {
+	case typ == typeCpio, typ == typeGzip, typ == typeZlib && !beginsZlib(s.head):
+		return typeBinary // two bytes are enough for the library; any file has them by chance
+	case typ == typeTSV && s.claim == "" && isEncodedLines(s.head):
+		return typeText // the tabs indent them
+	}
+	return typ
 }
 
 // isEncodedLines reports whether the whole lines that a text begins with are base64.
