@@ -33,12 +33,9 @@ func (streamsInside) open(w *walk, n *node) error {
 		return err
 	}
 	rest.count = 0
-	s := newStreamSearch(n.item.Blob, places.packed)
-	for s.next() {
-		if err := rest.take(s.at, s.first[:s.filled], s.rest, nil); err != nil {
-			return err
-		}
-		s.pos = s.at + max(s.in.n, 1)
+	spent, err := w.packed(n, places.packed, rest)
+	if err != nil {
+		return err
 	}
 	if err := w.gathered(n, allStreams, rest.all); err != nil {
 		return err
@@ -46,10 +43,25 @@ func (streamsInside) open(w *walk, n *node) error {
 	if err := w.fail(n.item.Path, w.encodedIn(n)); err != nil {
 		return err
 	}
-	if places.more || s.spent() {
+	if places.more || spent {
 		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errTries}
 	}
 	return nil
+}
+
+// packed takes in the streams of gzip and zlib, and reports whether the search was given up.
+func (w *walk) packed(n *node, places []int64, rest *restOfStreams) (spent bool, err error) {
+	if len(places) == 0 { // as in most values of fields: a search takes room
+		return false, nil
+	}
+	s := newStreamSearch(n.item.Blob, places)
+	for s.next() {
+		if err := rest.take(s.at, s.first[:s.filled], s.rest, nil); err != nil {
+			return false, err
+		}
+		s.pos = s.at + max(s.in.n, 1)
+	}
+	return s.spent(), nil
 }
 
 // minStream is how much a stream unpacks to, in bytes, of which no checksum says that it is one. Of any MiB some 16 bytes
