@@ -67,7 +67,7 @@ type packageWalk struct {
 	parts   map[*kit.ZipEntry]part
 	changed bool
 	signed  bool
-	names   map[string]bool // of the entries; nil until somebody asks
+	names   map[string]bool // of the entries and their folders; nil until somebody asks
 	listed  map[string]bool // what the manifest names, folded; nil if it does not name the content either
 }
 
@@ -249,12 +249,12 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 	return p.binary(e, name, data)
 }
 
-// has reports whether an entry is in the package.
+// has reports whether an entry, or a folder with something in it, is in the package.
 func (p *packageWalk) has(name string) bool {
 	if p.names == nil {
 		p.names = map[string]bool{}
 		for _, e := range p.zip.Entries {
-			p.names[e.Name] = true
+			p.names[e.Name], p.names[path.Dir(e.Name)] = true, true
 		}
 	}
 	return p.names[name]

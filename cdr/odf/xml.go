@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -322,11 +323,12 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	return ""
 }
 
-// lacks reports whether a picture of the package is not in it. LibreOffice draws an object without one, and does not open a
-// document with such a picture alone.
+// lacks reports whether a picture of the package is not in it, among others that are. LibreOffice draws an object without
+// one, and does not open a document with such a picture alone.
 func (c *cleaner) lacks(t *kit.XMLToken) bool {
 	href, ok := hrefOf(t)
-	return ok && c.has != nil && href != "" && !outside(href) && !c.has(strings.TrimPrefix(href, "./"))
+	name := strings.TrimPrefix(href, "./")
+	return ok && c.has != nil && href != "" && !outside(href) && !c.has(name) && c.has(path.Dir(name))
 }
 
 // commandVector is about a command of an animation: the verb of an object, or what a program makes of it. Media is played
@@ -450,9 +452,13 @@ func formAttribute(name, element string, a *kit.XMLAttr) (vector, value string, 
 
 func (c *cleaner) href(t *kit.XMLToken, element, target string) (vector, value string, keep bool) {
 	switch {
+	case element == "form":
+		if target != "" {
+			return vectorForm, "", true // as programs write it for a form that is sent nowhere
+		}
 	case scriptScheme.MatchString(strings.TrimLeft(target, "# \t\r\n")):
 		return vectorLink, "#", true
-	case element == "form" || element == "button" && bytes.HasPrefix(t.Name, []byte("form")):
+	case element == "button" && bytes.HasPrefix(t.Name, []byte("form")):
 		if target != "" && target != "#" {
 			return vectorForm, "#", true
 		}

@@ -38,6 +38,12 @@ func odfRows(tb testing.TB) []row {
 		p.manifest("Basic/Standard/Module1.xml", "text/xml", `<script:module xmlns:script="http://openoffice.org/2000/script">Shell("CANARY")</script:module>`)
 		p.manifest("Basic/Standard/script-lb.xml", "text/xml", `<library:library xmlns:library="http://openoffice.org/2000/library" library:name="CANARY"/>`)
 	})
+	for name, kind := range map[string]string{"a kind that nobody knows": "application/vnd.oasis.opendocument.drawing", "a kind from before": "application/vnd.sun.xml.writer.template"} {
+		m.add(name, func(p *pkg) {
+			p.put("mimetype", kind)
+			p.manifest("Basic/Standard/Module1.xml", "text/xml", `<script:module xmlns:script="http://openoffice.org/2000/script">Shell("CANARY")</script:module>`)
+		})
+	}
 	m.add("Python script", func(p *pkg) { p.manifest("Scripts/python/a.py", "", "import os; os.system('CANARY')") })
 	m.add("script not in the manifest", func(p *pkg) { p.put("Scripts/beanshell/CANARY/a.bsh", "CANARY") })
 	m.add("dialogs", func(p *pkg) {

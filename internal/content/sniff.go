@@ -368,12 +368,33 @@ func namedUse(head []byte) string {
 		return ""
 	}
 	typ := claimedType(string(head[at : at+size]))
-	for _, family := range []string{typeEPUB, "application/vnd.oasis.opendocument.", "application/vnd.sun.xml."} {
-		if strings.HasPrefix(typ, family) && !strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	if strings.HasPrefix(typ, typeEPUB) && !strings.ContainsFunc(typ, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return typ
+	}
+	return openDocument(typ)
+}
+
+// openDocument is the type of a package that says to be of some kind of OpenDocument, or of what came before it; "" if it
+// does not. Programs open them by their extensions and parts, whatever the kind is called: one that nobody knows is a text.
+func openDocument(typ string) string {
+	if kind, ok := strings.CutPrefix(typ, "application/vnd.sun.xml."); ok {
+		switch kind {
+		case "writer", "calc", "impress", "draw":
 			return typ
 		}
+		return typeODT
 	}
-	return ""
+	kind, ok := strings.CutPrefix(typ, "application/vnd.oasis.opendocument.")
+	if !ok {
+		return ""
+	}
+	switch strings.TrimSuffix(kind, "-template") {
+	case "text", "spreadsheet", "presentation", "graphics", "chart", "formula", "image", "text-master", "text-web", "database":
+		return typ
+	case "base":
+		return "application/vnd.oasis.opendocument.database"
+	}
+	return typeODT
 }
 
 // knownMagic reports whether bytes begin like a file of a known binary type.
