@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,8 @@ func TestDebianPackage(t *testing.T) {
 	t.Run("service", serviceRuns)
 	t.Run("socket", socketActivation)
 
+	t.Run("upgrade", func(t *testing.T) { upgradeKeeps(t, deb) })
+
 	dpkg(t, "--remove", "icapd")
 	missing(t, "/usr/bin/icapd", "/lib/systemd/system/icapd.service")
 	if _, err := os.Stat("/etc/icapd/icapd.yaml"); err != nil {
@@ -106,6 +109,35 @@ func TestDebianPackage(t *testing.T) {
 		"/etc/systemd/system/icapd.service", "/var/lib/systemd/deb-systemd-helper-enabled/icapd.service.dsh-also")
 	if _, err := user.Lookup("icapd"); err == nil {
 		t.Error("the user is still there")
+	}
+}
+
+// upgradeKeeps installs the package over itself and finds what the administrator wrote, and who may read it, unchanged.
+func upgradeKeeps(t *testing.T, deb string) {
+	t.Helper()
+	const file = "/etc/icapd/icapd.yaml"
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := append(before, "\n# by the administrator\n"...)
+	if err := os.WriteFile(file, mine, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	dpkg(t, "--install", deb)
+	after, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(after, mine) {
+		t.Errorf("the configuration after an upgrade: %v\n%s", err, after)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob("/etc/icapd/*.dpkg-*"); info.Mode().Perm() != 0o640 || err != nil || len(left) > 0 {
+		t.Errorf("mode %s, left behind %v, %v", info.Mode(), left, err)
+	}
+	if out := run(t, nil, "/usr/bin/icapd", "check", "-c", file); !strings.Contains(out, "configuration: ok") {
+		t.Error(out)
 	}
 }
 
