@@ -1,6 +1,9 @@
 package rtf
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // known reports whether a destination that readers may ignore (\*) is one of the specification's, or one that
 // common writers use for how things look. What nobody knows, nobody misses.
@@ -48,3 +51,10 @@ var mathematics = set(`
 	type vertjc zeroasc zerodesc zerowid defjc dispdef interSp intersp intrasp intlim lmargin mathfont narylim postsp
 	presp rmargin smallfrac wrapindent wrapright brkbin brkbinsub dispdef mathpr
 `)
+
+// isListTag reports whether a group is the number that AbiWord writes in front of each paragraph, and nothing else.
+func isListTag(group []byte) bool {
+	n, ok := bytes.CutPrefix(group, []byte(`{\*\listtag`))
+	const most = len("4294967295}")
+	return ok && len(n) > 1 && len(n) <= most && n[len(n)-1] == '}' && len(bytes.Trim(n[:len(n)-1], "0123456789")) == 0
+}

@@ -63,6 +63,8 @@ func TestDisarm(t *testing.T) {
 		{"link base of the web", `{\*\hlinkbase https://a.example/}`, `{\*\hlinkbase https://a.example/}`, ""},
 		{"linked picture of a shape", `{\shp{\*\shpinst{\sp{\sn pibName}{\sv http://` + canary + `}}}}`, `{\shp{\*\shpinst}}`, "linked-picture"},
 		{"name of an embedded picture", `{\shp{\*\shpinst{\sp{\sn pibName}{\sv photo.png}}}}`, `{\shp{\*\shpinst{\sp{\sn pibName}{\sv photo.png}}}}`, ""},
+		{"tag of AbiWord", `{\*\listtag0}`, `{\*\listtag0}`, ""},
+		{"tag of AbiWord with more", `{\*\listtag0 ` + canary + `}{\*\listtag}`, ``, "unknown-destination unknown-destination"},
 		{"picture of no kind", `{\pict ` + hexCanary + `}`, ``, "picture"},
 		{"colour scheme that is none", `{\*\colorschememapping ` + hexCanary + `}`, ``, "theme-data"},
 		{"theme that is none", `{\*\themedata ` + hexCanary + `}`, ``, "theme-data"},
