@@ -23,8 +23,9 @@ func (Echo) ServeICAP(w *ResponseWriter, r *Request) {
 		}
 	default:
 		// Whether 204 would be legal depends on whether the body ended within
-		// the preview; past it the body has to go back.
-		if _, whole := r.Preview(); !whole {
+		// the preview; past it the body has to go back. Of a preview that is
+		// longer than what is held of one nobody knows yet: 204 is legal.
+		if _, whole := r.Preview(); !whole && r.x.up.stage.Load() != upPreview {
 			err = r.Continue()
 		}
 		if err == nil {
