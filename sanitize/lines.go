@@ -109,7 +109,7 @@ func (l *look) line(before, start, breaks int) {
 		l.sign(signLinesMessage, before, end)
 	case l.urlLayer() && start-before >= 2 && bytes.Count(s[before:start], []byte("\n")) >= 2 && bytes.IndexByte(line, '<') >= 0 && short:
 		l.sign(signLinesMessage, before, end)
-	case l.urlLayer() && short && start-before >= 2 && bytes.IndexByte(prefix, ' ') < 0 && headerName(line):
+	case l.urlLayer() && short && bytes.IndexByte(bytes.TrimSpace(prefix), ' ') < 0 && headerName(line, start-before >= 2, len(prefix)):
 		l.sign(signLinesHeader, before, end)
 	case protocolCommand(line) && short, short && redisArray(prefix, line), short && before > 0 && words(prefix) <= 1 && l.bareCommand(before, start, len(line)):
 		l.sign(signLinesProtocol, before, end)
@@ -158,10 +158,15 @@ func header(line []byte) headerKind {
 	return headerNone
 }
 
-// headerName reports whether a line begins with a name of header form, with a hyphen in it, and a colon.
-func headerName(line []byte) bool {
+// headerName reports whether a line begins with a name of header form and a colon: one with a hyphen in it behind CR LF, or
+// where nothing but the break stands before it, then any name behind CR LF.
+func headerName(line []byte, whole bool, before int) bool {
 	name, value, found := bytes.Cut(line, []byte(":"))
-	if !found || len(name) < 3 || len(value) == 0 || bytes.IndexByte(name, '-') < 0 {
+	hyphen := bytes.IndexByte(name, '-') > 0
+	if !found || len(name) < 3 || len(name) > 40 || len(value) == 0 {
+		return false
+	}
+	if alone := before == 0 || whole && before == 1; !alone && (!hyphen || !whole) || !hyphen && !whole {
 		return false
 	}
 	for _, c := range name {

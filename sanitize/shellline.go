@@ -177,7 +177,9 @@ func scriptCommands(s []byte) bool {
 		case word == "":
 		case assigns > 0 && isWord(word[assigns-1]):
 			i = start + assigns + 1 // the value may be a command's output
-		case len(word) > 1 && word[0] == '$' || word[0] == '-' || word[0] == '>' || word[0] == '<' || isDigit(word[0]):
+		case word[0] == '$': // whatever stands in there
+			return false
+		case word[0] == '-' || word[0] == '>' || word[0] == '<' || isDigit(word[0]):
 		case behindThem[word]:
 			continue
 		case !builders[word] && !helpers[word] && !scripted[word]:

@@ -545,6 +545,14 @@ func (r *sqlReading) condition(i int) {
 			r.sign(signSQLTautology, i, left-1)
 			return
 		}
+		if breaks && r.kind(left) == sqlLogic && r.kind(left+1) == sqlOpen && left+2 == len(r.t) { // 'or x && '1
+			r.sign(signSQLTautology, i, left+1)
+			return
+		}
+		if i == 1 && r.kind(0) == sqlNumber && r.call(i+1) && r.call(i+3) && r.ends(left) { // 1 and f(g())
+			r.sign(signSQLTautology, 0, left-1)
+			return
+		}
 		if (a == operandNumber || a == operandLiteral || a == operandString && breaks) && left < len(r.t) && r.kind(left) == sqlComment &&
 			(breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight) {
 			r.sign(signSQLTautology, i, left)

@@ -77,9 +77,13 @@ func (r *sqlReading) asksTable(i int) bool {
 // secretNames are in the names of columns and tables that an attacker asks for.
 var secretNames = []string{"passw", "pwd", "secret", "token", "hash", "salt", "credit", "ssn", "admin", "privilege", "permission", "login", "shadow", "credential", "api_key", "apikey", "largeobject", "policy", "host", "version"}
 
-// secret reports whether token k names what an attacker asks for, or a catalogue by its form: pg_group, sys.objects.
+// secret reports whether token k names what an attacker asks for, or a catalogue by its form: pg_group, sys.objects; or
+// quotes a name that hides something.
 func (r *sqlReading) secret(k int) bool {
 	name := r.low[r.t[k].start:r.t[k].end]
+	if name[0] == '`' && bytes.ContainsAny(name, "\\#?'\"") {
+		return true // no table or column is called so
+	}
 	for _, prefix := range []string{"pg_", "sys", "dba_", "user_", "all_", "v$", "lo_", "xp_", "sp_", "fn_", "msys", "current_", "session_", "master", "dbms_", "utl_"} {
 		if bytes.HasPrefix(name, []byte(prefix)) && !bytes.HasSuffix(name, []byte("_id")) && !bytes.HasSuffix(name, []byte("_type")) {
 			return true

@@ -214,6 +214,9 @@ func goCall(body []byte) bool {
 	if !found || len(rest) < 2 {
 		return false
 	}
+	if name[0] == '$' && len(name) > 1 && bytes.HasPrefix(rest, []byte(":= .")) { // gives a name to what the program handed over
+		return true
+	}
 	if goFunctions[string(name)] {
 		return isQuote(rest[0]) || rest[0] == '.' || rest[0] == '$' || rest[0] == '\x60'
 	}

@@ -240,9 +240,9 @@ func (t *textReading) word(l *look, end int) {
 	t.scripts = 0
 }
 
-// domainLike reports whether the word has the form of a host name, or stands in a URL.
+// domainLike reports whether the word has the form of a host name, or stands in a URL or an address of mail.
 func domainLike(s []byte, start, end int) bool {
-	if start >= 3 && bytes.HasSuffix(s[:start], []byte("://")) {
+	if start >= 3 && bytes.HasSuffix(s[:start], []byte("://")) || start > 1 && s[start-1] == '@' && isWord(s[start-2]) || end+1 < len(s) && s[end] == '@' && isLetter(s[end+1]) {
 		return true
 	}
 	dot := bytes.LastIndexByte(s[start:end], '.')

@@ -404,7 +404,7 @@ func judgeHost(host string) hostKind {
 	switch name {
 	case "metadata.google.internal", "metadata", "instance-data", "rancher-metadata", "metadata.tencentyun.com", "metadata.packet.net", "instance-data.ec2.internal", "metadata.nicp.io", "metadata.platformequinix.com":
 		return hostMetadata
-	case "localhost", "ip6-localhost", "ip6-loopback", "ipv6-localhost", "ipv6-loopback", "0", "localhost.localdomain", "host.containers.internal":
+	case "localhost", "loopback", "ip6-localhost", "ip6-loopback", "ipv6-localhost", "ipv6-loopback", "0", "localhost.localdomain", "host.containers.internal":
 		return hostLoopback
 	}
 	for _, suffix := range []string{".svc", ".svc.cluster.local", ".internal", ".consul", ".cluster.local", ".corp", ".intranet", ".local", ".lan"} {
