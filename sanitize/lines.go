@@ -50,6 +50,9 @@ func wholeMessage(s []byte) bool {
 	if bytes.IndexByte(s, '\r') >= 0 {
 		return false
 	}
+	if fence, inner, ok := bytes.Cut(s, []byte("\n")); ok && bytes.HasPrefix(fence, []byte("```")) {
+		s = inner
+	}
 	line, rest, found := bytes.Cut(s, []byte("\n"))
 	if !found {
 		return false

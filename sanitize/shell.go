@@ -436,6 +436,9 @@ func (r *shellReading) builtCommand(first, i int) {
 		return
 	}
 	for _, p := range []string{"$", "<<<", " /", " -"} {
+		if p == "$" && !isWord(at(rest, end+1)) && at(rest, end+1) != '{' && at(rest, end+1) != '@' { // $Id$
+			continue
+		}
 		if bytes.HasPrefix(rest[end:], []byte(p)) && (end > 1 && !isDigit(rest[1]) || p == "<<<") {
 			r.sign(signShellTrick, first, i+24)
 			return

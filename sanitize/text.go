@@ -70,7 +70,7 @@ func (t *textReading) rune(l *look, r rune, i, n int) {
 		}
 		return
 	case 0x202A <= r && r <= 0x202E, 0x2066 <= r && r <= 0x2069:
-		if r == 0x202D || r == 0x202E || !t.rtl {
+		if (r == 0x202D || r == 0x202E || !t.rtl) && !aroundNumber(l.view, r, i) {
 			l.sign(signTextBidi, i, i+n)
 		}
 	case invisible(r), blankFiller(r):
@@ -87,6 +87,41 @@ func (t *textReading) rune(l *look, r rune, i, n int) {
 		t.word(l, i)
 	}
 	t.step(r)
+}
+
+// closesBidi are the characters that end what embeddings and isolates from left to right begin.
+var closesBidi = map[rune][]byte{0x202A: []byte("\u202c"), 0x2066: []byte("\u2069")}
+
+// aroundNumber reports whether the character r at i begins or ends a piece of text that runs from left to right and is a
+// telephone number, as the address books of telephones copy them.
+func aroundNumber(s []byte, r rune, i int) bool {
+	const most = 48 // bytes
+	var piece []byte
+	found := false
+	switch r {
+	case 0x202A, 0x2066:
+		piece, _, found = bytes.Cut(s[i+3:min(len(s), i+most)], closesBidi[r])
+	case 0x202C, 0x2069:
+		before := s[max(0, i-most):i]
+		open := []byte("\u202a")
+		if r == 0x2069 {
+			open = []byte("\u2066")
+		}
+		if at := bytes.LastIndex(before, open); at >= 0 {
+			piece, found = before[at+len(open):], true
+		}
+	}
+	digits := 0
+	for _, c := range string(piece) {
+		switch {
+		case '0' <= c && c <= '9':
+			digits++
+		case strings.ContainsRune("+-()./ \u00a0\u2010\u2011\u202f", c):
+		default:
+			return false
+		}
+	}
+	return found && digits >= 5
 }
 
 // plain is rune for the characters that deceive by nothing but their look.
