@@ -97,16 +97,18 @@ func newFilter(rules []*Rule) *filter {
 	return f
 }
 
-// eachTrigger shows every word of triggers to see. Words of SQL end at a line break, too.
+// eachTrigger shows every word of triggers to see, and the words that join conditions of SQL at the end of a line, too: with
+// what stands before them, because in short literals most ends of lines would look like one.
 func eachTrigger(see func(word string, g group)) {
 	for _, t := range triggers {
 		for w := range strings.FieldsSeq(t.words) {
-			w = strings.ReplaceAll(w, "~", " ")
-			see(w, t.group)
-			if word, found := strings.CutSuffix(w, " "); found && t.group&(groupSQL|groupLogic) != 0 {
-				see(word+"\n", t.group)
-			}
+			see(strings.ReplaceAll(w, "~", " "), t.group)
 		}
+	}
+	for _, word := range []string{"or", "and", "xor"} {
+		see(" "+word+"\n", groupLogic)
+		see("\n"+word+"\n", groupLogic)
+		see("\n"+word+" ", groupLogic)
 	}
 }
 
