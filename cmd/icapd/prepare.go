@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"icapd/conf"
@@ -16,6 +17,7 @@ func (c *cli) prepare(changed func()) (*parts, error) {
 	certs, certErr := loadCerts(config)
 	if err = errors.Join(err, certErr); err != nil {
 		// Only to learn what else is wrong.
+		config = withoutKnown(config, err)
 		p, engineErr := buildEngines(config, c.version, changed)
 		if engineErr == nil {
 			p.close()
@@ -29,4 +31,19 @@ func (c *cli) prepare(changed func()) (*parts, error) {
 	p.certs, p.learned = certs, c.learned
 	p.notes = append(p.notes, certs.notes(time.Now())...)
 	return p, nil
+}
+
+// withoutKnown is the configuration without the daemons whose addresses are known to be wrong: they would be told of twice.
+func withoutKnown(config *conf.Config, err error) *conf.Config {
+	problems, _ := errors.AsType[conf.Problems](err)
+	out := *config
+	for _, p := range problems {
+		switch {
+		case strings.HasPrefix(p.Key, "engines.clamd."):
+			out.Engines.Clamd.Addresses = nil
+		case strings.HasPrefix(p.Key, "engines.upstream"):
+			out.Engines.Upstream = nil
+		}
+	}
+	return &out
 }
