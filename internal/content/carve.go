@@ -23,6 +23,7 @@ type run struct {
 	line     int    // characters of the first line
 	joint    string // what stands between two lines, "" if there is one
 	slashes  bool   // some slashes have a backslash in front, as PHP writes JSON
+	apart    bool   // its lines are each in a command or an element: they may also be by themselves
 }
 
 // extent says how much of what runs are looked for in there is.
@@ -61,7 +62,10 @@ func (w *walk) runsIn(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Sp
 			return len(v), nil // which was asked about
 		}
 		c, ok := r.coding(v)
+		s.again(r, v, c, ok)
 		switch {
+		case ok && s.known && r.from < s.single && !r.apart && !knownMagic(headOf(c, v[r.from:r.to])):
+			continue
 		case !ok && isBase32(v[r.from:r.to]):
 			if err := skipped(w.rarePiece(n, d, fl, rarePiece{r.from, r.to, rareBase32}, rare)); err != nil {
 				return len(v), err
@@ -82,6 +86,12 @@ func (w *walk) runsIn(n *node, f fielder, d doc, fl *scan.Field, taken []scan.Sp
 		}
 		count++
 	}
+}
+
+// headOf decodes what something begins with.
+func headOf(c coding, p []byte) []byte {
+	var buf [headBytes]byte
+	return c.head(p, &buf)
 }
 
 // endOfRun returns where a run ends that begins a text.
@@ -127,6 +137,24 @@ type runScanner struct {
 	v     []byte
 	pos   int
 	mixed int // where a stretch ends that has the signs of both alphabets, of which parts come one by one
+
+	single int  // up to where lines are by themselves
+	known  bool // of these, files of a known type alone are worth a look
+}
+
+// again goes back to the lines of a run that may also be by themselves.
+func (s *runScanner) again(r run, v []byte, c coding, ok bool) {
+	if !r.apart || r.from < s.single {
+		return
+	}
+	s.pos, s.mixed, s.single = r.from, 0, r.to
+	var head [headBytes]byte
+	k := 0
+	if ok {
+		s.pos += r.line // which begins the whole
+		k, _ = io.ReadFull(c.reader(v[r.from:r.to]), head[:])
+	}
+	s.known = readable(head[:min(k, readableStart)])
 }
 
 // next finds the next stretch of at least minRun characters. It looks at one character in minRun until it finds one.
@@ -161,7 +189,7 @@ func (s *runScanner) next() (run, bool) {
 			at = to + minRun
 			continue
 		}
-		r.finish(v, to)
+		r.finish(v, to, r.from < s.single)
 		s.pos = r.to
 		return r, true
 	}
@@ -178,7 +206,7 @@ func (s *runScanner) part() (run, bool) {
 		}
 		s.pos = r.to + 1
 		if r.to-r.from >= minRun {
-			r.finish(s.v, s.mixed)
+			r.finish(s.v, s.mixed, r.from < s.single)
 			s.pos = max(s.pos, r.to)
 			return r, true
 		}
@@ -188,9 +216,9 @@ func (s *runScanner) part() (run, bool) {
 }
 
 // finish adds the lines that continue a run which goes up to the end of its stretch, and the padding.
-func (r *run) finish(v []byte, stretch int) {
+func (r *run) finish(v []byte, stretch int, single bool) {
 	r.line, r.slashes = r.to-r.from, bytes.IndexByte(v[r.from:r.to], '\\') >= 0
-	if r.to == stretch {
+	if r.to == stretch && !single {
 		r.join(v)
 	}
 	for i := 0; i < 2 && r.to < len(v) && v[r.to] == '='; i++ {
@@ -232,6 +260,7 @@ func (r *run) join(v []byte) {
 			return
 		}
 		r.joint = string(v[r.to : r.to+joint])
+		r.apart = strings.IndexByte(r.joint, '\n') > 0 && strings.IndexByte("\r\\=\"'", r.joint[0]) < 0
 		r.slashes = r.slashes || bytes.IndexByte(v[from:to], '\\') >= 0
 		r.to = to
 		if to-from < r.line {
@@ -243,6 +272,7 @@ func (r *run) join(v []byte) {
 // endsAlike reports whether what stands behind the lines stands at i, too.
 func (r *run) endsAlike(v []byte, i int) bool {
 	end, _, _ := strings.Cut(r.joint, "\n")
+	end = strings.TrimSuffix(end, "\r")
 	return end != "" && bytes.HasPrefix(v[i:], []byte(end))
 }
 
@@ -292,7 +322,7 @@ func jointAt(v []byte, i, line int) int {
 const minCommand = 48
 
 // commandJoint returns how long the end of one line and the begin of the next are where each line is an argument of a
-// command, as in "echo LINE>>file": the next line must be as long.
+// command, as in "echo LINE>>file": the next line must be as long, or end alike.
 func commandJoint(p, rest []byte, line int) int {
 	if line < minCommand {
 		return 0
@@ -301,15 +331,20 @@ func commandJoint(p, rest []byte, line int) int {
 	if n == 0 {
 		return 0
 	}
+	end := bytes.TrimRight(p[:n], "\r\n")
 	for ; n < len(p); n++ {
 		to := n
 		for to < len(rest) && to-n <= line && runByte(rest, to) {
 			to++
 		}
-		if to-n == line {
-			return n
+		behind := rest[to:]
+		for range 2 {
+			behind = bytes.TrimPrefix(behind, []byte("="))
 		}
-		if to > n {
+		switch {
+		case to-n == line, to > n && to-n < line && bytes.HasPrefix(behind, end):
+			return n
+		case to > n:
 			n = to - 1 // a word
 		}
 	}
@@ -411,7 +446,7 @@ func (r *run) later(v []byte) (coding, bool) {
 		s.line -= i
 		s.to = s.from + s.line
 		s.joint, s.slashes = "", false
-		s.finish(v, s.to)
+		s.finish(v, s.to, true)
 		if c, ok := s.coding(v); ok {
 			*r = s
 			return c, true

@@ -266,35 +266,45 @@ func smallNumber(p []byte) int {
 	return n
 }
 
-// numbersReader decodes a row of numbers.
-type numbersReader struct{ p []byte }
+// rowReader decodes a row of numbers: next takes one, and returns how much of p it took, 0 if there is none.
+type rowReader struct {
+	p    []byte
+	next func(p []byte) (v byte, n int)
+}
 
 // Read implements io.Reader.
-func (r *numbersReader) Read(dst []byte) (int, error) {
+func (r *rowReader) Read(dst []byte) (int, error) {
 	n := 0
 	for n < len(dst) {
-		for len(r.p) > 0 && r.p[0]-'0' > 9 && r.p[0] != '-' {
-			r.p = r.p[1:]
-		}
-		k := smallNumber(r.p)
+		v, k := r.next(r.p)
 		if k == 0 {
 			break
 		}
-		v := byte(0)
-		for _, c := range bytes.TrimPrefix(r.p[:k], []byte("-")) {
-			v = v*10 + c - '0'
-		}
-		if r.p[0] == '-' {
-			v = -v
-		}
-		dst[n] = v
+		dst[n], r.p = v, r.p[k:]
 		n++
-		r.p = r.p[k:]
 	}
 	if n == 0 && len(dst) > 0 {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// takeNumber takes a decimal number with what stands in front of it.
+func takeNumber(p []byte) (v byte, n int) {
+	for n < len(p) && p[n]-'0' > 9 && p[n] != '-' {
+		n++
+	}
+	k := smallNumber(p[n:])
+	if k == 0 {
+		return 0, 0
+	}
+	for _, c := range bytes.TrimPrefix(p[n:n+k], []byte("-")) {
+		v = v*10 + c - '0'
+	}
+	if p[n] == '-' {
+		v = -v
+	}
+	return v, n + k
 }
 
 // gathered takes in as one item what was gathered of many places, if there is any: rest is nil, or not finished yet.
@@ -312,15 +322,15 @@ func (w *walk) gathered(n *node, segment string, rest *body.Spool) error {
 // numbers takes in the files that stand in a document as rows of numbers, in decimal and in hex: of a known type, or
 // readable.
 func (w *walk) numbers(n *node, data []byte) error {
-	err := w.rows(n, data, "numbers", func(pos int) (numberRun, bool) { return nextNumbers(data, pos) }, func(p []byte) io.Reader { return &numbersReader{p: p} })
+	err := w.rows(n, data, "numbers", func(pos int) (numberRun, bool) { return nextNumbers(data, pos) }, takeNumber)
 	if err != nil {
 		return err
 	}
-	return w.rows(n, data, "hex numbers", func(pos int) (numberRun, bool) { return nextHexRow(data, pos) }, func(p []byte) io.Reader { return &hexRowReader{p: p} })
+	return w.rows(n, data, "hex numbers", func(pos int) (numberRun, bool) { return nextHexRow(data, pos) }, takeHex)
 }
 
 // rows takes in what is written as rows of one kind.
-func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numberRun, bool), reader func(p []byte) io.Reader) error {
+func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numberRun, bool), take func(p []byte) (byte, int)) error {
 	var rest *body.Spool
 	for pos, count := 0, 1; ; {
 		r, ok := next(pos)
@@ -329,7 +339,8 @@ func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numbe
 		}
 		pos = r.to
 		var head [headBytes]byte
-		k, _ := reader(data[r.from:r.to]).Read(head[:])
+		row := data[r.from:r.to]
+		k, _ := (&rowReader{row, take}).Read(head[:])
 		if !worth(head[:k], r.count, 1<<30) {
 			continue
 		}
@@ -337,7 +348,7 @@ func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numbe
 			if rest == nil {
 				rest = w.t.group.New(0, "")
 			}
-			line := io.MultiReader(reader(data[r.from:r.to]), strings.NewReader("\n"))
+			line := io.MultiReader(&rowReader{row, take}, strings.NewReader("\n"))
 			if _, err := w.t.budget.Copy(w.ctx, rest, line, nil); err != nil {
 				return err
 			}
@@ -351,7 +362,7 @@ func (w *walk) rows(n *node, data []byte, name string, next func(pos int) (numbe
 		if err := w.enter(n, seg); err != nil {
 			return skipped(err)
 		}
-		if err := w.unpack(n, child{segment: seg}, reader(data[r.from:r.to]), nil); err != nil {
+		if err := w.unpack(n, child{segment: seg}, &rowReader{row, take}, nil); err != nil {
 			return err
 		}
 	}

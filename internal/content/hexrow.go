@@ -1,9 +1,6 @@
 package content
 
-import (
-	"bytes"
-	"io"
-)
+import "bytes"
 
 // Bytes that are written as pairs of hex digits with something between them: arrays in C, PowerShell and JavaScript, values
 // of the Windows registry, dumps.
@@ -112,30 +109,17 @@ func hexPair(p []byte) (n, digits int) {
 	return n, digits
 }
 
-// hexRowReader decodes a row.
-type hexRowReader struct{ p []byte }
-
-// Read implements io.Reader.
-func (r *hexRowReader) Read(dst []byte) (int, error) {
-	n := 0
-	for n < len(dst) {
-		for len(r.p) > 0 && isHexJoint(r.p[0]) {
-			r.p = r.p[1:]
-		}
-		k, digits := hexPair(r.p)
-		if k == 0 {
-			break
-		}
-		v := byte(0)
-		for _, c := range r.p[digits:k] {
-			v = v<<4 | unhex(c)
-		}
-		dst[n] = v
+// takeHex takes a pair with what stands in front of it.
+func takeHex(p []byte) (v byte, n int) {
+	for n < len(p) && isHexJoint(p[n]) {
 		n++
-		r.p = r.p[k:]
 	}
-	if n == 0 && len(dst) > 0 {
-		return 0, io.EOF
+	k, digits := hexPair(p[n:])
+	if k == 0 {
+		return 0, 0
 	}
-	return n, nil
+	for _, c := range p[n+digits : n+k] {
+		v = v<<4 | unhex(c)
+	}
+	return v, n + k
 }

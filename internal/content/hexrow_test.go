@@ -28,6 +28,7 @@ func TestWrittenBytes(t *testing.T) {
 		signed[i] = fmt.Sprint(int8(c))
 	}
 	encoded := base64.StdEncoding.EncodeToString(zip)
+	half := (len(encoded)/2 + 3) &^ 3
 	var commands strings.Builder
 	for line := range slices.Chunk([]byte(encoded), 64) {
 		fmt.Fprintf(&commands, "echo %s>>a.b64\r\n", line)
@@ -46,6 +47,7 @@ func TestWrittenBytes(t *testing.T) {
 		"a dump":            "$ od -An -tx1 x\n " + eachByte("%02x", " ", zip) + "\n",
 		"with a sign":       `{"f": [` + strings.Join(signed, ",") + "]}",
 		"commands":          commands.String(),
+		"two commands":      fmt.Sprintf("echo %s>>a.b64\r\necho %s>>a.b64\r\n", encoded[:half], encoded[half:]),
 		"indented":          indented.String(),
 		"small window":      "\x58\x09" + zlibbed(string(zip))[2:],
 		"a value, by pairs": `{"f": "` + eachByte("%02x", ":", zip) + `"}`,
@@ -65,6 +67,22 @@ func TestWrittenBytes(t *testing.T) {
 	short := brotliOf("a short line of text, of which nobody knows anything, and the same again: a short line of text\n", 11)
 	if tree := openTree(t, []byte(`{"f":"`+base64.StdEncoding.EncodeToString([]byte(short))+`"}`), Hints{}); !slices.Contains(paths(t, tree), "body/f(base64)(br) text/plain") {
 		t.Errorf("%d bytes of brotli are not found: %q", len(short), paths(t, tree))
+	}
+}
+
+// TestLinesApart holds that a file is found in one of several lines that look like one text, whatever stands in the others.
+func TestLinesApart(t *testing.T) {
+	t.Parallel()
+	encoded := base64.StdEncoding.EncodeToString([]byte(zipOf(t, file{"inner.txt", prose})))
+	encoded = strings.TrimRight(encoded, "=")
+	for _, junk := range []string{strings.Repeat("q8Zx", len(encoded)/4+1)[:len(encoded)], base64.StdEncoding.EncodeToString([]byte(strings.Repeat(prose, 9)))[:len(encoded)], "short"} {
+		for _, lines := range [][]string{{junk, encoded}, {encoded, junk}, {junk, encoded, junk}, {junk, junk, encoded}} {
+			text := "<table><td>" + strings.Join(lines, "</td>\n<td>") + "</td>\n</table>\n"
+			tree := openTree(t, []byte(text), Hints{ContentType: "text/plain"})
+			if got := paths(t, tree); !slices.ContainsFunc(got, func(s string) bool { return strings.HasSuffix(s, "/inner.txt text/plain") }) {
+				t.Errorf("%.20q: %q", lines, got)
+			}
+		}
 	}
 }
 
@@ -117,7 +135,7 @@ func FuzzHexRow(f *testing.F) {
 				t.Fatalf("%+v behind %d of %d", r, pos, len(p))
 			}
 			out := make([]byte, r.count+1)
-			if n, _ := (&hexRowReader{p: p[r.from:r.to]}).Read(out); n != r.count {
+			if n, _ := (&rowReader{p[r.from:r.to], takeHex}).Read(out); n != r.count {
 				t.Fatalf("%d bytes of %d: %q", n, r.count, p[r.from:r.to])
 			}
 			pos = r.to
