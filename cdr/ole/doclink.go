@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"icapd/cdr/kit"
@@ -9,6 +10,7 @@ import (
 // Parts of a picture in a text ([MS-DOC] 2.9.190, PICFAndOfficeArtData).
 const (
 	picfHead      = 68
+	picfFile      = 0x5E // nothing but the name of a file, as before Word 97
 	picfShapeFile = 0x66 // what is shown is in a file, whose name comes first
 	artBlipFirst  = 0xF007
 )
@@ -56,16 +58,22 @@ func (w *wordDocument) blankPicture(at uint32) uint32 {
 	}
 	p := data[at:]
 	size := le.Uint32(p)
-	if int64(size) > int64(len(p)) || size < picfHead+1 || le.Uint16(p[4:]) != picfHead || le.Uint16(p[6:]) != picfShapeFile {
+	if int64(size) > int64(len(p)) || size < picfHead+1 || le.Uint16(p[4:]) != picfHead {
 		return noPicture
 	}
-	shape := p[picfHead:size]
-	shape = shape[min(len(shape), 1+int(shape[0])):]
-	if len(shape) < 8 || int64(len(shape)) < 8+int64(le.Uint32(shape[4:])) {
+	switch le.Uint16(p[6:]) {
+	case picfFile:
+	case picfShapeFile:
+		shape := p[picfHead:size]
+		shape = shape[min(len(shape), 1+int(shape[0])):]
+		if len(shape) < 8 || int64(len(shape)) < 8+int64(le.Uint32(shape[4:])) {
+			return noPicture
+		}
+		if rest := shape[8+le.Uint32(shape[4:]):]; len(rest) >= 8 && le.Uint16(rest[2:]) >= artBlipFirst {
+			return w.copyOfPicture(at, p[:picfHead], shape) // the document has one
+		}
+	default:
 		return noPicture
-	}
-	if rest := shape[8+le.Uint32(shape[4:]):]; len(rest) >= 8 && le.Uint16(rest[2:]) >= artBlipFirst {
-		return noPicture // the copy
 	}
 	const hundredths = 2540.0 / 1440 // of a millimetre in a twip
 	picture := append(append([]byte(nil), p[:picfHead]...), blankMetafile...)
@@ -78,6 +86,25 @@ func (w *wordDocument) blankPicture(at uint32) uint32 {
 	clear(w.ownData().data[at+picfHead : at+size])
 	w.d.removed(vectorImage, "Data", kit.ActionNeutralised, "")
 	return blank
+}
+
+// copyOfPicture appends a picture that is in a file elsewhere, and of which the document has a copy, as one that is in
+// the document, and clears the file's name.
+func (w *wordDocument) copyOfPicture(at uint32, head, shape []byte) uint32 {
+	le := binary.LittleEndian
+	name := w.d.root.find("Data").data[at+picfHead+1:]
+	name = name[:w.d.root.find("Data").data[at+picfHead]]
+	if !bytes.ContainsAny(name, `\/:`) {
+		return noPicture // beside the document
+	}
+	picture := append(bytes.Clone(head), shape...)
+	le.PutUint32(picture, uint32(len(picture))) //nolint:gosec // G115: shorter than it was
+	le.PutUint16(picture[6:], picfShape)
+	own := w.appendPicture(picture)
+	from := at + picfHead + 1
+	clear(w.ownData().data[from : from+uint32(len(name))]) //nolint:gosec // G115: 255 at most
+	w.d.removed(vectorImage, "Data", kit.ActionNeutralised, "")
+	return own
 }
 
 // blankMetafile is a Windows metafile ([MS-WMF]) of a rectangle without line and without colour.

@@ -3,6 +3,7 @@ package ole
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"icapd/cdr/kit"
@@ -25,10 +26,25 @@ func linked(name string, copied bool) []byte {
 	return b
 }
 
-// A picture that is in a file leaves a blank of its size; one that the document has a copy of stays.
+// A picture that is elsewhere, and that the document has a copy of, becomes one of the document.
+func TestCopiedPicture(t *testing.T) {
+	data := linked(`\\host\CANARY.png`, true)
+	w := &wordDocument{d: &document{job: kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil), root: root(stream("Data", data))}}
+	if at := w.blankPicture(0); int(at) != len(data) {
+		t.Fatalf("it is at %d, not %d", at, len(data))
+	}
+	out := w.d.root.find("Data").data
+	le := binary.LittleEndian
+	own := out[len(data):]
+	if bytes.Contains(out, []byte("CANARY")) || int(le.Uint32(own)) != len(own) || le.Uint16(own[6:]) != picfShape || !bytes.HasSuffix(data, own[picfHead:]) {
+		t.Errorf("%q", out)
+	}
+}
+
+// A picture that is in a file leaves a blank of its size; one beside the document that it has a copy of stays.
 func TestLinkedPicture(t *testing.T) {
 	const name = `\\host\CANARY.png`
-	first, second := linked(name, false), linked(name, true)
+	first, second := linked(name, false), linked("beside.png", true)
 	data := append(bytes.Clone(first), second...)
 	w := &wordDocument{d: &document{job: kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil), root: root(stream("Data", data))}}
 	if at := w.blankPicture(uint32(len(first))); at != noPicture {
@@ -78,5 +94,23 @@ func TestShownSize(t *testing.T) {
 		if wide, high := le.Uint16(p[28:]), le.Uint16(p[30:]); wide != tt.wide || high != tt.high {
 			t.Errorf("%s: %d x %d", tt.name, wide, high)
 		}
+	}
+}
+
+// A picture of which the document has only the name of a file leaves a blank.
+func TestNamedPicture(t *testing.T) {
+	const name = "file:///CANARY.png"
+	data := make([]byte, picfHead)
+	le := binary.LittleEndian
+	le.PutUint16(data[4:], picfHead)
+	le.PutUint16(data[6:], picfFile)
+	data = slices.Concat(data, []byte{byte(len(name))}, []byte(name))
+	le.PutUint32(data, uint32(len(data)))
+	w := &wordDocument{d: &document{job: kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil), root: root(stream("Data", data))}}
+	if at := w.blankPicture(0); int(at) != len(data) {
+		t.Fatalf("the blank is at %d, not %d", at, len(data))
+	}
+	if out := w.d.root.find("Data").data; bytes.Contains(out, []byte("CANARY")) {
+		t.Errorf("%q", out)
 	}
 }
