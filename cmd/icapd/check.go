@@ -97,7 +97,7 @@ func (c *cli) check(ctx context.Context, offline bool) error {
 // servers that events, spans, originals and the shared cache go to. Nothing stays that was not there before.
 func (p *parts) checkAround(ctx context.Context, version string, offline bool) error {
 	c := p.config
-	errs := []error{p.certs.expired(time.Now())}
+	errs := []error{p.certs.expired(time.Now()), checkSpool(c)}
 	for i := range c.Events {
 		errs = append(errs, keyed(c, fmt.Sprintf("events[%d]", i), checkEvents(ctx, &c.Events[i], offline)))
 	}
@@ -108,6 +108,26 @@ func (p *parts) checkAround(ctx context.Context, version string, offline bool) e
 		errs = append(errs, keyed(c, "engines.cache.redis", p.cache.CheckStore(ctx)))
 	}
 	return errors.Join(append(errs, checkQuarantine(ctx, c, offline))...)
+}
+
+// checkSpool tries whether large bodies can be put where they are to go.
+func checkSpool(c *conf.Config) error {
+	folder := spoolFolder(c)
+	info, err := os.Stat(folder)
+	switch {
+	case err != nil:
+	case !info.IsDir():
+		err = errors.New("not a folder")
+	default:
+		err = checkFolder(folder)
+	}
+	if err == nil {
+		return nil
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err // the folder is named anyway
+	}
+	return keyed(c, "spool.directory", fmt.Errorf("%s: %w (a body larger than limits.memory_bytes would count as not looked at)", folder, err))
 }
 
 // checkEvents tries a sink. A file's folder is not made here.

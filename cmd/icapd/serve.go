@@ -179,6 +179,9 @@ func (s *server) announce(listeners []net.Listener, adminListener net.Listener) 
 	p := s.parts.Load()
 	s.warn(p)
 	s.warnOfFiles()
+	if err := checkSpool(p.config); err != nil {
+		s.log.Warn(err.Error())
+	}
 	var addresses []string
 	for i, l := range listeners {
 		addresses = append(addresses, s.schemes[i]+l.Addr().String())
