@@ -634,6 +634,10 @@ func (r *shellReading) brace(i int) {
 
 // start looks at a value that is a command line by itself, of the kind that only an attack would send.
 func (r *shellReading) start() {
+	if bytes.HasPrefix(r.s, []byte("iex(")) && r.oneLine() {
+		r.sign(signShellCommand, 0, len(r.s))
+		return
+	}
 	if bytes.HasPrefix(r.s, []byte("$0<<<")) || bytes.HasPrefix(r.s, []byte("$0 <<<")) { // the shell itself, and what it is to run
 		r.sign(signShellTrick, 0, len(r.s))
 		return
@@ -668,7 +672,7 @@ func (r *shellReading) start() {
 		r.sign(signShellCommand, 0, w.end+24)
 		return
 	}
-	for _, bad := range []string{"cmd /c ", "cmd.exe /c ", "perl -e", "python -c", "python3 -c", "ruby -e", "php -r", "node -e", "-nop", "> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i", "exec /bin/"} {
+	for _, bad := range []string{"cmd /c ", "cmd.exe /c ", "perl -e", "python -c", "python3 -c", "ruby -e", "php -r", "node -e", "-nop", "> /dev/null", "|$0", "| $0", "/dev/tcp/", "/dev/udp/", " -e /bin/", " -e cmd", "/etc/passwd", "/etc/shadow", "-c /bin/sh", "|sh", "| sh", "|bash", "| bash", "mkfifo", "-enc ", "-encodedcommand", "downloadstring", `\windows\`, "/bin/sh -i", "bash -i", "exec /bin/", " exec:/bin/", " exec:sh"} {
 		if i := bytes.Index(r.s, []byte(bad)); i >= 0 {
 			r.sign(signShellCommand, 0, i+len(bad))
 			return

@@ -115,7 +115,7 @@ func (l *look) url(start, colon int) {
 	case hostDisguised:
 		l.sign(signURLDisguised, start, end)
 	case hostLoopback:
-		if (developmentPort(rest) || host == "localhost" && l.linkField() && hasPath(rest)) && !managed(rest) {
+		if (developmentPort(rest) && ordinaryLoopback[host] || host == "localhost" && l.linkField() && hasPath(rest)) && !managed(rest) {
 			l.sign(signURLDevelopment, start, end)
 		} else {
 			l.sign(signURLLoopback, start, end)
@@ -312,6 +312,9 @@ func hostIn(authority []byte) string {
 	host, _, _ := bytes.Cut(authority, []byte(":"))
 	return string(host)
 }
+
+// ordinaryLoopback are the names and addresses by which developers call their own host.
+var ordinaryLoopback = map[string]bool{"localhost": true, "127.0.0.1": true, "0.0.0.0": true, "[::1]": true}
 
 // linkField reports whether the value stands in a field that by its name holds a link for people or for the next request to
 // the same API, as the answers of servers have them that were set up for tests. What is fetched by who reads the field is
