@@ -33,100 +33,139 @@ func decodeCompatibility(dst, src []byte, e *edits) ([]byte, bool) {
 	if known == len(src) {
 		return dst, false
 	}
-	if out, ok := narrowed(dst, src, known, e); ok {
-		return out, true
+	out, changed := narrowed(dst, src, known, e)
+	if len(out)-len(dst) > maxCompatibility*len(src)+64 {
+		e.everywhere()
+		return asASCII(dst, src)
 	}
-	e.everywhere()
-	return composed(dst, src, known)
+	return out, changed
 }
 
-// composed is decodeCompatibility for text in which characters combine.
-func composed(dst, src []byte, known int) ([]byte, bool) {
-	start := len(dst)
-	facts := runeFacts()
-	folded := false
-	first := known
-	for first < len(src) {
-		if src[first] < utf8.RuneSelf {
-			first++
-			continue
-		}
-		r, n := utf8.DecodeRune(src[first:])
-		if facts.fact(r)&factSettled == 0 {
-			if _, ok := folds[r]; ok {
-				break
-			}
-		}
-		first += n
-	}
-	if first == len(src) && norm.NFKC.IsNormal(src) {
-		return dst, false
-	}
-	dst = append(dst, src[:first]...)
-	for i := first; i < len(src); {
-		if src[i] < utf8.RuneSelf {
-			dst = append(dst, src[i])
-			i++
-			continue
-		}
+// asASCII replaces the look-alikes of ASCII and nothing else.
+func asASCII(dst, src []byte) (out []byte, changed bool) {
+	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
-		c, ok := byte(0), false
-		if facts.fact(r)&factSettled == 0 {
-			c, ok = folds[r]
-		}
-		if ok {
+		if c, ok := folds[r]; ok {
 			dst = append(dst, c)
-			folded = true
+			changed = true
 		} else {
 			dst = append(dst, src[i:i+n]...)
 		}
 		i += n
 	}
-	if norm.NFKC.IsNormal(dst[start:]) {
-		return dst, folded
-	}
-	end := len(dst)
-	dst = norm.NFKC.Append(dst, dst[start:]...) // behind what it reads
-	if len(dst)-end > maxCompatibility*len(src)+64 {
-		return dst[:end], folded
-	}
-	return append(dst[:start], dst[end:]...), true
+	return dst, changed
 }
 
-// narrowed is decodeCompatibility for text of which each character becomes what it becomes by itself. Up to known there is
-// nothing to change.
-func narrowed(dst, src []byte, known int, e *edits) ([]byte, bool) {
+// narrowed is decodeCompatibility for valid UTF-8 in which there is nothing to change up to known. Most characters become
+// what they become by themselves. Those that combine are composed together with what they stand behind.
+func narrowed(dst, src []byte, known int, e *edits) (out []byte, changed bool) {
 	facts := runeFacts()
-	out := append(dst, src[:known]...)
-	marked := true // a mark may not stand here
-	for i := known; i < len(src); {
+	i := known // the next character may combine with what stands before it
+	for i > 0 {
+		r, n := utf8.DecodeLastRune(src[:i])
+		if i -= n; r < utf8.RuneSelf || facts.fact(r)&factSettled != 0 {
+			break
+		}
+	}
+	out = append(dst, src[:i]...)
+	starter, marked := len(out), true // where in out that begins, and whether a mark may not stand behind it by itself
+	for i < len(src) {
 		if src[i] < utf8.RuneSelf {
+			starter, marked = len(out), false
 			out = append(out, src[i])
 			i++
-			marked = false
 			continue
 		}
 		r, n := utf8.DecodeRune(src[i:])
 		f := facts.fact(r)
 		switch {
 		case 0xFF01 <= r && r <= 0xFF5E:
-			e.at(len(out))
+			starter, changed = len(out), true
+			e.at(starter)
 			out = append(out, byte(r-0xFEE0))
 		case f&factFolded != 0:
-			e.at(len(out))
+			starter, changed = len(out), true
+			e.at(starter)
+			e.charge(costRemembered)
 			out = append(out, facts.fold(r)...)
-		case f&factSettled != 0, f&factMark != 0 && !marked:
+		case f&factSettled != 0:
+			starter = len(out)
+			out = append(out, src[i:i+n]...)
+		case f&factMark != 0 && !marked:
 			out = append(out, src[i:i+n]...)
 		default:
-			return dst, false
+			n = combining(facts, src[i:])
+			other := false
+			out, other = e.compose(append(out, src[i:i+n]...), starter)
+			changed = changed || other
 		}
 		marked = f&factMark != 0
 		i += n
 	}
-	if len(out)-len(dst) > maxCompatibility*len(src)+64 {
-		return dst, false
+	return out, changed
+}
+
+// combining returns how much of s may combine with what stands before it.
+func combining(facts *factTable, s []byte) (n int) {
+	for n < len(s) && s[n] >= utf8.RuneSelf {
+		r, size := utf8.DecodeRune(s[n:])
+		if facts.fact(r)&(factSettled|factFolded) != 0 {
+			break
+		}
+		n += size
 	}
-	return out, true
+	return n
+}
+
+// composer composes characters that combine by package norm, and remembers what became of them: texts combine the same
+// few letters with the same few marks, and asking takes fifty times as long as remembering. The zero composer is ready.
+type composer struct {
+	slots []composedSlot
+	next  []byte
+	work  int // that it took
+	most  int // that it may take, 0 for any
+}
+
+// composedSlot remembers what became of one sequence; another that hashes alike takes its place.
+type composedSlot struct {
+	from, to [maxRemembered]byte
+	old, new uint8 // their lengths; old is 0 in one that is free
+}
+
+const (
+	composedSlots = 128
+	maxRemembered = 15 // bytes: a letter with some marks
+)
+
+// compose composes what stands in out from start on, and reports whether that changed it. When the work is up, it leaves
+// what it would have to ask about as it is.
+func (c *composer) compose(out []byte, start int) (composed []byte, changed bool) {
+	s := out[start:]
+	c.work += costRemembered
+	var slot *composedSlot
+	if len(s) <= maxRemembered {
+		if c.slots == nil {
+			c.slots = make([]composedSlot, composedSlots)
+		}
+		h := uint32(0)
+		for _, b := range s {
+			h = (h ^ uint32(b)) * 0x9E3779B1
+		}
+		slot = &c.slots[h>>16%composedSlots]
+		if string(slot.from[:slot.old]) == string(s) {
+			to := slot.to[:slot.new]
+			return append(out[:start], to...), string(to) != string(slot.from[:slot.old])
+		}
+	}
+	if c.work += costCompose + costComposeByte*len(s); c.most > 0 && c.work > c.most {
+		return out, false
+	}
+	c.next = norm.NFKC.Append(c.next[:0], s...)
+	if slot != nil && len(c.next) <= maxRemembered {
+		slot.old, slot.new = uint8(copy(slot.from[:], s)), uint8(copy(slot.to[:], c.next)) //nolint:gosec // bounded
+	}
+	changed = string(c.next) != string(s)
+	return append(out[:start], c.next...), changed
 }
 
 // decodeUTF7 resolves the runs of RFC 2152 ("+ADw-"), which old mail and page code reads as markup.

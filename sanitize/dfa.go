@@ -110,11 +110,11 @@ const (
 // matcher runs an expression. It works its states out when it comes to them, and keeps them. It is for one goroutine.
 type matcher struct {
 	x     *expression
-	next  []int16          // by state and class: a state, stateNew or stateMatch
-	sets  [][]uint32       // by state: the instructions that it stands before, sorted; and what was read last
-	index map[string]int16 // of states, by their sets
-	steps int              // worked out for the text in hand
-	rest  int              // texts that are not tried
+	next  []uint16       // by row and class: a row, stateNew or stateMatch; a row is the number of a state times width
+	sets  [][]uint32     // by state: the instructions that it stands before, sorted; and what was read last
+	index map[string]int // of states, by their sets
+	steps int            // worked out for the text in hand
+	rest  int            // texts that are not tried
 
 	// working memory
 	key    []byte
@@ -125,8 +125,9 @@ type matcher struct {
 }
 
 const (
-	stateNew   = -1 // not worked out yet
-	stateMatch = -2
+	stateNew   = 1<<16 - 1 // not worked out yet
+	stateMatch = 1<<16 - 2
+	stateLast  = 1<<16 - 3 // the last that could be a row: maxStates of maxClasses are fewer
 )
 
 // What was read last, as the last of a state's numbers.
@@ -145,27 +146,30 @@ func newMatcher(x *expression) *matcher {
 
 // reset forgets the states, but for the first.
 func (m *matcher) reset() {
-	m.next, m.sets, m.index = m.next[:0], m.sets[:0], map[string]int16{}
+	m.next, m.sets, m.index = m.next[:0], m.sets[:0], map[string]int{}
 	m.state([]uint32{uint32(m.x.prog.Start), lastNone}) //nolint:gosec // an index
 }
 
-// state returns the number of a state, and remembers it.
-func (m *matcher) state(set []uint32) int16 {
+// state returns the row of a state, and remembers it.
+func (m *matcher) state(set []uint32) uint16 {
 	m.key = m.key[:0]
 	for _, pc := range set {
 		m.key = binary.LittleEndian.AppendUint32(m.key, pc)
 	}
-	if id, ok := m.index[string(m.key)]; ok {
-		return id
+	id, ok := m.index[string(m.key)]
+	if ok {
+		return m.row(id)
 	}
-	id := int16(len(m.sets)) //nolint:gosec // at most maxStates
+	id = len(m.sets)
 	m.index[string(m.key)] = id
 	m.sets = append(m.sets, slices.Clone(set))
 	for range m.x.width {
 		m.next = append(m.next, stateNew)
 	}
-	return id
+	return m.row(id)
 }
+
+func (m *matcher) row(state int) uint16 { return uint16(state * m.x.width) } //nolint:gosec // see stateLast
 
 // match reports whether the expression matches somewhere in s; ok is false if it does not know.
 func (m *matcher) match(s []byte) (matches, ok bool) {
@@ -175,6 +179,7 @@ func (m *matcher) match(s []byte) (matches, ok bool) {
 	}
 	m.steps = 0
 	x, at := m.x, 0
+	next := m.next // step makes others
 	for i := 0; i < len(s); {
 		class, n := 0, 1
 		if c := s[i]; c < utf8.RuneSelf {
@@ -183,10 +188,11 @@ func (m *matcher) match(s []byte) (matches, ok bool) {
 			class, n = x.class(s[i:])
 		}
 		i += n
-		to := m.next[at*x.width+class]
-		if to < 0 {
+		to := next[at+class]
+		if to > stateLast {
 			if to == stateNew {
 				to = m.step(at, class)
+				next = m.next
 			}
 			if to == stateMatch {
 				return true, true
@@ -198,17 +204,17 @@ func (m *matcher) match(s []byte) (matches, ok bool) {
 		}
 		at = int(to)
 	}
-	to := m.next[at*x.width+x.width-1]
+	to := next[at+x.width-1]
 	if to == stateNew {
 		to = m.step(at, x.width-1)
 	}
 	return to == stateMatch, true
 }
 
-// step works out where a state goes from one class of characters, or at the end of the text.
-func (m *matcher) step(at, class int) int16 {
+// step works out where the state of a row goes from one class of characters, or at the end of the text.
+func (m *matcher) step(at, class int) uint16 {
 	m.steps++
-	from := m.sets[at]
+	from := m.sets[at/m.x.width]
 	last := from[len(from)-1]
 	r := rune(-1)
 	if class < m.x.width-1 {
@@ -223,7 +229,7 @@ func (m *matcher) step(at, class int) int16 {
 	case lastOther:
 		before = ' '
 	}
-	to := int16(stateMatch)
+	to := uint16(stateMatch)
 	switch {
 	case m.follow(from[:len(from)-1], syntax.EmptyOpContext(before, r)):
 	case r < 0:
@@ -234,7 +240,7 @@ func (m *matcher) step(at, class int) int16 {
 	default:
 		to = m.state(m.advance(r))
 	}
-	m.next[at*m.x.width+class] = to
+	m.next[at+class] = to
 	return to
 }
 

@@ -7,6 +7,8 @@ import "slices"
 type edits struct {
 	pages []int // ascending
 	all   bool
+
+	composer composer // of the layer that composes
 }
 
 // editPage is how exact the places are, maxEdit the most that a layer puts in one place, in bytes: an inner lookup.
@@ -15,7 +17,36 @@ const (
 	maxEdit  = maxLookup
 )
 
-func (e *edits) reset() { e.pages, e.all = e.pages[:0], false }
+func (e *edits) reset() { e.pages, e.all, e.composer.work = e.pages[:0], false, 0 }
+
+// charge counts work of the layer that composes.
+func (e *edits) charge(n int) {
+	if e != nil {
+		e.composer.work += n
+	}
+}
+
+// size returns how much of a view the edits are at most.
+func (e *edits) size(view []byte) int {
+	if e.all {
+		return len(view)
+	}
+	return min(len(view), len(e.pages)*editPage)
+}
+
+// compose composes what stands in out from start on.
+func (e *edits) compose(out []byte, start int) (composed []byte, changed bool) {
+	if e == nil {
+		return new(composer).compose(out, start)
+	}
+	if composed, changed = e.composer.compose(out, start); changed {
+		for at := start; at < len(composed); at += maxEdit {
+			e.at(at)
+		}
+		e.at(len(composed))
+	}
+	return composed, changed
+}
 
 // at notes that up to maxEdit bytes of the view from a place on are its own. Places ascend.
 func (e *edits) at(place int) {

@@ -21,6 +21,7 @@ func lookFormula(l *look) {
 	if len(l.low) > maxFormula || len(l.low) > 0 && l.low[0] == '\'' { // an apostrophe is the mark of text
 		return
 	}
+	l.charge(costFormula * len(l.low))
 	s := bytes.TrimLeft(l.low, " \t\r\n\"';,\x00")
 	if bytes.IndexByte([]byte("=+-@%|"), first(s)) < 0 {
 		if bytes.HasPrefix(s, []byte("dde")) && bytes.IndexByte(s, '(') > 0 && bytes.Contains(s, []byte("\";\"")) {

@@ -14,6 +14,7 @@ func lookLines(l *look) {
 	if len(l.via) == 0 && (mimePart(s) || wholeMessage(s)) {
 		return
 	}
+	l.charge(costLines * len(s))
 	breaks := 0
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\n' && s[i] != '\r' {

@@ -181,25 +181,46 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 				kinds = l.under(current, name)
 			}
 		}
+		surveyed, text := false, survey{}
 		for i := range layers {
 			y := &layers[i]
 			if kinds&y.wants == 0 || y.name == "form" && kinds&kindUnpackable == 0 {
 				continue // + is a digit of base64
 			}
-			l.charge(costLayer + len(current)/2)
-			l.edits.reset()
-			out, ok := y.decode(l.buffers[which][:0], current, &l.edits)
+			if y.rests != nil && kinds&kindHigh != 0 {
+				if !surveyed {
+					l.charge(costSurvey * len(current))
+					surveyed, text = true, surveyOf(current, kinds)
+				}
+				if y.rests(&text) {
+					continue
+				}
+			}
+			out, ok := l.peeled(y, l.buffers[which][:0], current)
 			l.buffers[which] = out[:0]
 			if !ok {
 				continue
 			}
-			current, which, changed = out, 1-which, true
+			current, which, changed, surveyed = out, 1-which, true, false
 			kinds = l.under(current, y.name)
 		}
 		if !changed {
 			return
 		}
 	}
+}
+
+// peeled appends the view without a layer to dst, and reports whether that changed anything.
+func (l *look) peeled(y *layer, dst, view []byte) (out []byte, changed bool) {
+	l.charge(costLayer + len(view)/layerShare)
+	l.edits.reset()
+	l.edits.composer.most = max(1, l.left)
+	out, changed = y.decode(dst, view, &l.edits)
+	l.charge(l.edits.composer.work)
+	if changed {
+		l.charge(y.peel * l.edits.size(view))
+	}
+	return out, changed
 }
 
 // under looks at a view beneath one more layer and returns the kinds of bytes in it.

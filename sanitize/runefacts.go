@@ -11,7 +11,7 @@ import (
 )
 
 // runeFact is what the passes over text beyond ASCII want to know of a character, in one load.
-type runeFact uint8
+type runeFact uint16
 
 const (
 	factLetter    runeFact = 1 << iota
@@ -22,6 +22,8 @@ const (
 	factSettled            // stays as it is under decodeCompatibility, whatever stands around it
 	factMark               // so does this behind one that is settled: a combining mark that combines with nothing
 	factFolded             // becomes something else under it, whatever stands around it
+	factBlank              // has no form of its own, or a blank one
+	factAbove              // stands on the character before it: a mark that takes no space
 )
 
 // factPage is how many characters' facts are worked out at once, when a text has one of them: those of a script.
@@ -52,7 +54,13 @@ func factsOf(r rune, folded map[rune]string) (f runeFact) {
 	if strings.ContainsRune(lookalikes, r) {
 		f |= factLookalike
 	}
-	if invisible(r) || blankFiller(r) || 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069 || unicode.Is(unicode.Mn, r) {
+	if invisible(r) || blankFiller(r) {
+		f |= factBlank
+	}
+	if unicode.Is(unicode.Mn, r) {
+		f |= factAbove
+	}
+	if f&(factBlank|factAbove) != 0 || 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069 {
 		f |= factOdd
 	}
 	if unicode.ToLower(r) != r {
@@ -136,6 +144,43 @@ func settled(s []byte) int {
 		i += n
 	}
 	return len(s)
+}
+
+// survey is what the layers of text beyond ASCII ask about all of it.
+type survey struct {
+	valid   bool // it is UTF-8
+	tags    bool // tag characters occur
+	visible bool // stripInvisible would leave it as it is
+	settled bool // so would decodeCompatibility
+}
+
+// surveyOf asks once for all of them. Kinds are those of the bytes in s.
+func surveyOf(s []byte, kinds byteKind) survey {
+	v := survey{valid: true, visible: kinds&kindControl == 0, settled: true}
+	facts := runeFacts()
+	marked := true // a mark may not stand here
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf {
+			i += asciiPrefix(s[i:])
+			marked = false
+			continue
+		}
+		r, n := utf8.DecodeRune(s[i:])
+		f := facts.fact(r)
+		if f&factSettled == 0 {
+			v.settled = v.settled && f&factMark != 0 && !marked
+			v.visible = v.visible && !invisible(r)
+			v.tags = v.tags || 0xE0020 <= r && r <= 0xE007E
+		} else if f&factOdd != 0 {
+			v.visible = v.visible && !invisible(r)
+		}
+		if n == 1 {
+			v.valid = false
+		}
+		marked = f&factMark != 0
+		i += n
+	}
+	return v
 }
 
 // appendLower appends s in lower case, of all scripts, as bytes.ToLower makes it.

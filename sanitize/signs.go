@@ -151,10 +151,10 @@ var detectors = []detector{
 	{"shell", groupShell, kindSeparator | kindBreak | kindTag, lookShell, 60, 3},
 	{"template", groupTemplate, 0, lookTemplate, 60, 3},
 	{"path", groupPath, 0, lookPath, 80, 7},
-	{"url", groupURL | groupHost, 0, lookURL, 100, 2},
-	{"text", 0, kindHigh | kindControl, lookText, 40, 6},
-	{"formula", groupFormula, 0, lookFormula, 100, 2},
-	{"lines", 0, kindBreak, lookLines, 40, 2},
+	{"url", groupURL | groupHost, 0, lookURL, 100, 1},
+	{"text", 0, kindHigh | kindControl, lookText, 40, 1},
+	{"formula", groupFormula, 0, lookFormula, 100, 0},
+	{"lines", 0, kindBreak, lookLines, 40, 0},
 	{"prompt", groupPrompt | groupOrders, 0, lookPrompt, 200, 5},
 }
 

@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,17 +15,24 @@ func lookText(l *look) {
 		return
 	}
 	var t textReading
-	facts := runeFacts()
+	facts, ascii := runeFacts(), 0
 	for i := 0; i < len(l.view); {
+		if l.view[i] < utf8.RuneSelf {
+			end := t.asciiRun(l, i)
+			ascii += end - i
+			i = end
+			continue
+		}
 		r, n := utf8.DecodeRune(l.view[i:])
-		if f := facts.fact(r); r >= utf8.RuneSelf && f&factOdd == 0 {
+		if f := facts.fact(r); f&factOdd == 0 {
 			t.plain(l, r, f, i)
 		} else {
-			t.rune(l, r, i, n)
+			t.odd(l, r, f, i, n)
 		}
 		i += n
 	}
 	t.word(l, len(l.view))
+	l.charge(costBeyond * (len(l.view) - ascii))
 	if t.hidden >= 3 && t.hidden*40 >= len(l.view) || t.soft >= 4 && t.soft*6 >= len(l.view) {
 		l.sign(signTextInvisible, t.hiddenAt, t.hiddenAt+8)
 	}
@@ -54,12 +62,8 @@ const (
 	scriptOther
 )
 
-func (t *textReading) rune(l *look, r rune, i, n int) {
-	if r < utf8.RuneSelf {
-		t.ascii(l, r, i)
-		t.step(r)
-		return
-	}
+// odd reads a character that has factOdd.
+func (t *textReading) odd(l *look, r rune, f runeFact, i, n int) {
 	switch {
 	case 0xE0000 <= r && r <= 0xE007F:
 		t.tag(l, i)
@@ -73,20 +77,12 @@ func (t *textReading) rune(l *look, r rune, i, n int) {
 		if (r == 0x202D || r == 0x202E || !t.rtl) && !aroundNumber(l.view, r, i) {
 			l.sign(signTextBidi, i, i+n)
 		}
-	case invisible(r), blankFiller(r):
+	case f&factBlank != 0:
 		t.invisible(l, r, i)
 	}
 	t.tags, t.selectors = 0, 0
-	t.stacked(l, r, i, n)
-	if unicode.Is(unicode.Hebrew, r) || unicode.Is(unicode.Arabic, r) {
-		t.rtl = true
-	}
-	if unicode.IsLetter(r) {
-		t.letter(r, i)
-	} else {
-		t.word(l, i)
-	}
-	t.step(r)
+	t.stacked(l, r, f, i, n)
+	t.shaped(l, r, f, i)
 }
 
 // closesBidi are the characters that end what embeddings and isolates from left to right begin.
@@ -124,9 +120,14 @@ func aroundNumber(s []byte, r rune, i int) bool {
 	return found && digits >= 5
 }
 
-// plain is rune for the characters that deceive by nothing but their look.
+// plain reads one of the characters that deceive by nothing but their look.
 func (t *textReading) plain(l *look, r rune, f runeFact, i int) {
 	t.tags, t.selectors, t.marks = 0, 0, 0
+	t.shaped(l, r, f, i)
+}
+
+// shaped reads a character as what it looks like: a letter of an alphabet, or none.
+func (t *textReading) shaped(l *look, r rune, f runeFact, i int) {
 	t.rtl = t.rtl || f&factRTL != 0
 	if f&factLetter == 0 {
 		t.word(l, i)
@@ -151,8 +152,8 @@ func (t *textReading) plain(l *look, r rune, f runeFact, i int) {
 const mostMarks = 8
 
 // stacked counts marks on top of each other.
-func (t *textReading) stacked(l *look, r rune, i, n int) {
-	if r < 0x300 || 0x2E80 <= r && r < 0xFE00 || !unicode.Is(unicode.Mn, r) {
+func (t *textReading) stacked(l *look, r rune, f runeFact, i, n int) {
+	if r < 0x300 || 0x2E80 <= r && r < 0xFE00 || f&factAbove == 0 {
 		t.marks = 0
 		return
 	}
@@ -162,6 +163,71 @@ func (t *textReading) stacked(l *look, r rune, i, n int) {
 }
 
 func (t *textReading) step(r rune) { t.before2, t.before = t.before, r }
+
+// asciiRun reads the ASCII that begins at i, and returns where it ends. Of words, all but the first and the last of it are
+// of one alphabet.
+func (t *textReading) asciiRun(l *look, i int) int {
+	end := i + asciiPrefix(l.view[i:])
+	s := l.view[i:end]
+	if l.kinds&kindControl != 0 {
+		for k, c := range s {
+			t.ascii(l, rune(c), i+k)
+			t.step(rune(c))
+		}
+		return end
+	}
+	t.tags, t.selectors, t.marks, t.flag = 0, 0, 0, false
+	head := 0
+	for head < len(s) && joinsWord[s[head]] {
+		head++
+	}
+	t.latin(s[:head], i)
+	if head < len(s) {
+		t.word(l, i+head)
+		tail := len(s)
+		for joinsWord[s[tail-1]] { // head is not
+			tail--
+		}
+		t.latin(s[tail:], i+tail)
+	}
+	if len(s) > 1 {
+		t.step(rune(s[len(s)-2]))
+	}
+	t.step(rune(s[len(s)-1]))
+	return end
+}
+
+// latin reads a part of a word, which begins at i.
+func (t *textReading) latin(part []byte, i int) {
+	for k, c := range part {
+		if isLetter(c) {
+			if t.scripts == 0 {
+				t.wordStart = i + k
+			}
+			t.scripts |= scriptLatin
+			return
+		}
+	}
+}
+
+// joinsWord is the ASCII that words, and names of hosts, are made of.
+var joinsWord = func() (in [256]bool) {
+	for i := range in {
+		c := byte(i)
+		in[i] = isLetter(c) || isDigit(c) || c == '-' || c == '.'
+	}
+	return in
+}()
+
+// asciiPrefix returns how much of s is ASCII up to the first byte that is not.
+func asciiPrefix(s []byte) (n int) {
+	for ; len(s)-n >= 8 && binary.LittleEndian.Uint64(s[n:])&0x8080808080808080 == 0; n += 8 {
+	}
+	for n < len(s) && s[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
+}
 
 func (t *textReading) ascii(l *look, r rune, i int) {
 	t.tags, t.selectors, t.marks, t.flag = 0, 0, 0, false
@@ -245,20 +311,6 @@ func unspaced(r rune) bool {
 }
 
 func blankFiller(r rune) bool { return r == 0x3164 || r == 0xFFA0 || r == 0x115F || r == 0x1160 }
-
-func (t *textReading) letter(r rune, i int) {
-	if t.scripts == 0 {
-		t.wordStart = i
-	}
-	switch {
-	case r < 0x250 || 0x1E00 <= r && r <= 0x1EFF:
-		t.scripts |= scriptLatin
-	case strings.ContainsRune(lookalikes, r):
-		t.scripts |= scriptLookalike
-	default:
-		t.scripts |= scriptOther
-	}
-}
 
 // lookalikes are letters of Cyrillic and Greek with the shape of a Latin one (Unicode technical standard 39).
 const lookalikes = "аеорсухіјѕԁһӏԛԝԍьАВЕКМНОРСТХІЈЅԌοαενικρτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ"

@@ -29,24 +29,30 @@ type layer struct {
 	// wants tells by the kinds of bytes that occur whether decode could do anything.
 	wants byteKind
 
+	// peel is the work of taking it off, for each byte of the value that it changes.
+	peel int
+
 	// decode appends the value without the layer to dst, which has nothing else, and reports whether that changed anything,
 	// and to e where. e may be nil.
 	decode func(dst, src []byte, e *edits) ([]byte, bool)
+
+	// rests tells of text beyond ASCII that decode would not change it.
+	rests func(*survey) bool
 }
 
 // layers are in the order in which consumers usually take them off: transport, page, script, character set.
 var layers = []layer{
-	{"url", kindPercent, decodeURL},
-	{"html", kindAmpersand, decodeEntities},
-	{"escape", kindBackslash, decodeEscapes},
-	{"utf-7", kindPlus, decodeUTF7},
-	{"overlong", kindHigh, decodeOverlong},
-	{"tags", kindHigh, decodeTags},
-	{"invisible", kindHigh | kindControl, stripInvisible},
-	{"compatibility", kindHigh, decodeCompatibility},
-	{"lookup", kindDollar, decodeLookups},
-	{"concatenation", kindQuote, joinLiterals},
-	{"form", kindPlus, decodeForm},
+	{"url", kindPercent, 1, decodeURL, nil},
+	{"html", kindAmpersand, 8, decodeEntities, nil},
+	{"escape", kindBackslash, 4, decodeEscapes, nil},
+	{"utf-7", kindPlus, 5, decodeUTF7, nil},
+	{"overlong", kindHigh, 3, decodeOverlong, func(v *survey) bool { return v.valid }},
+	{"tags", kindHigh, 2, decodeTags, func(v *survey) bool { return !v.tags }},
+	{"invisible", kindHigh | kindControl, 3, stripInvisible, func(v *survey) bool { return v.visible }},
+	{"compatibility", kindHigh, 3, decodeCompatibility, func(v *survey) bool { return v.settled || !v.valid }},
+	{"lookup", kindDollar, 8, decodeLookups, nil},
+	{"concatenation", kindQuote, 4, joinLiterals, nil},
+	{"form", kindPlus, 1, decodeForm, nil},
 }
 
 // decodeForm turns + into the space that it is in forms and queries, in a value that has no other space.

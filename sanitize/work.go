@@ -6,7 +6,12 @@ package sanitize
 const (
 	costValue           = 50
 	costPass            = 3  // a byte of a view that the filter passes over
-	costLayer           = 25 // a layer that is looked for, and half of one for each byte
+	costLayer           = 25 // a layer that is looked for, and one for each layerShare bytes
+	layerShare          = 4
+	costSurvey          = 1  // a byte of a text beyond ASCII
+	costRemembered      = 12 // characters that combine
+	costCompose         = 200
+	costComposeByte     = 40
 	costTry             = 100
 	costTryByte         = 2  // of the window that an expression is tried on
 	costSlowByte        = 60 // of a window whose expression has too many states, and is tried by package regexp
@@ -15,6 +20,9 @@ const (
 	costShellSign       = 30
 	costTag             = 40
 	costURL             = 200
+	costBeyond          = 5 // a byte beyond ASCII, as text
+	costFormula         = 2
+	costLines           = 2
 	costFingerprint     = 300
 	costFingerprintByte = 20 // as SQL; as HTML, as much
 	costJudge           = 200

@@ -103,9 +103,17 @@ func costOf(tb testing.TB, e *sanitize.Engine, form, token string, size int) fou
 
 func dearer(x, y found) int { return cmp.Compare(y.cost, x.cost) }
 
-// reportWorst logs the ten dearest and reports the first.
-func reportWorst(b *testing.B, all []found) {
+// reportWorst logs the ten dearest and reports the first. They were the dearest once, of many, which on a machine that
+// others use too is chance: each is measured thrice more, and the least counts.
+func reportWorst(b *testing.B, e *sanitize.Engine, all []found) {
 	b.Helper()
+	slices.SortFunc(all, dearer)
+	all = all[:min(20, len(all))]
+	for i, f := range all {
+		for range 3 {
+			all[i].cost = min(all[i].cost, costOf(b, e, f.form, f.token, fullSize).cost)
+		}
+	}
 	slices.SortFunc(all, dearer)
 	for _, f := range all[:min(10, len(all))] {
 		b.Logf("%6.1f ms/MiB %s of %q", float64(f.cost.Microseconds())/1000, f.form, f.token)
@@ -139,13 +147,13 @@ func BenchmarkWorst(b *testing.B) {
 						worst = append(worst, costOf(b, e, form, f.token+around, fullSize))
 					}
 				}
-				reportWorst(b, worst)
+				reportWorst(b, e, worst)
 			}
 		})
 	}
 	b.Run("search", func(b *testing.B) {
 		for b.Loop() {
-			reportWorst(b, search(b, e, append(slices.Clone(seeds), dear...), tokens))
+			reportWorst(b, e, search(b, e, append(slices.Clone(seeds), dear...), tokens))
 		}
 	})
 }
