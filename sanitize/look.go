@@ -212,7 +212,11 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 
 // peeled appends the view without a layer to dst, and reports whether that changed anything.
 func (l *look) peeled(y *layer, dst, view []byte) (out []byte, changed bool) {
-	l.charge(costLayer + len(view)/layerShare)
+	if l.charge(costLayer + len(view)/layerShare); y.mark != 0 {
+		l.charge(costMark * bytes.Count(view, []byte{y.mark}))
+	} else {
+		l.charge(costMark / 2 * len(view))
+	}
 	l.edits.reset()
 	l.edits.composer.most = max(1, l.left)
 	out, changed = y.decode(dst, view, &l.edits)

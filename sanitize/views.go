@@ -29,6 +29,9 @@ type layer struct {
 	// wants tells by the kinds of bytes that occur whether decode could do anything.
 	wants byteKind
 
+	// mark is a byte of which each has to be looked at, 0 if all have.
+	mark byte
+
 	// peel is the work of taking it off, for each byte of the value that it changes.
 	peel int
 
@@ -42,17 +45,17 @@ type layer struct {
 
 // layers are in the order in which consumers usually take them off: transport, page, script, character set.
 var layers = []layer{
-	{"url", kindPercent, 1, decodeURL, nil},
-	{"html", kindAmpersand, 8, decodeEntities, nil},
-	{"escape", kindBackslash, 4, decodeEscapes, nil},
-	{"utf-7", kindPlus, 5, decodeUTF7, nil},
-	{"overlong", kindHigh, 3, decodeOverlong, func(v *survey) bool { return v.valid }},
-	{"tags", kindHigh, 2, decodeTags, func(v *survey) bool { return !v.tags }},
-	{"invisible", kindHigh | kindControl, 3, stripInvisible, func(v *survey) bool { return v.visible }},
-	{"compatibility", kindHigh, 3, decodeCompatibility, func(v *survey) bool { return v.settled || !v.valid }},
-	{"lookup", kindDollar, 8, decodeLookups, nil},
-	{"concatenation", kindQuote, 4, joinLiterals, nil},
-	{"form", kindPlus, 1, decodeForm, nil},
+	{"url", kindPercent, '%', 1, decodeURL, nil},
+	{"html", kindAmpersand, '&', 8, decodeEntities, nil},
+	{"escape", kindBackslash, '\\', 4, decodeEscapes, nil},
+	{"utf-7", kindPlus, '+', 5, decodeUTF7, nil},
+	{"overlong", kindHigh, 0, 3, decodeOverlong, func(v *survey) bool { return v.valid }},
+	{"tags", kindHigh, 0, 2, decodeTags, func(v *survey) bool { return !v.tags }},
+	{"invisible", kindHigh | kindControl, 0, 3, stripInvisible, func(v *survey) bool { return v.visible }},
+	{"compatibility", kindHigh, 0, 3, decodeCompatibility, func(v *survey) bool { return v.settled || !v.valid }},
+	{"lookup", kindDollar, '$', 8, decodeLookups, nil},
+	{"concatenation", kindQuote, 0, 4, joinLiterals, nil},
+	{"form", kindPlus, '+', 1, decodeForm, nil},
 }
 
 // decodeForm turns + into the space that it is in forms and queries, in a value that has no other space.
@@ -78,13 +81,16 @@ func decodeForm(dst, src []byte, e *edits) ([]byte, bool) {
 func joinLiterals(dst, src []byte, e *edits) ([]byte, bool) {
 	changed := false
 	first := 0
-	for ; first < len(src); first++ {
-		if quotes[src[first]] && first > 0 && isWord(src[first-1]) && joint(src[first:]) > 0 {
+	for ; ; first++ {
+		for first < len(src) && !quotes[src[first]] {
+			first++
+		}
+		if first == len(src) {
+			return dst, false
+		}
+		if first > 0 && isWord(src[first-1]) && joint(src[first:]) > 0 {
 			break
 		}
-	}
-	if first == len(src) {
-		return dst, false
 	}
 	dst = append(dst, src[:first]...)
 	for i := first; i < len(src); {

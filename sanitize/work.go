@@ -8,6 +8,7 @@ const (
 	costPass            = 3  // a byte of a view that the filter passes over
 	costLayer           = 25 // a layer that is looked for, and one for each layerShare bytes
 	layerShare          = 4
+	costMark            = 4  // a byte that could be a layer's; half of it where each could
 	costSurvey          = 1  // a byte of a text beyond ASCII
 	costRemembered      = 12 // characters that combine
 	costCompose         = 200
