@@ -109,7 +109,8 @@ func (e *Engine) inert(value []byte, fc FieldContext) bool {
 // clean reports whether the engine finds nothing in the value, of whatever severity.
 func (e *Engine) clean(value []byte, fc FieldContext) bool {
 	l := e.borrow(4 * len(value))
-	defer e.pool.Put(l)
+	l.brief = true
+	defer e.giveBack(l)
 	l.all(value, &fc)
 	return len(l.hits) == 0 && !l.spent && l.left >= 0
 }
@@ -117,12 +118,19 @@ func (e *Engine) clean(value []byte, fc FieldContext) bool {
 // innermost returns the value with its layers taken off, nil if it has none.
 func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
 	l := e.borrow(4 * len(value))
-	defer e.pool.Put(l)
+	l.blind = true
+	defer e.giveBack(l)
 	l.all(value, &fc)
 	if len(l.via) == 0 {
 		return nil
 	}
 	return bytes.ToValidUTF8(slices.Clone(l.view), []byte("\uFFFD"))
+}
+
+// giveBack puts what borrow took back into the pool.
+func (e *Engine) giveBack(l *look) {
+	l.brief, l.blind = false, false
+	e.pool.Put(l)
 }
 
 func removeInvisible(s []byte) []byte {
@@ -190,13 +198,44 @@ var (
 
 // breakAddress writes addresses and paths the way reports do: hxxp[:]//10[.]0[.]0[.]1, .·./
 func breakAddress(s []byte) []byte {
-	s = urlStart.ReplaceAllFunc(s, func(m []byte) []byte {
-		m = bytes.Replace(m, []byte("http"), []byte("hxxp"), 1)
-		m = bytes.Replace(m, []byte("HTTP"), []byte("hxxp"), 1)
-		return bytes.Replace(m, []byte(":"), []byte("[:]"), 1)
-	})
-	s = climbSteps.ReplaceAll(s, []byte("."+dot+"."))
-	s = rootPaths.ReplaceAll(s, []byte("${1}"+dot+"${2}"))
+	out := make([]byte, 0, len(s)+len(s)/8)
+	for len(s) > 0 { // no expression goes beyond white space, and most words have nothing for any
+		n := 0
+		for n < len(s) && !isSpace(s[n]) {
+			n++
+		}
+		word := s[:n]
+		if bytes.ContainsAny(word, `.:/\`) {
+			word = breakWord(word)
+		}
+		out = append(out, word...)
+		for n < len(s) && isSpace(s[n]) {
+			out = append(out, s[n])
+			n++
+		}
+		s = s[n:]
+	}
+	return out
+}
+
+// breakWord is breakAddress for text without white space.
+func breakWord(s []byte) []byte {
+	if bytes.IndexByte(s, ':') >= 0 {
+		s = urlStart.ReplaceAllFunc(s, func(m []byte) []byte {
+			m = bytes.Replace(m, []byte("http"), []byte("hxxp"), 1)
+			m = bytes.Replace(m, []byte("HTTP"), []byte("hxxp"), 1)
+			return bytes.Replace(m, []byte(":"), []byte("[:]"), 1)
+		})
+	}
+	if bytes.Contains(s, []byte("..")) {
+		s = climbSteps.ReplaceAll(s, []byte("."+dot+"."))
+	}
+	if bytes.ContainsAny(s, `/\`) {
+		s = rootPaths.ReplaceAll(s, []byte("${1}"+dot+"${2}"))
+	}
+	if bytes.IndexByte(s, '.') < 0 { // what it breaks in [:]host are dots, too
+		return s
+	}
 	return hostDots.ReplaceAllFunc(s, func(m []byte) []byte {
 		if bytes.Contains(m, []byte(dot)) {
 			return m

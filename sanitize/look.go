@@ -62,8 +62,10 @@ type look struct {
 	fc     *FieldContext
 	hits   []Hit
 	spent  bool
-	judged int // bytes that the model of orders was asked about
-	began  int // the work that was left when it began
+	judged int  // bytes that the model of orders was asked about
+	began  int  // the work that was left when it began
+	brief  bool // one hit is enough
+	blind  bool // its layers are taken off, and nobody looks at the views
 
 	// of the view in hand
 	view      []byte
@@ -243,6 +245,9 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 		return
 	}
 	l.show(view, groups, kinds)
+	if l.blind {
+		return
+	}
 	if groups&groupLiteral != 0 {
 		l.expressions()
 	}
@@ -256,8 +261,10 @@ func (l *look) look(view []byte, groups group, kinds byteKind) {
 	l.detect()
 }
 
-// ended reports whether the time or the work for looking is over. What was not looked at is Scan's to report.
-func (l *look) ended() bool { return l.left < 0 || l.ctx != nil && l.ctx.Err() != nil }
+// ended reports whether the time or the work for looking is over, or there is enough. What was not looked at is Scan's to report.
+func (l *look) ended() bool {
+	return l.left < 0 || l.brief && len(l.hits) > 0 || l.ctx != nil && l.ctx.Err() != nil
+}
 
 // show makes a view, or a part of one, the one in hand.
 func (l *look) show(view []byte, groups group, kinds byteKind) {

@@ -2,7 +2,9 @@ package sanitize
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -174,6 +176,83 @@ func TestNarrowed(t *testing.T) {
 	}
 	if len(sensitiveFiles) > maxSensitive || len(reachingFunctions) > 64 {
 		t.Error("more literals than bits")
+	}
+}
+
+// TestComposer: what is remembered is what was asked about, and when the work is up nothing is.
+func TestComposer(t *testing.T) {
+	t.Parallel()
+	var e edits
+	text := []byte("a\u0301 ")
+	first, _ := narrowed(nil, text, 0, &e)
+	asked := e.composer.work
+	e.reset()
+	again, _ := narrowed(nil, text, 0, &e)
+	if string(first) != "\u00e1 " || !bytes.Equal(first, again) {
+		t.Errorf("%q, and %q when it was remembered", first, again)
+	}
+	if asked < costCompose || e.composer.work >= costCompose {
+		t.Errorf("work of %d, and of %d when it was remembered", asked, e.composer.work)
+	}
+	e.reset()
+	e.composer.most = costCompose
+	if got, changed := narrowed(nil, []byte("e\u0301"), 0, &e); changed || e.composer.work <= e.composer.most {
+		t.Errorf("%q, %v with work of %d where %d is left", got, changed, e.composer.work, e.composer.most)
+	}
+}
+
+// TestSurvey: what the survey of a text says that a layer would leave as it is, it leaves.
+func TestSurvey(t *testing.T) {
+	t.Parallel()
+	rests := map[string]int{}
+	pieces := append([]string{"\u200b", "\U000e0041", "\x00", "\u0338", "１", "\xc0\xaf", "\ufe0f"}, alphabetsOfAll...)
+	scraps(t, pieces, func(s []byte) {
+		text := surveyOf(s, kindsIn(s))
+		for _, y := range layers {
+			if y.rests == nil || !y.rests(&text) {
+				continue
+			}
+			rests[y.name]++
+			if out, changed := y.decode(nil, s, nil); changed && !bytes.Equal(out, s) {
+				t.Fatalf("%s makes %q of %q", y.name, out, s)
+			}
+		}
+	})
+	if len(rests) != 4 {
+		t.Fatalf("only %v", rests)
+	}
+}
+
+// TestTextRuns: ASCII that is read a run at a time shows what it shows when it is read character by character.
+func TestTextRuns(t *testing.T) {
+	t.Parallel()
+	e, err := New(Options{Rules: []string{"builtin"}, Builtin: signatures.Injection()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signs := func(s []byte, kinds byteKind) (found []string) {
+		l := newLook(e)
+		l.fc, l.left = &FieldContext{}, math.MaxInt
+		l.show(s, 0, kinds)
+		l.low = s
+		lookText(l)
+		for _, h := range l.hits {
+			found = append(found, h.Rule.ID+" "+h.Excerpt)
+		}
+		return found
+	}
+	found := 0
+	pieces := append([]string{"p\u0430ypal", ".com", "\u0430", "o", "-", "7", "://", "a.b", "\u200b", "\u202e", "x y", "\U000e0041", "\u00ad"}, alphabetsOfAll...)
+	scraps(t, pieces, func(s []byte) {
+		kinds := kindsIn(s) &^ kindControl
+		runs, each := signs(s, kinds), signs(s, kinds|kindControl)
+		if !slices.Equal(runs, each) {
+			t.Fatalf("%q: %q by runs, %q by characters", s, runs, each)
+		}
+		found += len(runs)
+	})
+	if found == 0 {
+		t.Fatal("no signs")
 	}
 }
 

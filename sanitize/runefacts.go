@@ -169,10 +169,10 @@ func surveyOf(s []byte, kinds byteKind) survey {
 		f := facts.fact(r)
 		if f&factSettled == 0 {
 			v.settled = v.settled && f&factMark != 0 && !marked
+		}
+		if f&factBlank != 0 {
 			v.visible = v.visible && !invisible(r)
 			v.tags = v.tags || 0xE0020 <= r && r <= 0xE007E
-		} else if f&factOdd != 0 {
-			v.visible = v.visible && !invisible(r)
 		}
 		if n == 1 {
 			v.valid = false
