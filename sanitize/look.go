@@ -183,33 +183,36 @@ func (l *look) unwrap(value []byte, kinds byteKind) {
 				kinds = l.under(current, name)
 			}
 		}
-		surveyed, text := false, survey{}
+		var text survey
 		for i := range layers {
 			y := &layers[i]
-			if kinds&y.wants == 0 || y.name == "form" && kinds&kindUnpackable == 0 {
-				continue // + is a digit of base64
-			}
-			if y.rests != nil && kinds&kindHigh != 0 {
-				if !surveyed {
-					l.charge(costSurvey * len(current))
-					surveyed, text = true, surveyOf(current, kinds)
-				}
-				if y.rests(&text) {
-					continue
-				}
+			if !y.called(kinds) || l.rests(y, current, kinds, &text) {
+				continue
 			}
 			out, ok := l.peeled(y, l.buffers[which][:0], current)
 			l.buffers[which] = out[:0]
 			if !ok {
 				continue
 			}
-			current, which, changed, surveyed = out, 1-which, true, false
+			current, which, changed, text = out, 1-which, true, survey{}
 			kinds = l.under(current, y.name)
 		}
 		if !changed {
 			return
 		}
 	}
+}
+
+// rests reports whether a layer is known to leave the view as it is, by the survey of it, which is made when one asks.
+func (l *look) rests(y *layer, view []byte, kinds byteKind, text *survey) bool {
+	if y.rests == nil || kinds&kindHigh == 0 {
+		return false
+	}
+	if !text.made {
+		l.charge(costSurvey * len(view))
+		*text = surveyOf(view, kinds)
+	}
+	return y.rests(text)
 }
 
 // peeled appends the view without a layer to dst, and reports whether that changed anything.

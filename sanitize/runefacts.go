@@ -148,6 +148,7 @@ func settled(s []byte) int {
 
 // survey is what the layers of text beyond ASCII ask about all of it.
 type survey struct {
+	made    bool
 	valid   bool // it is UTF-8
 	tags    bool // tag characters occur
 	visible bool // stripInvisible would leave it as it is
@@ -156,7 +157,7 @@ type survey struct {
 
 // surveyOf asks once for all of them. Kinds are those of the bytes in s.
 func surveyOf(s []byte, kinds byteKind) survey {
-	v := survey{valid: true, visible: kinds&kindControl == 0, settled: true}
+	v := survey{made: true, valid: true, visible: kinds&kindControl == 0, settled: true}
 	facts := runeFacts()
 	marked := true // a mark may not stand here
 	for i := 0; i < len(s); {

@@ -43,6 +43,11 @@ type layer struct {
 	rests func(*survey) bool
 }
 
+// called reports whether bytes of these kinds call for the layer.
+func (y *layer) called(kinds byteKind) bool {
+	return kinds&y.wants != 0 && (y.name != "form" || kinds&kindUnpackable != 0) // + is a digit of base64
+}
+
 // layers are in the order in which consumers usually take them off: transport, page, script, character set.
 var layers = []layer{
 	{"url", kindPercent, '%', 1, decodeURL, nil},

@@ -404,7 +404,7 @@ rule Shell_Drops_Into_Tmp : unix
         $cd = /cd\s{1,2}\/(tmp|var\/run|dev\/shm|var\/tmp|mnt|root)\s{0,2}\|\|\s{0,2}cd\s{1,2}\/(tmp|var\/run|var|dev\/shm|mnt|root|)/
         $get = /\b(wget|curl|tftp|ftpget)( -[a-zA-Z]{1,6}){0,3} (h..p:\/\/)?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/
         $chmod = /chmod\s{1,2}(\+x|0?777|0?755|u\+x)/
-        $run = /;\s{0,2}(sh\s{1,2}\S{1,40}|\.\/\S{1,40})\s{0,2}[;&\n]/
+        $run = /(;sh |; sh |;  sh |;\nsh |;\.\/|; \.\/|;  \.\/|;\t\.\/|;\n\.\/)\s?[^\s;&]{1,40}\s{0,2}[;&\n]/
     condition:
         filesize < 1MB and $cd and $get and any of ($chmod, $run)
 }

@@ -10,7 +10,7 @@ rule NPM_Hook_Fetches_Code : npm
         reference = "https://attack.mitre.org/techniques/T1195/002/"
     strings:
         $hook = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,40}\b(curl|wget)\s/
-        $run = /(\| ?(sudo )?(\/bin\/)?(ba|da|z)?sh|\| ?(node|python3?|perl)|&& ?((ba|da|z)?sh|node|chmod) [^"\r\n]{0,40})\b[^"\r\n]{0,20}"/
+        $run = /(\| ?(sudo )?(\/bin\/)?(ba|da|z)?sh|\| ?(node|python3?|perl)|(&&sh|&& sh|&&bash|&& bash|&&dash|&& dash|&&zsh|&& zsh|&&node|&& node|&&chmod|&& chmod) [^"\r\n]{0,40})\b[^"\r\n]{0,20}"/
         $ps = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,20}powershell/ nocase
         $ps1 = "-enc" nocase
         $ps2 = "downloadstring" nocase
@@ -150,7 +150,7 @@ rule Ruby_Gem_Build_Fetches_Code : ruby
     strings:
         $mk = /require\s{1,2}["']mkmf["']/
         $get = /(system ?\(? ?["']|%x[\(\{]|`) ?(curl|wget)\s/
-        $pipe = /(\| ?(ba)?sh|; ?chmod|&& ?(chmod|(ba)?sh))\b/
+        $pipe = /(\| ?(ba)?sh|; ?chmod|&&chmod|&& chmod|&&sh|&& sh|&&bash|&& bash)\b/
         $b = /\beval\s{0,2}\(?\s{0,2}(Base64\.decode64|URI\.open|Net::HTTP\.get|Zlib)/
     condition:
         filesize < 512KB and $mk and (($get and $pipe) or $b)
