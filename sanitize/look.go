@@ -275,13 +275,13 @@ func (l *look) show(view []byte, groups group, kinds byteKind) {
 	l.inside, l.contexts, l.known, l.codeAt, l.asked.n, l.tidyKnown = false, 0, 0, -1, 0, 0
 }
 
-// shortQuoted is the length up to which two quotes call for a look at SQL by themselves, in bytes.
-const shortQuoted = 4
+// shortQuoted is the length of an operator between quotes, which calls for a look at SQL by itself, in bytes.
+const shortQuoted = 3
 
 // detect shows the view in hand to the detectors.
 func (l *look) detect() {
 	called := calledBy(l.groups, l.kinds)
-	if len(l.view) <= shortQuoted && l.kinds&kindQuote != 0 && l.view[0] == l.view[len(l.view)-1] { // '-'
+	if len(l.view) == shortQuoted && isQuote(l.view[0]) && l.view[0] == l.view[2] && bytes.IndexByte([]byte("-^&"), l.view[1]) >= 0 { // '-'
 		called |= 1 << detectorSQL
 	}
 	for ; called != 0; called &= called - 1 {

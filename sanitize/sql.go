@@ -59,7 +59,7 @@ func lookSQL(l *look) {
 	}
 	for _, quote := range []byte{'\'', '"', '`'} {
 		at := bytes.IndexByte(l.low, quote)
-		if at < 0 || quote == '`' && (l.inside || bytes.IndexByte(l.low[at+1:], quote) >= 0) { // two of them quote something in text
+		if at < 0 || quote == '`' && (l.inside || at > 16 || bytes.IndexByte(l.low[at+1:], quote) >= 0) { // two of them quote something in text, and names are short
 			continue
 		}
 		l.tokens = lexSQL(l.tokens[:0], l.low, quote)
