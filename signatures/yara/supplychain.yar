@@ -10,7 +10,8 @@ rule NPM_Hook_Fetches_Code : npm
         reference = "https://attack.mitre.org/techniques/T1195/002/"
     strings:
         $hook = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,40}\b(curl|wget)\s/
-        $run = /(\| ?(sudo )?(\/bin\/)?(ba|da|z)?sh|\| ?(node|python3?|perl)|(&&sh|&& sh|&&bash|&& bash|&&dash|&& dash|&&zsh|&& zsh|&&node|&& node|&&chmod|&& chmod) [^"\r\n]{0,40})\b[^"\r\n]{0,20}"/
+        $run = /\| ?((sudo )?(\/bin\/)?(ba|da|z)?sh|node|python3?|perl)\b[^"\r\n]{0,20}"/
+        $then = /(&&sh|&& sh|&&bash|&& bash|&&dash|&& dash|&&zsh|&& zsh|&&node|&& node|&&chmod|&& chmod) [^"\r\n]{0,60}"/
         $ps = /"(pre|post)?install"\s{0,4}:\s{0,4}"[^"\r\n]{0,20}powershell/ nocase
         $ps1 = "-enc" nocase
         $ps2 = "downloadstring" nocase
@@ -18,7 +19,7 @@ rule NPM_Hook_Fetches_Code : npm
         $ps4 = "hidden" nocase
         $php = /"post-(install|update|autoload-dump|root-package-install)-cmd"\s{0,4}:\s{0,4}\[?\s{0,8}"[^"\r\n]{0,40}\b(curl|wget)\s[^"|\r\n]{0,120}\|\s{0,2}(\/bin\/)?(ba|da|z)?(sh|php)\b/
     condition:
-        filesize < 1MB and (($hook and $run) or ($ps and any of ($ps1, $ps2, $ps3, $ps4)) or $php)
+        filesize < 1MB and (($hook and ($run or $then)) or ($ps and any of ($ps1, $ps2, $ps3, $ps4)) or $php)
 }
 
 rule NPM_Hook_Runs_Packed_Code : npm
