@@ -139,10 +139,12 @@ func (p *pack) cleanPart(ctx context.Context, at *part) error {
 	case err != nil || len(bytes.TrimSpace(text)) == 0:
 		return err
 	}
-	if v := actsAsData(text); custom && v != "" {
-		p.dropPart(at, v)
-		p.killTo(at)
-		return nil
+	if custom { // else the question costs more than all the rest
+		if v := actsAsData(text); v != "" {
+			p.dropPart(at, v)
+			p.killTo(at)
+			return nil
+		}
 	}
 	out, err := p.cleanText(ctx, at, text)
 	switch {
