@@ -92,13 +92,18 @@ func FuzzFilter(f *testing.F) {
 		f.Fatal(err)
 	}
 	fl := newFilter(rules)
-	for _, s := range []string{"union select", "${jndi:ldap://a/}", "<SCRIPT>", "%2E%2e/", "a\x00:/b", "ignore all previous instructions"} {
+	for _, s := range []string{"union select", "${jndi:ldap://a/}", "<SCRIPT>", "%2E%2e/", "a\x00:/b", "value\f{", "1\nor\t1", "ignore all previous instructions"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var w literalHits
 		groups, _ := fl.run(data, &w)
 		low := lower(nil, data)
+		for i, c := range low {
+			if isSpace(c) && c != '\n' {
+				low[i] = ' ' // to sinks they are alike
+			}
+		}
 		var want group
 		for id, l := range fl.literals {
 			i := bytes.Index(low, []byte(l.text))
