@@ -202,8 +202,30 @@ func (w *walker) insideStreams() {
 	}
 }
 
-// maxComments is more than writers say about themselves.
+// maxComments is more than writers say about themselves, in bytes.
 const maxComments = 4096
+
+// maxBlank is how much white space writers leave between two objects; what is more can hold something, as comments can.
+const maxBlank = 64
+
+// remarks returns how many bytes of comments there are in white space, and of white space beyond maxBlank: a line end behind
+// each of many objects is neither.
+func remarks(b []byte) (n int) {
+	blank := len(b)
+	for {
+		i := bytes.IndexByte(b, '%')
+		if i < 0 {
+			break
+		}
+		length := bytes.IndexAny(b[i:], "\r\n")
+		if length < 0 {
+			length = len(b) - i
+		}
+		n += length
+		b = b[i+length:]
+	}
+	return n + max(0, blank-n-maxBlank)
+}
 
 // oldObject looks at an object of an older revision.
 func (w *walker) oldObject(o parsed, err error) bool {
@@ -227,14 +249,14 @@ func (w *walker) oldObject(o parsed, err error) bool {
 }
 
 // between looks at what stands between objects: white space, comments, cross-reference tables and trailers. It
-// returns how many bytes of comments there are.
+// returns how many bytes of comments there are, as remarks counts them.
 func (w *walker) between(g span) (comments int) {
 	p := &parser{data: w.f.data[:g.to], pos: g.from}
 	tables := false
 	for {
 		start := p.pos
 		p.space()
-		comments += p.pos - start
+		comments += remarks(p.data[start:p.pos])
 		if remark(p.data[start:p.pos], start < w.f.base+maxHeader) {
 			w.found(vectorHidden, kit.ActionRemoved, "a comment")
 			return comments

@@ -456,6 +456,21 @@ func TestComments(t *testing.T) {
 	}
 }
 
+// The line ends between the objects of a large document are no comments; white space that could hold something counts as
+// they do.
+func TestWhiteSpaceBetweenObjects(t *testing.T) {
+	many := table(carrier{objects: slices.Repeat([]string{"[7]"}, 3*maxComments)})
+	if out, job, err := disarm(t, many, kit.Switches{}); err != nil || out != nil {
+		t.Errorf("many objects: %v %v", err, job.Removals())
+	}
+	for _, c := range []string{strings.Repeat(" \t", maxComments), strings.Repeat("%%EOF\n", maxComments/5)} {
+		out, job, err := disarm(t, table(carrier{objects: []string{"7\nendobj\n" + c + "\n90 0 obj\nnull"}}), kit.Switches{})
+		if err != nil || out == nil {
+			t.Errorf("%.9q: %v %v", c, err, job.Removals())
+		}
+	}
+}
+
 // What stays when something else goes.
 func TestKept(t *testing.T) {
 	c := carrier{
