@@ -2,23 +2,34 @@ package kit
 
 import "bytes"
 
-// NameSet says which names may be in a set: by first byte, a bit for length, last byte and the one in the middle. Most names that a document has
-// are in none, and to look for one in a map is half of what an element costs. The zero NameSet is empty.
-type NameSet [256]uint64
+// NameSet is a set of names, quick to say that a name is not in it: most names that a document has are in none, and to look
+// for each in a map is half of what an element costs. The zero NameSet is empty. A copy shares what it had when it was made.
+type NameSet struct {
+	marks [256]uint64 // by first byte: a bit for length, last byte and the one in the middle of each name
+	names map[string]struct{}
+}
 
 // Add puts a name into the set; it must not be empty.
 func (n *NameSet) Add(name string) {
-	n[name[0]] |= nameBit(len(name), name[len(name)/2], name[len(name)-1])
+	if n.names == nil {
+		n.names = map[string]struct{}{}
+	}
+	n.names[name] = struct{}{}
+	n.marks[name[0]] |= nameMark(len(name), name[len(name)/2], name[len(name)-1])
 }
 
-// May reports whether a name may be in the set. It is true for all that were added, and for a few others.
-func (n *NameSet) May(name []byte) bool {
-	return len(name) > 0 && n[name[0]]&nameBit(len(name), name[len(name)/2], name[len(name)-1]) != 0
+// Has reports whether a name is in the set.
+func (n *NameSet) Has(name []byte) bool {
+	if len(name) == 0 || n.marks[name[0]]&nameMark(len(name), name[len(name)/2], name[len(name)-1]) == 0 {
+		return false
+	}
+	_, ok := n.names[string(name)]
+	return ok
 }
 
-// nameBit's factors are those with which the names that are frequent in Office documents share the fewest bits with those
-// that are looked for: one such pair (space and style) doubles what a document costs.
-func nameBit(length int, middle, last byte) uint64 {
+// nameMark's factors are those with which the names that are frequent in Office documents share the fewest bits with those
+// that are looked for, so that the map is seldom asked.
+func nameMark(length int, middle, last byte) uint64 {
 	return 1 << ((23*length + 6*int(middle) + 11*int(last)) & 63)
 }
 
@@ -101,7 +112,7 @@ var xmlBytes = func() (class [256]uint8) {
 // tag returns the length of the name of the start tag at this place, and where the tag ends: 0 if Skim stops here.
 func (s *XMLSkim) tag(b []byte, pos int) (name, end int, empty bool) {
 	local, at := scanName(b, pos+1)
-	if at == pos+1 || b[pos+1] <= '9' || s.Names.May(b[local:at]) {
+	if at == pos+1 || b[pos+1] <= '9' || s.Names.Has(b[local:at]) {
 		return 0, 0, false
 	}
 	name = at - pos - 1
@@ -135,7 +146,7 @@ func (s *XMLSkim) tag(b []byte, pos int) (name, end int, empty bool) {
 func (s *XMLSkim) attr(b []byte, at int) int {
 	from := at
 	local, at := scanName(b, from)
-	if at == from || at+1 >= len(b) || b[at] != '=' || b[from] <= '9' || s.First[b[from]] || s.Attrs.May(b[local:at]) ||
+	if at == from || at+1 >= len(b) || b[at] != '=' || b[from] <= '9' || s.First[b[from]] || s.Attrs.Has(b[local:at]) ||
 		b[from] == 'x' && bytes.HasPrefix(b[from:at], []byte("xmlns")) {
 		return 0
 	}

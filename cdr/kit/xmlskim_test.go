@@ -65,6 +65,34 @@ func TestSkim(t *testing.T) {
 	}
 }
 
+// TestNameSet has names that share the mark of one in the set, which is what the map behind the marks is for.
+func TestNameSet(t *testing.T) {
+	var set NameSet
+	in := map[string]bool{"style": true, "href": true, "p": true, "definedName": true}
+	for name := range in {
+		set.Add(name)
+	}
+	marked := 0
+	for a := 'a'; a <= 'z'; a++ {
+		for b := 'a'; b <= 'z'; b++ {
+			for _, name := range []string{"s" + string(a) + "yl" + string(b), "h" + string(a) + string(b) + "f", string(a), "definedNam" + string(b)} {
+				if set.Has([]byte(name)) != in[name] {
+					t.Errorf("%q: %v", name, !in[name])
+				}
+				if set.marks[name[0]]&nameMark(len(name), name[len(name)/2], name[len(name)-1]) != 0 && !in[name] {
+					marked++
+				}
+			}
+		}
+	}
+	if marked == 0 {
+		t.Error("no name shared a mark: nothing was tested")
+	}
+	if (&NameSet{}).Has([]byte("p")) || set.Has(nil) {
+		t.Error("an empty set, or an empty name")
+	}
+}
+
 // TestSkimStops has documents of which one tag, and no other, must be seen.
 func TestSkimStops(t *testing.T) {
 	var names, attrs NameSet

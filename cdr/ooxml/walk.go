@@ -17,8 +17,8 @@ import (
 type walk struct {
 	p     *pack
 	at    *part
-	rules *kit.NameSet // that may have one
-	quiet *kit.NameSet // that may have one that counts outside of fields
+	rules *kit.NameSet // names that have one
+	quiet *kit.NameSet // names that have one that counts outside of fields
 	ctx   context.Context
 	data  []byte
 	edits edits
@@ -304,12 +304,9 @@ func (w *walk) start(t *kit.XMLToken) {
 		local = local[i+1:]
 	}
 	var rule rule
-	ok := w.rules.May(local)
+	ok := w.rules.Has(local)
 	if ok {
-		rule, ok = w.p.rules[string(local)]
-	}
-	if ok {
-		e.local = string(local)
+		rule, e.local = w.p.rules[string(local)], string(local)
 	}
 	if n := len(w.open); n > 0 {
 		e.deleted = w.open[n-1].deleted
