@@ -21,14 +21,20 @@ const (
 type chunkLine struct {
 	size         uint64
 	ieof         bool  // ieof extension on a chunk of size 0
-	originalFrom int64 // use-original-body extension, -1 if absent
+	originalFrom int64 // use-original-body extension, noOriginal or badOriginal
 }
+
+// The values of originalFrom that are no offset.
+const (
+	noOriginal  = -1 // the extension is absent
+	badOriginal = -2 // it is malformed, or there twice: an error only in a 206, as extensions that mean nothing are ignored
+)
 
 // parseChunkLine parses a chunk-size line without its CRLF: 1 to 16 hex digits,
 // then extensions, of which ieof (RFC 3507 section 4.5) and use-original-body
 // mean something and the others nothing.
 func parseChunkLine(line []byte) (chunkLine, *Error) {
-	c := chunkLine{originalFrom: -1}
+	c := chunkLine{originalFrom: noOriginal}
 	i := 0
 	for ; i < len(line); i++ {
 		d := hexValue(line[i])
@@ -91,27 +97,24 @@ func (c *chunkLine) parseExtensions(s []byte) *Error {
 			}
 			value, s = s[:n], s[n:]
 		}
-		if err := c.extension(string(name), string(value)); err != nil {
-			return err
-		}
+		c.extension(string(name), string(value))
 	}
 }
 
-func (c *chunkLine) extension(name, value string) *Error {
+func (c *chunkLine) extension(name, value string) {
 	if c.size != 0 {
-		return nil
+		return
 	}
 	switch {
 	case sameFold(name, "ieof"):
 		c.ieof = true
 	case sameFold(name, "use-original-body"):
 		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < 0 || c.originalFrom >= 0 {
-			return refine(ErrChunkSyntax, "malformed use-original-body")
+		if err != nil || n < 0 || c.originalFrom != noOriginal {
+			n = badOriginal
 		}
 		c.originalFrom = n
 	}
-	return nil
 }
 
 func tokenLen(s []byte) int {
@@ -153,7 +156,7 @@ type chunkReader struct {
 	err          error
 }
 
-func (c *chunkReader) reset(src *source) { *c = chunkReader{src: src, originalFrom: -1} }
+func (c *chunkReader) reset(src *source) { *c = chunkReader{src: src, originalFrom: noOriginal} }
 
 // fail remembers the error; a connection that ends is a truncated body.
 func (c *chunkReader) fail(err error) error {

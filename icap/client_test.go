@@ -176,6 +176,8 @@ func TestClientBadAnswers(t *testing.T) {
 		{"huge HTTP head", "ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, null-body=800000000\r\n\r\nHTTP"},
 		{"100 out of place", "ICAP/1.0 100 Continue\r\n\r\nICAP/1.0 204 x\r\n\r\n"},
 		{"chunk", "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n"},
+		{"malformed use-original-body", "ICAP/1.0 206 x\r\nEncapsulated: res-body=0\r\n\r\n5\r\nhello\r\n0; use-original-body=x\r\n\r\n"},
+		{"use-original-body twice", "ICAP/1.0 206 x\r\nEncapsulated: res-body=0\r\n\r\n5\r\nhello\r\n0; use-original-body=2; use-original-body=2\r\n\r\n"},
 		{"truncated body", "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n5\r\nhel"},
 		{"endless head", "ICAP/1.0 200 OK\r\nX: " + strings.Repeat("x", 300<<10)},
 	}

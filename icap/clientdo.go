@@ -582,6 +582,11 @@ func (b *answerBody) end(err error) {
 		k.close()
 		return
 	}
+	if k.res.Status == StatusPartialContent && b.chunks.originalFrom == badOriginal {
+		b.err = refine(ErrChunkSyntax, "malformed use-original-body")
+		k.close()
+		return
+	}
 	b.err = io.EOF
 	k.release(k.reusable())
 	if k.res.Status != StatusPartialContent || b.chunks.originalFrom < 0 {
