@@ -301,13 +301,16 @@ func view(e *quarantine.Entry, withReport bool) admin.Kept {
 }
 
 // List implements admin.Quarantine.
-func (v vaultView) List(ctx context.Context, limit int) ([]admin.Kept, int, error) {
-	entries, damaged, err := v.vault.List(ctx, limit)
-	out := make([]admin.Kept, len(entries))
-	for i := range entries {
-		out[i] = view(&entries[i], false)
+func (v vaultView) List(ctx context.Context, limit int) (admin.Listing, error) {
+	l, err := v.vault.List(ctx, limit)
+	out := admin.Listing{
+		Entries: make([]admin.Kept, len(l.Entries)), Damaged: l.Damaged,
+		Count: l.Count, MaxCount: l.Limits.Count, Bytes: l.Bytes, MaxBytes: l.Limits.Bytes,
 	}
-	return out, damaged, err
+	for i := range l.Entries {
+		out.Entries[i] = view(&l.Entries[i], false)
+	}
+	return out, err
 }
 
 // Open implements admin.Quarantine.

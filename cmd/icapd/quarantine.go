@@ -107,10 +107,7 @@ func (w *warden) list(ctx context.Context, _ []string) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read
-	var answer struct {
-		Entries []admin.Kept `json:"entries"`
-		Damaged int          `json:"damaged"`
-	}
+	var answer admin.Listing
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxEntries)).Decode(&answer); err != nil {
 		return err
 	}

@@ -36,7 +36,8 @@ admin on 127.0.0.1:8344, built-in rules.
 
 SIGTERM or SIGINT: stop listening, finish the messages in hand (at most timeouts.drain), end. A second one ends
 at once. SIGHUP: read the configuration, rules and certificates again; if anything is wrong with them, nothing
-changes, and the log says why.`,
+changes, and the log says why. SIGUSR1 and SIGUSR2, by which others open their logs again, change nothing: a file of
+events that was moved away is begun again by itself.`,
 		Args: configOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
@@ -74,6 +75,9 @@ func (c *cli) serve(parent context.Context) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	user := make(chan os.Signal, 1) // what rotates logs may send them, and they would end the process
+	signal.Notify(user, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(user)
 
 	retag := make(chan struct{}, 1)
 	percent := debug.SetGCPercent(25) // what rules are compiled from is not needed again, and not worth a peak
@@ -124,6 +128,8 @@ func (c *cli) serve(parent context.Context) error {
 			return failWith(errors.Join(err, s.stop()))
 		case <-hup:
 			reload("signal")
+		case sig := <-user:
+			log.Infof("%v changes nothing: files that were moved away are begun again by themselves, SIGHUP reloads", sig)
 		case <-watcher.changed:
 			reload("file")
 		case req := <-s.reloads:

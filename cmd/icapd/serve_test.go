@@ -208,6 +208,9 @@ func TestReload(t *testing.T) {
 	if got := tag(); got != first {
 		t.Errorf("the tag is %s, and was %s with the same configuration", got, first)
 	}
+	p.signal(syscall.SIGUSR1) // as what rotates logs may send
+	p.wait("user defined signal 1 changes nothing: files that were moved away are begun again by themselves, SIGHUP reloads")
+	expect("clean after SIGUSR1", clean, 0)
 	p.signal(syscall.SIGTERM)
 	if err := p.end(30 * time.Second); err != nil {
 		t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -62,9 +63,10 @@ type Options struct {
 // server is the admin server at work.
 type server struct {
 	Options
-	gate  *gate
-	tries *shelf
-	cross *http.CrossOriginProtection
+	gate   *gate
+	tries  *shelf
+	places places
+	cross  *http.CrossOriginProtection
 }
 
 // New returns the handler of the admin address.
@@ -75,7 +77,7 @@ func newServer(o Options) *server {
 		o.Feed = NewFeed()
 	}
 	s := &server{
-		Options: o, gate: newGate(o.TokenSHA256, o.ReadTokenSHA256), tries: newShelf(), cross: http.NewCrossOriginProtection(),
+		Options: o, gate: newGate(o.TokenSHA256, o.ReadTokenSHA256), tries: newShelf(), places: make(places, maxTries), cross: http.NewCrossOriginProtection(),
 	}
 	s.gate.certificate = o.CertificateRole
 	return s
@@ -144,41 +146,105 @@ func fromElsewhere(r *http.Request) bool {
 	return false
 }
 
+// maxForm is the largest body, in bytes, of what changes something.
+const maxForm = 64 << 10
+
 // change lets those in who may change things, and who mean it. What is refused is on record.
 func (s *server) change(action string, next guarded) http.HandlerFunc {
+	return s.changeWith(action, maxForm, next)
+}
+
+// changeWith does the same for bodies of at most so many bytes. One that may be larger than a form is read when it has a
+// place: each is in memory whole.
+func (s *server) changeWith(action string, most int64, next guarded) http.HandlerFunc {
 	return s.look(func(w http.ResponseWriter, r *http.Request, id identity) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxTry+1<<20)
-		why := ""
-		if id.role >= Manager && formTooLarge(r) { // the CSRF token in it cannot be read, and it is not what is wrong
-			s.audit(r, id, action, "", errTooLarge)
-			s.show(w, http.StatusRequestEntityTooLarge, "problem", id, page{Title: "Too large", Here: r.URL.Path, Problem: errTooLarge.Error()})
-			return
+		refuse := func(status int, why error) {
+			s.audit(r, id, action, "", why)
+			switch {
+			case status == http.StatusForbidden:
+				http.Error(w, why.Error(), status)
+				return
+			case strings.HasPrefix(r.URL.Path, "/api/"):
+				failWith(w, status, why)
+				return
+			}
+			s.show(w, status, "problem", id, page{Title: http.StatusText(status), Here: r.URL.Path, Problem: why.Error()})
 		}
 		switch {
 		case id.role < Manager:
-			why = "this takes the role manage"
+			refuse(http.StatusForbidden, errors.New("this takes the role manage"))
+			return
 		case s.cross.Check(r) != nil:
-			why = "the request comes from another site"
-		case !s.gate.genuine(r, id):
-			why = "the CSRF token is missing or old: reload the page"
-		default:
-			next(w, r, id)
+			refuse(http.StatusForbidden, errors.New("the request comes from another site"))
+			return
+		case most > maxForm && !s.places.take(r.Context()):
+			w.Header().Set("Retry-After", "1")
+			refuse(http.StatusServiceUnavailable, errNoPlace)
+			return
+		case most > maxForm:
+			defer s.places.leave()
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
+		if err := formTooLarge(r); err != nil { // the CSRF token in it cannot be read, and it is not what is wrong
+			refuse(http.StatusRequestEntityTooLarge, err)
 			return
 		}
-		s.audit(r, id, action, "", errors.New(why))
-		http.Error(w, why, http.StatusForbidden)
+		if !s.gate.genuine(r, id) {
+			refuse(http.StatusForbidden, errors.New("the CSRF token is missing or old: reload the page"))
+			return
+		}
+		next(w, r, id)
 	})
 }
 
-var errTooLarge = errors.New("larger than 16 MiB, which is the most that can be tried here: icapd scan FILE looks at files of any size")
+// places bound what is tried at one time.
+type places chan struct{}
 
-// formTooLarge reads the form of a page and reports whether it is larger than what is read. Programs send none.
-func formTooLarge(r *http.Request) bool {
-	if strings.HasPrefix(r.URL.Path, "/api/") {
+// The bound of memory for content that is tried is maxTries times maxTry, and what engines make of it.
+const (
+	maxTries    = 4
+	tryPatience = 10 * time.Second
+)
+
+var errNoPlace = fmt.Errorf("%d contents are being tried already: try again in a moment", maxTries)
+
+// take waits a while for a place.
+func (p places) take(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, tryPatience)
+	defer cancel()
+	select {
+	case p <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case p <- struct{}{}:
+		return true
+	case <-ctx.Done():
 		return false
 	}
-	var tooLarge *http.MaxBytesError
-	return errors.As(r.ParseMultipartForm(2*maxTry), &tooLarge) // in memory: what is tried may be confidential
+}
+
+func (p places) leave() { <-p }
+
+// tooLarge says what a body is larger than.
+func tooLarge(limit int64) error {
+	if limit <= maxForm {
+		return fmt.Errorf("larger than %s, which is the most that is read here", humanBytes(limit))
+	}
+	return errors.New("larger than 16 MiB, which is the most that can be tried here: icapd scan FILE looks at files of any size")
+}
+
+// formTooLarge reads the form of a page; its error is that of one larger than what is read. Programs send none.
+func formTooLarge(r *http.Request) error {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		return nil
+	}
+	err := r.ParseMultipartForm(2 * maxTry) // in memory: what is tried may be confidential
+	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(over.Limit)
+	}
+	return nil
 }
 
 // refuse answers who may not come in: browsers are shown where to log in. A token that was tried is on record.

@@ -47,7 +47,7 @@ func (s *server) api(mux *http.ServeMux) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	mux.HandleFunc("POST /api/v1/reload", s.change("reload", s.apiReload))
-	mux.HandleFunc("POST /api/v1/try", s.change("try", s.apiTry))
+	mux.HandleFunc("POST /api/v1/try", s.changeWith("try", maxTry, s.apiTry))
 }
 
 var errNothing = errors.New("this is switched off in the configuration")
@@ -55,13 +55,17 @@ var errNothing = errors.New("this is switched off in the configuration")
 // fail answers with an error in JSON.
 func fail(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
-	var tooLarge *http.MaxBytesError
+	var over *http.MaxBytesError
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, errNothing):
 		status = http.StatusNotFound
-	case errors.As(err, &tooLarge):
-		status, err = http.StatusRequestEntityTooLarge, errTooLarge
+	case errors.As(err, &over):
+		status, err = http.StatusRequestEntityTooLarge, tooLarge(over.Limit)
 	}
+	failWith(w, status, err)
+}
+
+func failWith(w http.ResponseWriter, status int, err error) {
 	writeJSON(w, status, struct {
 		Error string `json:"error"`
 	}{oneLine(err.Error(), 500)})
@@ -236,15 +240,12 @@ func (s *server) apiKept(w http.ResponseWriter, r *http.Request, _ identity) {
 		fail(w, errNothing)
 		return
 	}
-	entries, damaged, err := s.Quarantine.List(r.Context(), maxKept)
+	kept, err := s.Quarantine.List(r.Context(), maxKept)
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Entries []Kept `json:"entries"`
-		Damaged int    `json:"damaged"`
-	}{entries, damaged})
+	writeJSON(w, http.StatusOK, kept)
 }
 
 // entry returns an entry without its bytes.

@@ -35,6 +35,7 @@ type bench struct {
 	off     map[string]bool
 	kept    map[string]Kept
 	reloads []Reloaded
+	block   func() // while something is tried
 }
 
 const hostile = `"><script>alert(1)</script>`
@@ -81,6 +82,9 @@ func newBenchWith(t *testing.T, manage, read string, certificate func(*x509.Cert
 		},
 		Try: func(_ context.Context, t Try, body io.Reader) (Tried, error) {
 			text, err := io.ReadAll(body)
+			if b.block != nil {
+				b.block()
+			}
 			m := *sample("T1")
 			m.URL = t.URL
 			return Tried{Message: m, Changed: true, Name: t.Name, Result: bytes.ToUpper(text)}, err
@@ -131,12 +135,12 @@ func sample(id string) *Message {
 	}
 }
 
-func (b *bench) List(context.Context, int) ([]Kept, int, error) {
-	var out []Kept
+func (b *bench) List(context.Context, int) (Listing, error) {
+	out := Listing{Damaged: 1, Count: 7, MaxCount: 900, Bytes: 3 << 20, MaxBytes: 1 << 30}
 	for _, k := range b.kept {
-		out = append(out, k)
+		out.Entries = append(out.Entries, k)
 	}
-	return out, 1, nil
+	return out, nil
 }
 
 func (b *bench) Open(_ context.Context, id string) (Kept, io.ReadCloser, error) {
@@ -161,6 +165,7 @@ type client struct {
 	remote, host, token, cookie string
 	header                      map[string]string
 	tls                         *tls.ConnectionState
+	ctx                         context.Context // nil: that of the test
 }
 
 func (b *bench) local() *client {
@@ -171,6 +176,9 @@ func (c *client) do(method, path, contentType, body string) *httptest.ResponseRe
 	c.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.RemoteAddr, r.Host, r.TLS = c.remote, c.host, c.tls
+	if c.ctx != nil {
+		r = r.WithContext(c.ctx)
+	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
@@ -467,6 +475,12 @@ func TestLogin(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	b := newBench(t, "", "")
 	c := b.local()
+	if w := c.get("/quarantine"); !strings.Contains(w.Body.String(), "7 of 900 originals, 3.0 MiB of 1.0 GiB") || !strings.Contains(w.Body.String(), "the newest 1 are shown") {
+		t.Errorf("how full it is: %s", w.Body)
+	}
+	if w := c.get("/api/v1/quarantine"); !strings.Contains(w.Body.String(), `"damaged":1,"count":7,"max_count":900,"bytes":3145728,"max_bytes":1073741824`) {
+		t.Errorf("%s", w.Body)
+	}
 	w := c.post("/quarantine/Q1/release", url.Values{"csrf": {c.csrf()}})
 	d := w.Header().Get("Content-Disposition")
 	if w.Code != 200 || w.Body.String() != "original" || !strings.HasPrefix(d, "attachment") || strings.ContainsAny(d, "\r\n<") ||
@@ -542,6 +556,41 @@ func TestTry(t *testing.T) {
 	}
 	if w := c.do("POST", "/api/v1/try", "text/plain", strings.Repeat("x", maxTry+2<<20)); w.Code != 413 {
 		t.Errorf("too much: %d", w.Code)
+	}
+}
+
+// What is tried is in memory: there is a place for so many, and the next waits, or is told so.
+func TestTriesWaitForAPlace(t *testing.T) {
+	b := newBench(t, "", "")
+	c := b.local()
+	c.header = map[string]string{apiHeader: "1"}
+	began, end := make(chan struct{}), make(chan struct{})
+	b.block = func() { began <- struct{}{}; <-end }
+	var wg sync.WaitGroup
+	for range maxTries {
+		wg.Go(func() {
+			if w := c.do("POST", "/api/v1/try", "text/plain", "abc"); w.Code != 200 {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	for range maxTries {
+		<-began
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // as when the patience is at its end
+	c.ctx = ctx
+	if w := c.do("POST", "/api/v1/try", "text/plain", "abc"); w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "already") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := c.do("POST", "/api/v1/reload", "", ""); w.Code != 200 {
+		t.Errorf("a change that needs no place: %d", w.Code)
+	}
+	close(end)
+	wg.Wait()
+	b.block, c.ctx = nil, nil
+	if w := c.do("POST", "/api/v1/try", "text/plain", "abc"); w.Code != 200 {
+		t.Errorf("no place came back: %d", w.Code)
 	}
 }
 

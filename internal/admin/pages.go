@@ -179,7 +179,7 @@ func (s *server) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /try", s.look(func(w http.ResponseWriter, _ *http.Request, id identity) {
 		s.show(w, http.StatusOK, "try", id, page{Title: "Try", Here: "/try", Data: tryData{Max: maxTry}})
 	}))
-	mux.HandleFunc("POST /try", s.change("try", s.tryPage))
+	mux.HandleFunc("POST /try", s.changeWith("try", maxTry+maxForm, s.tryPage))
 	mux.HandleFunc("GET /try/{id}", s.look(s.tryResult))
 	mux.HandleFunc("POST /logout", s.look(s.logout))
 	mux.HandleFunc("GET /", s.look(func(w http.ResponseWriter, r *http.Request, id identity) {
@@ -315,18 +315,15 @@ func (s *server) quarantinePage(w http.ResponseWriter, r *http.Request, id ident
 func (s *server) showKept(w http.ResponseWriter, r *http.Request, id identity, note string) {
 	p := page{Title: "Quarantine", Here: "/quarantine", Note: note}
 	var data struct {
-		Entries []Kept
-		Damaged int
-		More    bool
-		Off     bool
+		Listing
+		Off bool
 	}
 	data.Off = s.Quarantine == nil
 	if !data.Off {
 		var err error
-		if data.Entries, data.Damaged, err = s.Quarantine.List(r.Context(), maxKept); err != nil {
+		if data.Listing, err = s.Quarantine.List(r.Context(), maxKept); err != nil {
 			p.Problem = err.Error()
 		}
-		data.More = len(data.Entries)+data.Damaged >= maxKept
 	}
 	p.Data = data
 	s.show(w, http.StatusOK, "quarantine", id, p)

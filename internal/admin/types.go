@@ -135,10 +135,20 @@ type Kept struct {
 // ErrNotFound says that there is no entry of that id.
 var ErrNotFound = errors.New("there is no such entry")
 
+// Listing is what the quarantine holds: its newest entries, and how full it is.
+type Listing struct {
+	Entries  []Kept `json:"entries"`   // the newest first, without reports
+	Damaged  int    `json:"damaged"`   // entries among the newest that could not be read
+	Count    int    `json:"count"`     // of all entries
+	MaxCount int    `json:"max_count"` // 0: no limit
+	Bytes    int64  `json:"bytes"`     // of all entries, as stored
+	MaxBytes int64  `json:"max_bytes"` // 0: no limit
+}
+
 // Quarantine is the vault as operators use it. Its errors are shown to them.
 type Quarantine interface {
-	// List returns at most limit entries, the newest first, without reports, and how many could not be read.
-	List(ctx context.Context, limit int) (entries []Kept, damaged int, err error)
+	// List reads at most limit entries, the newest.
+	List(ctx context.Context, limit int) (Listing, error)
 	// Open returns an entry and its original bytes. The error for one that is not there is ErrNotFound.
 	Open(ctx context.Context, id string) (Kept, io.ReadCloser, error)
 	// Remove deletes an entry. The error for one that is not there is ErrNotFound.

@@ -201,12 +201,27 @@ func (v *Vault) Expire(ctx context.Context) error { return v.makeRoom(ctx, 0) }
 // listers is how many entries List reads at one time: a store may be a network away.
 const listers = 16
 
-// List returns at most limit entries, the newest first. Entries that are damaged are left out and counted; a store
-// that fails is an error.
-func (v *Vault) List(ctx context.Context, limit int) (entries []Entry, damaged int, err error) {
+// Listing is what List found.
+type Listing struct {
+	Entries []Entry // the newest first
+	Damaged int     // of those that were read, how many are damaged or were encrypted with another key
+
+	// What the store holds, whether it was read or not, and the limits of that.
+	Count  int
+	Bytes  int64
+	Limits Limits
+}
+
+// List reads at most limit entries, the newest. Those that are damaged are left out and counted; a store that fails is
+// an error.
+func (v *Vault) List(ctx context.Context, limit int) (Listing, error) {
 	blobs, err := v.store.List(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("quarantine: %w", err)
+		return Listing{}, fmt.Errorf("quarantine: %w", err)
+	}
+	out := Listing{Count: len(blobs), Limits: v.limits}
+	for _, b := range blobs {
+		out.Bytes += b.Size
 	}
 	slices.SortFunc(blobs, func(a, b Blob) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.ID, b.ID)) })
 	blobs = blobs[:min(len(blobs), limit)]
@@ -225,14 +240,14 @@ func (v *Vault) List(ctx context.Context, limit int) (entries []Entry, damaged i
 		switch {
 		case errors.Is(err, ErrNotFound): // removed meanwhile
 		case errors.Is(err, ErrDamaged), errors.Is(err, ErrID):
-			damaged++
+			out.Damaged++
 		case err != nil:
-			return nil, 0, err
+			return Listing{}, err
 		default:
-			entries = append(entries, found[i])
+			out.Entries = append(out.Entries, found[i])
 		}
 	}
-	return entries, damaged, nil
+	return out, nil
 }
 
 // Probe writes a blob with size bytes of content and removes it: unlike Check, it finds a store that is full, or may only

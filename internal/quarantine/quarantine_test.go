@@ -60,9 +60,22 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%v %v", info.Mode(), err)
 		}
 	}
-	entries, damaged, err := v.List(t.Context(), 3)
+	l, err := v.List(t.Context(), 3)
+	entries, damaged := l.Entries, l.Damaged
 	if err != nil || damaged != 0 || len(entries) != 3 {
 		t.Errorf("%v %d %v", entries, damaged, err)
+	}
+	var stored int64
+	files, err := filepath.Glob(filepath.Join(dir, "*"+blobSuffix))
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored += info.Size()
+	}
+	if err != nil || len(files) <= 3 || l.Count != len(files) || l.Bytes != stored || l.Limits != v.limits {
+		t.Errorf("%d entries of %d bytes, limits %+v; there are %d of %d, %v", l.Count, l.Bytes, l.Limits, len(files), stored, err)
 	}
 }
 
@@ -169,7 +182,8 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	entries, _, err := v.List(t.Context(), 10)
+	l, err := v.List(t.Context(), 10)
+	entries := l.Entries
 	if err != nil || len(entries) != 3 || entries[0].ID != "ID4" || entries[2].ID != "ID2" {
 		t.Errorf("%+v %v", entries, err)
 	}
@@ -178,7 +192,7 @@ func TestLimits(t *testing.T) {
 	if err := v.Expire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if entries, _, err := v.List(t.Context(), 10); err != nil || len(entries) != 0 {
+	if l, err := v.List(t.Context(), 10); err != nil || len(l.Entries) != 0 {
 		t.Errorf("%+v %v", entries, err)
 	}
 	v.limits = Limits{Bytes: 1000}
@@ -187,7 +201,7 @@ func TestLimits(t *testing.T) {
 	}
 	put(t, v, "a", make([]byte, 500))
 	put(t, v, "b", make([]byte, 500))
-	if entries, _, err := v.List(t.Context(), 10); err != nil || len(entries) != 1 {
+	if l, err := v.List(t.Context(), 10); err != nil || len(l.Entries) != 1 {
 		t.Errorf("%+v %v", entries, err)
 	}
 }

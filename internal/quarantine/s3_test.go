@@ -228,7 +228,8 @@ func TestS3Vault(t *testing.T) {
 	for i := range 45 {
 		put(t, v, fmt.Sprintf("ID%d", i), []byte("secret-payload"))
 	}
-	entries, damaged, err := v.List(t.Context(), 100)
+	l, err := v.List(t.Context(), 100)
+	entries, damaged := l.Entries, l.Damaged
 	if err != nil || damaged != 0 || len(entries) != 40 {
 		t.Fatalf("%d entries, %d damaged, %v", len(entries), damaged, err)
 	}
@@ -297,7 +298,7 @@ func TestS3Refusals(t *testing.T) {
 		if err := v.Put(t.Context(), Entry{ID: "X"}, strings.NewReader("x"), 1); err == nil {
 			t.Errorf("%s: stored", name)
 		}
-		if _, _, err := v.List(t.Context(), 10); err == nil {
+		if _, err := v.List(t.Context(), 10); err == nil {
 			t.Errorf("%s: listed", name)
 		}
 	}
@@ -371,8 +372,8 @@ func TestKeeperBeforeS3ThatDies(t *testing.T) {
 	if st := k.Stats(); st.Dropped != 200-taken || st.Error != "" || failed.Load() != 0 || st.Waiting != 0 || st.Bytes != 0 || !k.Room(1) {
 		t.Errorf("%+v, %d failed", st, failed.Load())
 	}
-	if entries, damaged, err := v.List(t.Context(), 100); err != nil || damaged != 0 || uint64(len(entries)) != 1+taken {
-		t.Errorf("%d entries, %d damaged, %v", len(entries), damaged, err)
+	if l, err := v.List(t.Context(), 100); err != nil || l.Damaged != 0 || uint64(len(l.Entries)) != 1+taken {
+		t.Errorf("%d entries, %d damaged, %v", len(l.Entries), l.Damaged, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
