@@ -260,6 +260,9 @@ func (s *itemScan) field(f *scan.Field) bool {
 		s.under = false
 		s.value(f)
 	}
+	if len(s.hits) > 0 {
+		s.inParts(f)
+	}
 	if len(s.hits) == 0 {
 		return s.l.left >= 0
 	}
@@ -269,6 +272,23 @@ func (s *itemScan) field(f *scan.Field) bool {
 	}
 	s.limited = &scan.Gap{Engine: Name, Path: s.it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
 	return false
+}
+
+// inParts leaves out what was found in parts of the field already: tables and forms that nobody says to be such are fields as
+// a whole, too, behind their cells and values.
+func (s *itemScan) inParts(f *scan.Field) {
+	s.hits = slices.DeleteFunc(s.hits, func(h Hit) bool {
+		for i := len(s.out) - 1; i >= 0; i-- {
+			part := &s.out[i]
+			if part.Span.Start < f.Span.Start || part.Span.End > f.Span.End || part.Span == f.Span {
+				return false
+			}
+			if part.Class == h.Rule.Class && part.Severity >= h.Severity {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (s *itemScan) value(f *scan.Field) (whole bool) {

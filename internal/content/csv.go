@@ -12,7 +12,10 @@ import (
 )
 
 // csvFormat is a table of values with a delimiter (RFC 4180). Paths are "/ROW/COLUMN", from 0.
-type csvFormat struct{ tab bool }
+type csvFormat struct {
+	tab   bool
+	guess bool // nobody says that it is a table
+}
 
 // csvAt is the Locator of a cell.
 type csvAt struct{ row, col int }
@@ -137,6 +140,9 @@ func (f csvFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bo
 		if !yield(&fl) {
 			return nil
 		}
+	}
+	if f.guess {
+		return whole(ctx, d, yield)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (w *walk) openFields(n *node, f fielder) error {
 		return err
 	}
 	switch f.(type) {
-	case jsonFormat, ndjsonFormat, textFormat, htmlFormat, xmlFormat, yamlFormat:
+	case jsonFormat, ndjsonFormat, textFormat, htmlFormat, xmlFormat, yamlFormat, csvFormat:
 		if stop := w.fail(n.item.Path, w.numbers(n, d.data)); stop != nil {
 			return stop
 		}

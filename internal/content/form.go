@@ -10,7 +10,9 @@ import (
 )
 
 // formFormat is application/x-www-form-urlencoded (WHATWG URL, section 5). Paths are "/NAME".
-type formFormat struct{}
+type formFormat struct {
+	guess bool // nobody says that it is a form
+}
 
 // formPair is one name and value.
 type formPair struct {
@@ -44,15 +46,16 @@ func eachPair(ctx context.Context, data []byte, f func(p formPair) bool) error {
 	return nil
 }
 
-func (formFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bool) error {
+func (g formFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) bool) error {
 	at := &formAt{}
 	f := scan.Field{At: at}
 	var nameBuf, valueBuf []byte
-	return eachPair(ctx, d.data, func(p formPair) bool {
+	more := true
+	err := eachPair(ctx, d.data, func(p formPair) bool {
 		at.name, nameBuf = formValue(d.data[p.start:p.eq], nameBuf)
 		f.Kind, f.Value = scan.KindKey, at.name
 		f.Span = scan.Span{Start: int64(p.start), End: int64(p.eq)}
-		if !yield(&f) {
+		if more = yield(&f); !more {
 			return false
 		}
 		if p.eq+1 >= p.end {
@@ -61,8 +64,13 @@ func (formFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) boo
 		f.Kind = scan.KindString
 		f.Value, valueBuf = formValue(d.data[p.eq+1:p.end], valueBuf)
 		f.Span = scan.Span{Start: int64(p.eq + 1), End: int64(p.end)}
-		return yield(&f)
+		more = yield(&f)
+		return more
 	})
+	if err == nil && more && g.guess {
+		err = whole(ctx, d, yield)
+	}
+	return err
 }
 
 // formValue decodes percent signs and pluses; what is no valid escape stays.

@@ -223,7 +223,10 @@ func (r *rebuild) apply(ctx context.Context, n *node, it *scan.Item, rep *scan.R
 	if err != nil {
 		return err
 	}
-	edits := slices.Clone(rep.Edits)
+	edits, all := slices.Clone(rep.Edits), false
+	if g, ok := f.(guessed); ok && g.guessed() {
+		edits, all = partEdits(ctx, d, edits)
+	}
 	slices.SortStableFunc(edits, func(a, b scan.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	for i := range edits {
 		s := edits[i].Span
@@ -233,6 +236,9 @@ func (r *rebuild) apply(ctx context.Context, n *node, it *scan.Item, rep *scan.R
 		if i > 0 && s.Start < edits[i-1].Span.End {
 			return fmt.Errorf("%w at byte %d", errOverlap, s.Start)
 		}
+	}
+	if all {
+		f = textFormat{}
 	}
 	patches, err := f.edits(ctx, d, edits)
 	if err != nil {

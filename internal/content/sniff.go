@@ -107,7 +107,14 @@ func sniff(n *node) (string, format) {
 			return typ, formatOf(typ)
 		}
 	}
+	if typ, f := tellVague(&s, n.item.Blob); f != nil {
+		return typ, f
+	}
 	typ := detected(&s)
+	switch typ {
+	case typeCSV, typeTSV:
+		return typ, csvFormat{tab: typ == typeTSV, guess: true}
+	}
 	if f := formatOf(typ); f != nil {
 		return typ, f
 	}

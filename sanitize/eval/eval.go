@@ -61,12 +61,27 @@ func (l *Line) Document() (doc []byte, contentType string, err error) {
 	case l.JSON != nil:
 		return []byte(*l.JSON), "application/json", nil
 	case l.Raw != nil:
-		if strings.HasPrefix(strings.TrimSpace(*l.Raw), "<") {
-			return []byte(*l.Raw), "application/xml", nil
-		}
-		return []byte(*l.Raw), "application/json", nil
+		return []byte(*l.Raw), rawType(*l.Raw), nil
 	}
 	return nil, "", errors.New(`no "text", "json" or "raw"`)
+}
+
+// rawType is what a document is said to be: markup, JSON, or nothing, and then its bytes tell. A word in brackets is the
+// head of a section of settings, or an array that the walk knows anyway.
+func rawType(raw string) string {
+	raw = strings.TrimSpace(strings.TrimPrefix(raw, "\ufeff"))
+	switch {
+	case strings.HasPrefix(raw, "<"):
+		return "application/xml"
+	case strings.HasPrefix(raw, "["):
+		if len(raw) > 1 && raw[1]|0x20 >= 'a' && raw[1]|0x20 <= 'z' {
+			return ""
+		}
+		return "application/json"
+	case strings.HasPrefix(raw, "{"):
+		return "application/json"
+	}
+	return ""
 }
 
 // Evaluate reads labelled lines and judges scan on them. A line counts as detected if it has a finding of

@@ -107,6 +107,11 @@ func TestDocument(t *testing.T) {
 	if doc, typ, err := (&eval.Line{Raw: &raw}).Document(); err != nil || typ != "application/xml" || string(doc) != raw {
 		t.Errorf("%s, %s, %v", doc, typ, err)
 	}
+	for raw, want := range map[string]string{"[1": "application/json", " {": "application/json", "[core]\na=b": "", "a;b\n1;2": "", "a=b&c=d": "", "": ""} {
+		if _, typ, err := (&eval.Line{Raw: &raw}).Document(); err != nil || typ != want {
+			t.Errorf("%q: %q, %v, want %q", raw, typ, err, want)
+		}
+	}
 }
 
 // TestLeaveOneOut holds the figures without the rules of one source.
