@@ -184,8 +184,13 @@ func tidyZip(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// twins returns an error if two files of an archive have one name and differ: who looks at the first and who unpacks the
-// last see two archives.
+// folded is what a name is where systems do not tell capitals, kinds of slashes, and dots at the end.
+func folded(name string) string {
+	return strings.TrimRight(strings.ToLower(strings.ReplaceAll(name, `\`, "/")), ". ")
+}
+
+// twins returns an error if two files of an archive have one name, or names that are one to many systems, and differ: who
+// looks at the first and who unpacks the last see two archives.
 func twins(files []*zip.File) error {
 	type seen struct {
 		sum  uint32
@@ -194,7 +199,7 @@ func twins(files []*zip.File) error {
 	names := make(map[string]seen, len(files))
 	for _, f := range files {
 		s := seen{f.CRC32, f.UncompressedSize64}
-		name := strings.ReplaceAll(f.Name, `\`, "/")
+		name := folded(f.Name)
 		if before, ok := names[name]; ok && before != s {
 			return fmt.Errorf("%w: %.100q", errTwins, name)
 		}
@@ -334,17 +339,25 @@ func tidyTar(data []byte) ([]byte, error) {
 func dirtyTar(data []byte) (bool, error) {
 	src := bytes.NewReader(data)
 	r := tar.NewReader(src)
+	files, dirty := map[string][]byte{}, false
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return len(bytes.Trim(data[len(data)-src.Len():], "\x00")) > 0, nil
+			return dirty || len(bytes.Trim(data[len(data)-src.Len():], "\x00")) > 0, nil
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return false, err
 		}
-		if !plainMember(h) || oddRecords(h.PAXRecords) || h.Mode&0o6000 != 0 {
-			return true, nil
+		dirty = dirty || !plainMember(h) || oddRecords(h.PAXRecords) || h.Mode&0o6000 != 0
+		if h.Typeflag != tar.TypeReg {
+			continue
 		}
+		at, name := len(data)-src.Len(), folded(h.Name)
+		body := data[at:min(int64(len(data)), int64(at)+h.Size)]
+		if before, ok := files[name]; ok && !bytes.Equal(before, body) {
+			return true, fmt.Errorf("%w: %.100q", errTwins, name)
+		}
+		files[name] = body
 	}
 }
 

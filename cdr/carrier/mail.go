@@ -32,8 +32,14 @@ var tracking = map[string]bool{
 
 // tidyMail returns a mail without the addresses by which its reader completes others (Content-Base and Content-Location, RFC 2557
 // and RFC 2110): a picture that is in no part would be fetched from there. Parts of a page that was saved with what belongs to it
-// are known by them, and keep theirs. Nor does it ask for receipts any more. It returns nil if there is nothing of the kind.
+// are known by them, and keep theirs. Nor does it ask for receipts any more. What readers take for different mails is written
+// as the walk read it: lines that end in CR alone, and fields about the parts that are there twice. It returns nil if there is
+// nothing of the kind.
 func tidyMail(data []byte) []byte {
+	changed := false
+	if loneBreaks(data) {
+		data, changed = wholeBreaks(data), true
+	}
 	heads := mailHeads(data)
 	located, related := 0, false
 	for i := range heads {
@@ -47,10 +53,13 @@ func tidyMail(data []byte) []byte {
 		}
 	}
 	var out []byte
-	from, changed := 0, false
+	from := 0
 	for i := range heads {
+		once := map[string]bool{}
 		for _, f := range heads[i].fields {
-			if f.name == "content-base" || tracking[f.name] || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
+			twice := structural[f.name] && once[f.name]
+			once[f.name] = true
+			if twice || f.name == "content-base" || tracking[f.name] || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
 				out = append(out, data[from:f.from]...)
 				from, changed = f.to, true
 			}
@@ -60,6 +69,51 @@ func tidyMail(data []byte) []byte {
 		return nil
 	}
 	return append(out, data[from:]...)
+}
+
+// structural are the fields that say what a part is. Of two, the first counts.
+var structural = map[string]bool{
+	"content-type": true, "content-transfer-encoding": true, "content-disposition": true, "mime-version": true, "content-id": true, "content-location": true,
+}
+
+// loneBreaks reports whether a mail has a CR without its LF where a reader may see the end of a line that others do not: in
+// the head, or in front of a delimiter.
+func loneBreaks(data []byte) bool {
+	head := headEnd(data)
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(data[i:], '\r')
+		if n < 0 {
+			return false
+		}
+		if i += n; i+1 < len(data) && data[i+1] != '\n' && data[i+1] != '\r' && (i < head || bytes.HasPrefix(data[i+1:], []byte("--"))) {
+			return true
+		}
+	}
+}
+
+// headEnd returns where the head of the mail ends that data begins with.
+func headEnd(data []byte) int {
+	end := min(len(data), maxMailHead)
+	for _, empty := range []string{"\n\n", "\n\r\n"} {
+		if i := bytes.Index(data[:end], []byte(empty)); i >= 0 {
+			end = i
+		}
+	}
+	return end
+}
+
+// maxMailHead is how long the head of a mail is, in bytes, in which lone breaks are looked for.
+const maxMailHead = 64 << 10
+
+// wholeBreaks gives each CR its LF.
+func wholeBreaks(data []byte) []byte {
+	out := make([]byte, 0, len(data)+len(data)/32)
+	for i, c := range data {
+		if out = append(out, c); c == '\r' && (i+1 == len(data) || data[i+1] != '\n') {
+			out = append(out, '\n')
+		}
+	}
+	return out
 }
 
 // plainLocation reports whether the address of a part is only its name among the parts.

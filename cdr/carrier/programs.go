@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"fmt"
+	"mime"
 	"path"
 	"strings"
 	"unicode"
@@ -17,8 +18,12 @@ var programTypes = map[string]bool{
 	"application/x-ms-shortcut": true, "application/onenote": true, "application/vnd.ms-htmlhelp": true,
 	"text/x-shellscript": true, "application/x-sh": true, "text/x-sh": true, "text/x-perl": true, "text/x-python": true, "text/x-php": true,
 	"text/x-lua": true, "text/x-tcl": true, "application/x-shockwave-flash": true, "application/vnd.android.package-archive": true,
-	"application/wasm": true, "application/x-mswinurl": true, "text/x-ms-iqy": true,
+	"application/wasm": true, "application/x-mswinurl": true, "text/x-ms-iqy": true, "text/x-ruby": true,
+	"application/x-ms-installer": true, "application/x-msaccess": true, "application/postscript": true,
 }
+
+// drawnTypes are those of programs that are pictures, too: in a document they are the matter of its handler.
+var drawnTypes = map[string]bool{"application/postscript": true}
 
 // programNames are the names by which systems know such files whose bytes are any text.
 var programNames = map[string]bool{
@@ -30,10 +35,22 @@ var programNames = map[string]bool{
 	".msc": true, ".gadget": true, ".desktop": true, ".url": true, ".iqy": true, ".dqy": true, ".oqy": true, ".rqy": true,
 	".jnlp": true, ".vsto": true, ".xbap": true, ".ica": true, ".theme": true, ".themepack": true, ".deskthemepack": true, ".osdx": true,
 	".asx": true, ".wax": true, ".wvx": true, ".wmx": true, ".searchconnector-ms": true, ".webloc": true, ".inetloc": true, ".fileloc": true,
+	".mdb": true, ".accdb": true, ".mde": true, ".accde": true, ".ade": true, ".adp": true, ".xaml": true, ".xul": true, ".rdp": true,
 }
 
 func isProgram(it *scan.Item) bool {
-	return programTypes[it.Type] || programNames[strings.ToLower(path.Ext(strings.TrimRight(it.Name, ". ")))]
+	return programTypes[it.Type] && (!drawnTypes[it.Type] || carried(it)) || programName(it.Name) || it.Claimed != "" && programName(claimedName(it.Claimed)) || scriptIn(it) != ""
+}
+
+func programName(name string) bool {
+	return programNames[strings.ToLower(path.Ext(strings.TrimRight(name, ". ")))]
+}
+
+// claimedName returns the name that a Content-Type gives a file. A part of a mail may have another in its disposition, and
+// which of them counts is the reader's choice.
+func claimedName(claimed string) string {
+	_, params, _ := mime.ParseMediaType(claimed)
+	return params["name"]
 }
 
 // insideProgram reports whether something around the item is a program: what is in a program goes with it.
@@ -95,7 +112,9 @@ func placeholder(it *scan.Item) scan.Replacement {
 	}
 	kind := it.Type
 	if !programTypes[kind] {
-		kind = "file with the name of a program"
+		if kind = scriptIn(it); kind == "" {
+			kind = "file with the name of a program"
+		}
 	}
 	text := fmt.Sprintf("This file was removed because it is a program or script, which has no safe form.\r\n\r\nName: %s\r\nKind: %s\r\nSize: %d bytes\r\n", name, kind, it.Blob.Size())
 	return scan.Replacement{

@@ -434,7 +434,7 @@ func (m *mail) file() error {
 	default:
 	}
 	typ := kit.Sniff(e.data)
-	if executableName(name) || executableName(m.text(propAttachName)) || executableType(typ) {
+	if executableName(name) || executableName(m.text(propAttachName)) || executableType(typ) || kit.Script(e.data) != "" {
 		m.placeholder(e, name)
 		return nil
 	}

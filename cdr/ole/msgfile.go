@@ -29,7 +29,7 @@ func executableType(mediaType string) bool {
 		"application/java-archive", "application/x-java-applet", "application/wasm", "application/x-installer",
 		"application/vnd.android.package-archive", "text/javascript", "application/javascript", "text/x-python", "text/x-perl",
 		"text/x-lua", "text/x-tcl", "text/x-shellscript", "text/x-php", "application/onenote", "application/x-shockwave-flash",
-		"text/x-ruby":
+		"text/x-ruby", "application/x-msaccess", "application/postscript":
 		return true
 	}
 	return false

@@ -372,6 +372,9 @@ func (w *calendar) file(p *property, encoded, before string) (vector string, val
 	if kind == "text/plain" && path.Ext(name) == ".csv" {
 		kind = "text/csv"
 	}
+	if kit.Script(data) != "" {
+		return vectorFile, nil, nil
+	}
 	r, err := w.job.Recurse(w.ctx, kit.Document{Data: data, Type: kind, Name: name, Path: p.name})
 	var gap *scan.Gap
 	switch {

@@ -82,6 +82,9 @@ func archiveRows(tb testing.TB) (rows []row) {
 			return b.Bytes()
 		})
 	}
+	rows = append(rows, row{what: "two files whose names differ by case", ext: "zip", none: true, make: func(c string) []byte {
+		return zipped(tb, "readme.txt", text, "README.TXT", c)
+	}})
 	add("tar", "bytes behind the end", func(c string) []byte { return append(tarred(tb, "readme.txt", []byte(text)), c...) })
 	for what, set := range map[string]func(h *gzip.Header, c string){
 		"comment": func(h *gzip.Header, c string) { h.Comment = c }, "extra field": func(h *gzip.Header, c string) { h.Extra = []byte(c) },

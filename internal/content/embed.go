@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"unicode"
@@ -536,10 +537,17 @@ func worth(head []byte, chars, sure int) bool {
 		return false
 	case chars >= sure, frameHead(head, chars), chars >= minReadable && (readable(head[:min(len(head), readableStart)]) || findWide(head) != nil || isZlib(head)):
 		return true
-	case knownMagic(head):
+	case knownMagic(head), scriptStart(head):
 		return true
 	}
 	return chars >= minReadable && len(head) < headBytes && isShortBrotli(head)
+}
+
+// scriptStarts are what short programs and shortcuts begin with.
+var scriptStarts = []string{"#!/", "@echo ", "@ECHO ", "[InternetShortcut]", "WEB\r\n1\r\n", "WEB\n1\n"}
+
+func scriptStart(head []byte) bool {
+	return slices.ContainsFunc(scriptStarts, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })
 }
 
 // readableStart is how many bytes tell that something begins as a text: there may be a file in it.
