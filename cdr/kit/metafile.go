@@ -25,7 +25,8 @@ func isEMF(data []byte) bool {
 // CleanMetafile returns a metafile ([MS-EMF], [MS-WMF]) without what its comments and escapes hold for programs that are
 // not asked to draw it (whole documents, often), and without what follows its last record. What comments draw stays:
 // EMF+, and the same picture in the other form of metafile or as a PDF, if nothing has to be taken out of it either.
-// Nothing changed if the result is as long as the input. It is not ok if the records are not whole.
+// Nothing changed if the result is as long as the input. Records are read up to one that is broken, as readers draw them:
+// what follows it goes, and the picture ends there. It is not ok if not even the first record behind the header is whole.
 func CleanMetafile(ctx context.Context, job *Job, data []byte) (out []byte, ok bool) {
 	c := metafileCleaner{ctx: ctx, job: job}
 	return c.clean(data)
@@ -79,13 +80,16 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 	le := binary.LittleEndian
 	out := make([]byte, 0, len(data))
 	records := uint32(0)
-	for pos := 0; ; {
-		if len(data)-pos < 8 {
-			return nil, false
+	for pos, read := 0, 0; ; read++ {
+		kind, size := uint32(0), 0
+		if len(data)-pos >= 8 {
+			kind, size = le.Uint32(data[pos:]), int(le.Uint32(data[pos+4:]))
 		}
-		kind, size := le.Uint32(data[pos:]), int(le.Uint32(data[pos+4:]))
 		if size < 8 || size%4 != 0 || size > len(data)-pos || kind == 0 || kind > emfLast {
-			return nil, false
+			if read < 2 {
+				return nil, false
+			}
+			return endEMF(out, records, len(data)), true
 		}
 		r := data[pos : pos+size]
 		pos += size
@@ -106,6 +110,24 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		}
 		return out, true
 	}
+}
+
+// endEMF ends an enhanced metafile behind its last whole record, of another length than it had.
+func endEMF(out []byte, records uint32, before int) []byte {
+	const end = 20
+	le := binary.LittleEndian
+	size := uint32(end)
+	if len(out)+end == before {
+		size += 4
+	}
+	for _, v := range []uint32{emfEOF, size, 0, 16} { // no palette
+		out = le.AppendUint32(out, v)
+	}
+	out = append(out, make([]byte, size-end)...)
+	out = le.AppendUint32(out, size)
+	le.PutUint32(out[48:], uint32(len(out))) //nolint:gosec // G115: a part is not that long
+	le.PutUint32(out[52:], records+1)
+	return out
 }
 
 // Records of EMF+ ([MS-EMFPLUS] 2.1.1.1).
@@ -207,6 +229,9 @@ var words = pattern.MustCompile(`[A-Za-z0-9_./:-]{6}|(?:[A-Za-z0-9_./:-]\x00){5}
 
 func plainNumbers(b []byte) bool { return len(b) <= numbers && !words.Match(b) }
 
+// sizes is what Inkscape's writer of metafiles says of them: how large they are.
+var sizes = pattern.MustCompile(`^(?:Screen|Drawing)=[0-9.]{1,12}x[0-9.]{1,12}px, [0-9.]{1,12}x[0-9.]{1,12}mm\x00*$`)
+
 // keepsComment judges a comment, from its length on: EMF+, and public ones that draw or group, and the marks that
 // programs set between records.
 func (c *metafileCleaner) keepsComment(r []byte) bool {
@@ -220,7 +245,7 @@ func (c *metafileCleaner) keepsComment(r []byte) bool {
 	}
 	b := r[4 : 4+n]
 	if len(b) < 8 || string(b[:4]) != "GDIC" {
-		return bytes.HasPrefix(b, []byte("EMF+")) || plainNumbers(b)
+		return bytes.HasPrefix(b, []byte("EMF+")) || plainNumbers(b) || sizes.Match(b)
 	}
 	switch rest := b[8:]; le.Uint32(b[4:]) {
 	case commentBegin, commentEnd:
@@ -260,13 +285,18 @@ func (c *metafileCleaner) cleanWMF(data []byte) ([]byte, bool) {
 		return nil, false
 	}
 	out := append(make([]byte, 0, len(data)), data[:start+wmfHeader]...)
-	for pos := start + wmfHeader; ; {
-		if len(data)-pos < 6 {
-			return nil, false
+	for pos, read := start+wmfHeader, 0; ; read++ {
+		words, kind := 0, uint16(0)
+		if len(data)-pos >= 6 {
+			words, kind = int(le.Uint32(data[pos:])), le.Uint16(data[pos+4:])
 		}
-		words, kind := int(le.Uint32(data[pos:])), le.Uint16(data[pos+4:])
 		if words < 3 || words > (len(data)-pos)/2 {
-			return nil, false
+			if read == 0 {
+				return nil, false
+			}
+			out = endWMF(out, len(data))
+			le.PutUint32(out[start+6:], uint32((len(out)-start)/2)) //nolint:gosec // G115: a part is not that long
+			return out, true
 		}
 		r := data[pos : pos+2*words]
 		pos += 2 * words
@@ -282,6 +312,15 @@ func (c *metafileCleaner) cleanWMF(data []byte) ([]byte, bool) {
 		}
 		return out, true
 	}
+}
+
+// endWMF ends a Windows metafile behind its last whole record, of another length than it had.
+func endWMF(out []byte, before int) []byte {
+	const end, noEffect = "\x03\x00\x00\x00\x00\x00", "\x04\x00\x00\x00\x02\x01\x01\x00" // text without a background, and none behind it
+	if len(out)+len(end) == before {
+		out = append(out, noEffect...)
+	}
+	return append(out, end...)
 }
 
 // plainEscape reports whether an escape is one of those that every program writes and that carry a number or two:

@@ -60,9 +60,56 @@ func TestPDFInMetafile(t *testing.T) {
 	}
 }
 
+// What is behind a record that is broken goes, whatever length it has: what is left ends there, and is a metafile.
+func TestBrokenMetafile(t *testing.T) {
+	record := func(kind uint16, data string) string { // of a Windows metafile
+		return string(binary.LittleEndian.AppendUint16([]byte{byte(3 + len(data)/2), 0, 0, 0}, kind)) + data
+	}
+	head := "\x01\x00\x09\x00\x00\x03" + strings.Repeat("\x00", 12)
+	for name, start := range map[string]string{
+		"EMF":       string(metafileWith("\x01\x02\x03")[:88+16]),
+		"WMF":       head + record(0x0103, "\x08\x00"),
+		"placeable": "\xd7\xcd\xc6\x9a" + strings.Repeat("\x00", 18) + head + record(0x0103, "\x08\x00"),
+	} {
+		for n := range 64 {
+			in := []byte(start + strings.Repeat("\xFFcanary\xFF", 8)[:n])
+			job := NewJob(ModeDisarm, Switches{}, Limits{}, func(*Document) Handler { return pdfs{} })
+			out, ok := CleanMetafile(t.Context(), job, in)
+			if !ok || len(out) == len(in) || len(out) < len(start) || bytes.Contains(out, []byte("canary")) {
+				t.Fatalf("%s and %d bytes: %v, %d bytes %q", name, n, ok, len(out), out)
+			}
+			if again, ok := CleanMetafile(t.Context(), job, out); !ok || !bytes.Equal(again, out) {
+				t.Fatalf("%s and %d bytes: a second pass changes it", name, n)
+			}
+		}
+		if _, ok := CleanMetafile(t.Context(), NewJob(ModeDisarm, Switches{}, Limits{}, nil), []byte(start[:len(start)-4])); ok && name != "EMF" {
+			t.Errorf("%s without a whole record is one", name)
+		}
+	}
+}
+
+func TestSizesInMetafile(t *testing.T) {
+	for comment, stays := range map[string]bool{
+		"Screen=10205x13181px, 216x279mm\x00":             true,
+		"Drawing=269.2x102.8px, 71.2x27.2mm\x00":          true,
+		"Drawing=269.2x102.8px, 71.2x27.2mm\x00 and more": false,
+		"Screen=10205x13181px, 216x279mm, canary":         false,
+		"Title=10205x13181px, 216x279mm\x00":              false,
+		"Screen=1020500000000000x13181px, 216x279mm\x00":  false,
+	} {
+		in := metafileWith(comment)
+		out, ok := CleanMetafile(t.Context(), NewJob(ModeDisarm, Switches{}, Limits{}, nil), in)
+		if !ok || (len(out) == len(in)) != stays {
+			t.Errorf("%q: %v, %d of %d bytes", comment, ok, len(out), len(in))
+		}
+	}
+}
+
 func FuzzMetafile(f *testing.F) {
 	f.Add(metafileWith("EMF+x"))
 	f.Add(metafileWith("GDIC\x04\x00\x00\x40"))
+	f.Add(append(metafileWith("x")[:100], "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"...))
+	f.Add([]byte("\x01\x00\x09\x00\x00\x03" + strings.Repeat("\x00", 12) + "\x04\x00\x00\x00\x03\x01\x08\x00\xFF\xFF\xFF\xFF\xFF\xFF"))
 	f.Add([]byte("\x01\x00\x09\x00\x00\x03" + strings.Repeat("\x00", 12) + "\x16\x00\x00\x00\x26\x06\x0f\x00\x22\x00" + wmfMagic + strings.Repeat("\x00", 22) + "\x03\x00\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		job := NewJob(ModeDisarm, Switches{}, Limits{}, func(*Document) Handler { return pdfs{} })
@@ -70,7 +117,7 @@ func FuzzMetafile(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(out) > len(data) {
+		if len(out) > len(data)+24 { // an end of its own
 			t.Fatal("longer than before")
 		}
 		if again, ok := CleanMetafile(t.Context(), job, out); !ok || !bytes.Equal(again, out) {

@@ -114,23 +114,26 @@ func TestSVGCanaries(t *testing.T) {
 
 func TestXMLCanaries(t *testing.T) {
 	for active, refused := range map[string]bool{
-		`<!DOCTYPE a [<!ENTITY x "CANARY">]><a/>`:                                                                     false,
-		`<!DOCTYPE a [<!ENTITY x SYSTEM "CANARY">]><a>&x;</a>`:                                                        false,
-		`<!DOCTYPE a [<!ENTITY % x "<!ENTITY y 'CANARY'>">%x;]><a>&y;</a>`:                                            false,
-		`<!DOCTYPE a [<!ENTITY x "CANARY&x;">]><a>&x;</a>`:                                                            true,
-		`<!DOCTYPE a [<!ENTITY x "java">]><a href="&x;script:CANARY"/>`:                                               false,
-		`<!DOCTYPE a SYSTEM "http://CANARY/x.dtd"><a/>`:                                                               false,
-		`<?xml-stylesheet href="CANARY"?><a/>`:                                                                        false,
-		`<a xmlns:i="http://www.w3.org/2001/XInclude"><i:include href="CANARY"/></a>`:                                 false,
-		`<a><include xmlns="http://www.w3.org/2001/XInclude" href="CANARY"><fallback>CANARY</fallback></include></a>`: false,
-		`<a href="java&#9;script:CANARY"/>`:                                                                           false,
+		`<!DOCTYPE a [<!ENTITY x "CANARY">]><a/>`:                                                                                           false,
+		`<!DOCTYPE a [<!ENTITY x SYSTEM "CANARY">]><a>&x;</a>`:                                                                              false,
+		`<!DOCTYPE a [<!ENTITY % x "<!ENTITY y 'CANARY'>">%x;]><a>&y;</a>`:                                                                  false,
+		`<!DOCTYPE a [<!ENTITY x "CANARY&x;">]><a>&x;</a>`:                                                                                  true,
+		`<!DOCTYPE a [<!ENTITY x "java">]><a href="&x;script:CANARY"/>`:                                                                     false,
+		`<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://CANARY/z3986/2005/ncx-2005-1.dtd"><ncx/>`:                               false,
+		`<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.org/z3986/2005/ncx-2005-1.dtd" [<!ENTITY x "CANARY">]><ncx/>`: false,
+		`<!DOCTYPE a SYSTEM "http://CANARY/x.dtd"><a/>`:                                                                                     false,
+		`<?xml-stylesheet href="CANARY"?><a/>`:                                                                                              false,
+		`<a xmlns:i="http://www.w3.org/2001/XInclude"><i:include href="CANARY"/></a>`:                                                       false,
+		`<a><include xmlns="http://www.w3.org/2001/XInclude" href="CANARY"><fallback>CANARY</fallback></include></a>`:                       false,
+		`<a href="java&#9;script:CANARY"/>`:                                                                                                 false,
 	} {
 		out, job, err := run(t, XML{}, strings.ReplaceAll(active, "CANARY", canary))
 		if refused != (err != nil) || strings.Contains(out, canary) || !refused && (out == "" || len(job.Removals()) == 0) {
 			t.Errorf("%s: %v %v\n%s", active, err, job.Removals(), out)
 		}
 	}
-	for _, doc := range []string{"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>"} {
+	for _, doc := range []string{"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>",
+		"<?xml version='1.0'?>\n<!DOCTYPE ncx PUBLIC\n  \"-//NISO//DTD ncx 2005-1//EN\" \"http://www.daisy.org/z3986/2005/ncx-2005-1.dtd\">\n<ncx/>"} {
 		if out, job, err := run(t, XML{}, doc); err != nil || out != "" {
 			t.Errorf("%s: %v %v", doc, err, job.Removals())
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 )
 
 // XML is the kit.Format for XML of no particular vocabulary, feeds among it: what makes a reader fetch or expand
@@ -64,6 +65,10 @@ func (w *xmlWalk) remove(vector, where string) {
 	w.job.Removed(vector, where, kit.ActionRemoved, "")
 }
 
+// plainDoctype is the document type that the contents of an EPUB 2 book are to have (OPF 2.0.1, 2.4.1): readers know it by
+// its name, and have its definition, which nobody else can write.
+var plainDoctype = pattern.MustCompile(`^<!DOCTYPE\s+ncx\s+PUBLIC\s+"-//NISO//DTD ncx 2005-1//EN"\s+"http://www\.daisy\.org/z3986/2005/ncx-2005-1\.dtd"\s*>$`)
+
 func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 	if w.skip > 0 {
 		if t.Kind == kit.XMLEnd && depth < w.skip {
@@ -75,6 +80,9 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 	switch t.Kind {
 	case kit.XMLDoctype:
 		if bytes.Contains(raw, []byte("[")) || bytes.Contains(raw, []byte("SYSTEM")) || bytes.Contains(raw, []byte("PUBLIC")) {
+			if plainDoctype.Match(raw) {
+				break
+			}
 			w.remove(vectorDoctype, "document type")
 			return nil
 		}
