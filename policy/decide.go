@@ -137,6 +137,9 @@ func (p *Profile) insists(f *scan.Finding) bool {
 func (d *Decision) gaps(p *Profile) {
 	for i := range d.Verdict.Gaps {
 		g := &d.Verdict.Gaps[i]
+		if d.onlyReported(p, g) {
+			continue
+		}
 		a, key := p.gapAction(g)
 		if d.raise(d.gapDisposition(a, g.Path != scan.HeadPath)) {
 			d.Finding, d.Gap = nil, g
@@ -168,6 +171,31 @@ func (d *Decision) raise(want Disposition) bool {
 	return want > Allow
 }
 
+// onlyReported reports whether a gap says no more than that a part of a document has more findings than are listed, all of
+// them by rules whose findings are only reported there. Exemptions are not asked: where the others are is not known.
+func (d *Decision) onlyReported(p *Profile, g *scan.Gap) bool {
+	if g.Reason != scan.ReasonLimit || g.Limit != scan.LimitFindings {
+		return false
+	}
+	listed := false
+	for _, findings := range [][]scan.Finding{d.Verdict.Findings, d.Ignored} {
+		for i := range findings {
+			f := &findings[i]
+			if f.Engine != g.Engine || f.Path != g.Path && (f.Item == nil || f.Item.Path != g.Path) {
+				continue
+			}
+			if _, why := p.wants(f); why != documentsReport {
+				return false
+			}
+			listed = true
+		}
+	}
+	return listed
+}
+
+// documentsReport is what says that the findings in a document's own parts are let through.
+const documentsReport = "documents = report"
+
 // wants returns what is to be done about one finding, and what says so: "malware = block".
 func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 	if f.Severity == scan.Info {
@@ -186,7 +214,7 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 		return p.programs(f)
 	}
 	if p.Documents == ActionReport && f.Category == scan.Injection && f.Hint != HintBlock && inDocument(f.Item) {
-		return Allow, "documents = report"
+		return Allow, documentsReport
 	}
 	a, key := p.action(f.Category)
 	key += " = " + blockOr(a).String()

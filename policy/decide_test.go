@@ -555,6 +555,47 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// More findings than a verdict lists do not block a part of a document if all of their rules are only reported there,
+// exempted or not: where the others stand is not known.
+func TestMoreFindingsThanAreListed(t *testing.T) {
+	doc := &scan.Item{Type: "application/vnd.oasis.opendocument.spreadsheet", Path: "body"}
+	part := &scan.Item{Type: "text/xml", Parent: doc, Name: "content.xml", Path: "body/content.xml"}
+	file := &scan.Item{Type: "application/json", Parent: doc, Name: "data.json", Path: "body/data.json"}
+	for name, tt := range map[string]struct {
+		change func(p *Profile, f *scan.Finding, g *scan.Gap)
+		want   Disposition
+	}{
+		"reported": {func(*Profile, *scan.Finding, *scan.Gap) {}, Allow},
+		"exempted": {func(p *Profile, _ *scan.Finding, _ *scan.Gap) { p.Disabled = []Exemption{{Path: "/a/*"}} }, Allow},
+		"exempted and blocked": {func(p *Profile, f *scan.Finding, _ *scan.Gap) {
+			p.Disabled, f.Hint = []Exemption{{Path: "/a/*"}}, HintBlock
+		}, Block},
+		"a class that is named": {func(p *Profile, _ *scan.Finding, _ *scan.Gap) {
+			p.Disabled, p.Classes = []Exemption{{Path: "/a/*"}}, map[string]Action{"sqli": ActionRewrite}
+		}, Block},
+		"documents neutralised": {func(p *Profile, _ *scan.Finding, _ *scan.Gap) { p.Documents = ActionUnset }, Block},
+		"another limit":         {func(_ *Profile, _ *scan.Finding, g *scan.Gap) { g.Limit = "work" }, Block},
+		"another engine":        {func(_ *Profile, _ *scan.Finding, g *scan.Gap) { g.Engine = "yara" }, Block},
+		"another part":          {func(_ *Profile, _ *scan.Finding, g *scan.Gap) { g.Path = "body/styles.xml" }, Block},
+		"a file in the document": {func(_ *Profile, f *scan.Finding, g *scan.Gap) {
+			f.Item, f.Path, g.Path = file, file.Path+"/a/1", file.Path
+		}, Block},
+		"nobody knows where": {func(_ *Profile, f *scan.Finding, g *scan.Gap) { f.Item, f.Path = nil, g.Path }, Block},
+	} {
+		p := &Profile{Name: "p", Injection: ActionRewrite, ActiveContent: ActionRewrite, Unscannable: ActionBlock, Documents: ActionReport}
+		f := scan.Finding{Engine: "injection", Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintRewrite,
+			Item: part, Path: part.Path + "/a/1", Field: "/a/1"}
+		g := scan.Gap{Engine: "injection", Path: part.Path, Reason: scan.ReasonLimit, Limit: scan.LimitFindings}
+		tt.change(p, &f, &g)
+		other := scan.Finding{Engine: "injection", Rule: "xss-script", Category: scan.Injection, Class: "xss", Severity: scan.High, Hint: HintRewrite,
+			Item: part, Path: part.Path + "/b", Field: "/b"}
+		d := Decide(p, &scan.Verdict{Findings: []scan.Finding{other, f}, Gaps: []scan.Gap{g}, Looked: true, Items: 2})
+		if d.Action != tt.want {
+			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)
+		}
+	}
+}
+
 // A page is what it is; the same bytes anywhere else are not a page.
 func TestPages(t *testing.T) {
 	page := &scan.Message{Direction: scan.Response, URL: "https://a.test/", Type: "text/html; charset=utf-8"}

@@ -18,8 +18,9 @@ import (
 // Name is the engine's name in configuration, logs and findings.
 const Name = "injection"
 
-// maxFindings bounds the findings of one item: a document that is nothing but payloads is bad enough after
-// so many, and its report stays readable. What follows counts as not looked at.
+// maxFindings bounds the findings of one item: a document that is nothing but payloads is bad enough after so many, and
+// its report stays readable. Of what follows, one finding of each rule that has none yet is reported, and a gap says that
+// there is more ([scan.LimitFindings]).
 const maxFindings = 1000
 
 // Options says which rules an engine works with. The zero Options has none, and New refuses it.
@@ -244,6 +245,8 @@ type itemScan struct {
 	under   bool // the last name was "constructor"
 	out     []scan.Finding
 	limited *scan.Gap
+
+	reported map[string]bool // rules with a finding, once there are many
 }
 
 // field looks at one field and reports whether to go on.
@@ -266,12 +269,29 @@ func (s *itemScan) field(f *scan.Field) bool {
 	if len(s.hits) == 0 {
 		return s.l.left >= 0
 	}
-	s.out = s.e.report(s.out, s.it, f, &s.fc, s.hits)
-	if len(s.out) < maxFindings {
-		return s.l.left >= 0
+	if len(s.out) >= maxFindings {
+		s.crowded()
 	}
-	s.limited = &scan.Gap{Engine: Name, Path: s.it.Path, Reason: scan.ReasonLimit, Limit: "findings"}
-	return false
+	s.out = s.e.report(s.out, s.it, f, &s.fc, s.hits)
+	return s.l.left >= 0
+}
+
+// crowded leaves of the hits in one field those of rules that have no finding in the item yet.
+func (s *itemScan) crowded() {
+	if s.reported == nil {
+		s.reported = make(map[string]bool)
+		for i := range s.out {
+			s.reported[s.out[i].Rule] = true
+		}
+	}
+	before := len(s.hits)
+	s.hits = slices.DeleteFunc(s.hits, func(h Hit) bool { return s.reported[h.Rule.ID] })
+	for i := range s.hits {
+		s.reported[s.hits[i].Rule.ID] = true
+	}
+	if len(s.hits) < before && s.limited == nil { // a gap that something was not looked at says more
+		s.limited = &scan.Gap{Engine: Name, Path: s.it.Path, Reason: scan.ReasonLimit, Limit: scan.LimitFindings}
+	}
 }
 
 // inParts leaves out what was found in parts of the field already: tables and forms that nobody says to be such are fields as

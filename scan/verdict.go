@@ -122,6 +122,10 @@ func (r Reason) String() string { return nameOf(reasonNames, r) }
 // MarshalText implements encoding.TextMarshaler.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
+// LimitFindings is the Limit of a gap that means: all was looked at, and there are more findings than the verdict lists, each
+// of a rule of which at least one in the same item is listed.
+const LimitFindings = "findings"
+
 // Gap is something that was not looked at.
 type Gap struct {
 	Engine string // who should have looked; "content" for what could not be opened
