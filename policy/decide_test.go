@@ -583,12 +583,16 @@ func TestMoreFindingsThanAreListed(t *testing.T) {
 		"nobody knows where": {func(_ *Profile, f *scan.Finding, g *scan.Gap) { f.Item, f.Path = nil, g.Path }, Block},
 	} {
 		p := &Profile{Name: "p", Injection: ActionRewrite, ActiveContent: ActionRewrite, Unscannable: ActionBlock, Documents: ActionReport}
-		f := scan.Finding{Engine: "injection", Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintRewrite,
-			Item: part, Path: part.Path + "/a/1", Field: "/a/1"}
+		f := scan.Finding{
+			Engine: "injection", Rule: "sqli-fingerprint", Category: scan.Injection, Class: "sqli", Severity: scan.High, Hint: HintRewrite,
+			Item: part, Path: part.Path + "/a/1", Field: "/a/1",
+		}
 		g := scan.Gap{Engine: "injection", Path: part.Path, Reason: scan.ReasonLimit, Limit: scan.LimitFindings}
 		tt.change(p, &f, &g)
-		other := scan.Finding{Engine: "injection", Rule: "xss-script", Category: scan.Injection, Class: "xss", Severity: scan.High, Hint: HintRewrite,
-			Item: part, Path: part.Path + "/b", Field: "/b"}
+		other := scan.Finding{
+			Engine: "injection", Rule: "xss-script", Category: scan.Injection, Class: "xss", Severity: scan.High, Hint: HintRewrite,
+			Item: part, Path: part.Path + "/b", Field: "/b",
+		}
 		d := Decide(p, &scan.Verdict{Findings: []scan.Finding{other, f}, Gaps: []scan.Gap{g}, Looked: true, Items: 2})
 		if d.Action != tt.want {
 			t.Errorf("%s: %v (%s), want %v", name, d.Action, d.Rule, tt.want)

@@ -132,8 +132,10 @@ func TestXMLCanaries(t *testing.T) {
 			t.Errorf("%s: %v %v\n%s", active, err, job.Removals(), out)
 		}
 	}
-	for _, doc := range []string{"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>",
-		"<?xml version='1.0'?>\n<!DOCTYPE ncx PUBLIC\n  \"-//NISO//DTD ncx 2005-1//EN\" \"http://www.daisy.org/z3986/2005/ncx-2005-1.dtd\">\n<ncx/>"} {
+	for _, doc := range []string{
+		"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>",
+		"<?xml version='1.0'?>\n<!DOCTYPE ncx PUBLIC\n  \"-//NISO//DTD ncx 2005-1//EN\" \"http://www.daisy.org/z3986/2005/ncx-2005-1.dtd\">\n<ncx/>",
+	} {
 		if out, job, err := run(t, XML{}, doc); err != nil || out != "" {
 			t.Errorf("%s: %v %v", doc, err, job.Removals())
 		}
