@@ -25,10 +25,10 @@ type suite struct {
 }
 
 func (s *suite) flags(f *pflag.FlagSet) {
-	f.StringVar(&s.reqmod, "reqmod-path", "/reqmod", "with --conformance: path of a REQMOD service; left out if the server does not know it")
-	f.StringVar(&s.echo, "echo-path", "/echo", "with --conformance: path of an echo service; left out if the server does not know it")
+	f.StringVar(&s.reqmod, "reqmod-path", "/reqmod", "with --conformance: `PATH` of a REQMOD service; left out if the server does not know it")
+	f.StringVar(&s.echo, "echo-path", "/echo", "with --conformance: `PATH` of an echo service; left out if the server does not know it")
 	f.StringToStringVar(&s.fixtures, "fixture", nil, "with --conformance: `NAME=PATH` of a service that the suite describes, such as early=/echo?early")
-	f.StringSliceVar(&s.abilities, "ability", nil, "with --conformance: what holds for the server: malware, neutralise")
+	f.StringSliceVar(&s.abilities, "ability", nil, "with --conformance: what holds for the server, `ABILITIES`: malware, neutralise")
 	f.DurationVar(&s.idle, "idle-timeout", 0, "with --conformance: the server's for silent connections, if it is short enough to wait for")
 	f.DurationVar(&s.head, "header-timeout", 0, "with --conformance: the server's for unfinished heads")
 	f.IntVar(&s.parallel, "parallel", 4, "with --conformance: cases at the same time")

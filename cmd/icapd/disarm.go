@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"icapd/internal/event"
 	"icapd/internal/service"
@@ -55,8 +56,8 @@ Exit codes: 0 all written; 1 something refused; 2 usage, configuration or I/O er
 	c.configFlags(cmd)
 	d.flags(cmd)
 	cmd.Flags().BoolVar(&d.json, "json", false, "print one JSON object a file: what was removed")
-	cmd.Flags().StringVar(&programs, "programs", policy.ProgramsPlaceholder.String(), "programs in archives and mails: a text in their place (placeholder), or no output (block)")
-	cmd.Flags().StringVarP(&d.out, "output", "o", "", "file or folder to write; - is standard output")
+	cmd.Flags().StringVar(&programs, "programs", policy.ProgramsPlaceholder.String(), "programs in archives and mails, `HOW`: a text in their place (placeholder), or no output (block)")
+	cmd.Flags().StringVarP(&d.out, "output", "o", "", "`OUT`: file or folder to write; - is standard output")
 	return cmd
 }
 
@@ -212,6 +213,7 @@ func (d *disarmer) reportTo(out string) io.Writer {
 }
 
 func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord) error {
+	defer r.timed(time.Now())
 	in, err := d.open(file)
 	if err != nil {
 		return err

@@ -67,7 +67,7 @@ Exit codes: 0 drafted; 2 usage, configuration, input or output, or nothing to le
 	fl.StringVar(&a.url, "admin", "", "learn from the running icapd with this admin `URL`")
 	fl.StringVar(&a.api, "api", "", "only messages of the API of this `NAME` in the configuration")
 	fl.StringVar(&a.host, "host", "", "only messages of this `HOST`")
-	fl.StringVar(&a.format, "format", "openapi", "what to draft: openapi or json-schema")
+	fl.StringVar(&a.format, "format", "openapi", "`FORMAT` of what to draft: openapi or json-schema")
 	fl.BoolVar(&a.request, "requests", false, "with --format json-schema: of requests, and not of responses")
 	fl.BoolVar(&a.strict, "strict", false, "allow no members of objects but those that were seen")
 	fl.StringVarP(&a.output, "output", "o", "", "write to `FILE`, as JSON if its name ends in .json; without one, to standard output")
@@ -111,7 +111,7 @@ func (a *apprentice) fromAdmin(ctx context.Context) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s (is learn: true set for the API %q?)", a.base(), resp.Status, strings.TrimSpace(string(text[:min(len(text), 300)])), a.api)
+		return fmt.Errorf("%s: %s: %s (is learn: true set for the API %q?)", a.base(), resp.Status, errorIn(text), a.api)
 	}
 	var sum learn.Summary
 	if err := json.Unmarshal(text, &sum); err != nil {

@@ -54,10 +54,10 @@ With --health: 0 healthy, 1 not.`,
 	f.StringVar(&p.file, "file", "", "`FILE` to send as the body (- is standard input); without one, a small JSON document")
 	f.StringVarP(&p.output, "output", "o", "", "write the body of the answer to `FILE` (- is standard output)")
 	f.BoolVar(&p.reqmod, "reqmod", false, "send a request (REQMOD) instead of a response (RESPMOD)")
-	f.IntVar(&p.preview, "preview", icap.PreviewFromOptions, "bytes of preview; -1 for none; without the flag, what the service asks for")
-	f.BoolVar(&p.no204, "no-204", false, "do not allow 204: the service must send the message back")
+	f.IntVar(&p.preview, "preview", icap.PreviewFromOptions, "`BYTES` of preview; -1 for none; without the flag, what the service asks for")
+	f.BoolVar(&p.no204, "no-204", false, "do not allow 204: the service must send the message back (to a preview it may still answer 204; --preview -1 sends none)")
 	f.StringVar(&p.httpURL, "http-url", "http://api.example/v1/items", "`URL` of the HTTP message")
-	f.StringVar(&p.contentType, "content-type", "", "Content-Type of the HTTP message; without one, by the file's name")
+	f.StringVar(&p.contentType, "content-type", "", "Content-Type `TYPE` of the HTTP message; without one, by the file's name")
 	f.StringArrayVar(&p.headers, "header", nil, "another ICAP `FIELD: VALUE`; may be repeated")
 	f.StringVar(&p.ca, "tls-ca", "", "PEM `FILE` of the CAs to believe, for icaps; without one, the system's")
 	f.StringVar(&p.cert, "tls-cert", "", "PEM `FILE` of a certificate to show")
@@ -85,6 +85,9 @@ func (p *prober) run(ctx context.Context, rawURL string) error {
 	u, err := serviceURL(rawURL)
 	if err != nil {
 		return failWith(err)
+	}
+	if p.preview < icap.NoPreview && p.preview != icap.PreviewFromOptions {
+		return fail("--preview %d: bytes, or -1 for none", p.preview)
 	}
 	tlsConfig, err := p.tls()
 	if err != nil {

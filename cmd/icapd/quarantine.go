@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"icapd/internal/admin"
@@ -89,16 +88,9 @@ func (w *warden) ask(ctx context.Context, method, path string) (*http.Response, 
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
 	}
-	text, _ := readLimited(resp.Body, 300)
+	text, _ := readLimited(resp.Body, 1<<10)
 	_ = resp.Body.Close() // it was read
-	var why struct{ Error string }
-	if json.Unmarshal(text, &why) != nil {
-		why.Error = strings.TrimSpace(string(text))
-	}
-	if path == "" && resp.StatusCode == http.StatusNotFound {
-		why.Error = "nothing is kept: neither quarantine.directory nor quarantine.s3 is configured"
-	}
-	return nil, fmt.Errorf("%s: %s: %s", base, resp.Status, event.OneLine(why.Error, 200))
+	return nil, fmt.Errorf("%s: %s: %s", base, resp.Status, errorIn(text))
 }
 
 func (w *warden) list(ctx context.Context, _ []string) error {

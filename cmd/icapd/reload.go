@@ -17,6 +17,7 @@ import (
 
 	"icapd/conf"
 	"icapd/internal/admin"
+	"icapd/internal/event"
 
 	"github.com/spf13/cobra"
 )
@@ -141,7 +142,7 @@ func (c *cli) reload(ctx context.Context, a *adminClient) error {
 	}
 	var res admin.Reloaded
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusUnprocessableEntity || json.Unmarshal(body, &res) != nil {
-		return fail("reload: %s: %s: %s", base, resp.Status, strings.TrimSpace(string(body[:min(len(body), 300)])))
+		return fail("reload: %s: %s: %s", base, resp.Status, errorIn(body))
 	}
 	if !res.OK {
 		for _, p := range res.Problems {
@@ -155,6 +156,15 @@ func (c *cli) reload(ctx context.Context, a *adminClient) error {
 	}
 	_, err = fmt.Fprintf(c.out, "reloaded: %s\n", cmp.Or(res.ISTag, "ok"))
 	return err
+}
+
+// errorIn is the error in an answer of the admin address, as one line.
+func errorIn(body []byte) string {
+	var why struct{ Error string }
+	if json.Unmarshal(body, &why) != nil || why.Error == "" {
+		why.Error = string(body[:min(len(body), 300)])
+	}
+	return event.OneLine(strings.TrimSpace(why.Error), 200)
 }
 
 // readLimited reads all, up to limit.

@@ -32,7 +32,7 @@ type subject struct {
 }
 
 func (s *subject) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.as, "as", "response", "look at the content as that of a `response` or a request")
+	cmd.Flags().StringVar(&s.as, "as", "response", "look at the content as that of this `KIND` of message, response or request")
 	cmd.Flags().StringVar(&s.url, "url", "", "`URL` that the content was asked from or is sent to: it chooses the API's profile")
 	cmd.Flags().StringVar(&s.contentType, "content-type", "", "media `TYPE` that the sender claims")
 }
@@ -147,6 +147,9 @@ func newRecord(path string) record {
 		Findings: []event.FindingRecord{}, Gaps: []event.GapRecord{},
 	}
 }
+
+// timed sets how long it took since start.
+func (r *record) timed(start time.Time) { r.MS = float64(time.Since(start).Microseconds()) / 1000 }
 
 func (r *record) fill(res *service.Result) {
 	d := &res.Decision
@@ -308,7 +311,7 @@ func (s *scanner) one(ctx context.Context, file string) *outcome {
 	out := &outcome{record: newRecord(file)}
 	start := time.Now()
 	defer func() {
-		out.MS = float64(time.Since(start).Microseconds()) / 1000
+		out.timed(start)
 		if out.err != nil {
 			out.Error = plain(out.err).Error()
 		}

@@ -161,11 +161,11 @@ func (s *server) changeWith(action string, most int64, next guarded) http.Handle
 		refuse := func(status int, why error) {
 			s.audit(r, id, action, "", why)
 			switch {
-			case status == http.StatusForbidden:
-				http.Error(w, why.Error(), status)
-				return
 			case strings.HasPrefix(r.URL.Path, "/api/"):
 				failWith(w, status, why)
+				return
+			case status == http.StatusForbidden:
+				http.Error(w, why.Error(), status)
 				return
 			}
 			s.show(w, status, "problem", id, page{Title: http.StatusText(status), Here: r.URL.Path, Problem: why.Error()})
@@ -190,11 +190,19 @@ func (s *server) changeWith(action string, most int64, next guarded) http.Handle
 			return
 		}
 		if !s.gate.genuine(r, id) {
-			refuse(http.StatusForbidden, errors.New("the CSRF token is missing or old: reload the page"))
+			refuse(http.StatusForbidden, notGenuine(r))
 			return
 		}
 		next(w, r, id)
 	})
+}
+
+// notGenuine says what is missing in a request that may be forged.
+func notGenuine(r *http.Request) error {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		return errors.New("programs send " + apiHeader + ": 1 with what changes something, or a bearer token")
+	}
+	return errors.New("the CSRF token is missing or old: reload the page")
 }
 
 // places bound what is tried at one time.

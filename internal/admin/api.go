@@ -50,7 +50,11 @@ func (s *server) api(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/v1/try", s.changeWith("try", maxTry, s.apiTry))
 }
 
-var errNothing = errors.New("this is switched off in the configuration")
+// Errors of what is not there.
+var (
+	errNothing = errors.New("this is switched off in the configuration")
+	errNoVault = fmt.Errorf("%w: nothing is kept, for neither quarantine.directory nor quarantine.s3 is given", errNothing)
+)
 
 // fail answers with an error in JSON.
 func fail(w http.ResponseWriter, err error) {
@@ -237,7 +241,7 @@ const maxKept = 500 // entries in a list
 
 func (s *server) apiKept(w http.ResponseWriter, r *http.Request, _ identity) {
 	if s.Quarantine == nil {
-		fail(w, errNothing)
+		fail(w, errNoVault)
 		return
 	}
 	kept, err := s.Quarantine.List(r.Context(), maxKept)
@@ -251,7 +255,7 @@ func (s *server) apiKept(w http.ResponseWriter, r *http.Request, _ identity) {
 // entry returns an entry without its bytes.
 func (s *server) entry(r *http.Request) (Kept, error) {
 	if s.Quarantine == nil {
-		return Kept{}, errNothing
+		return Kept{}, errNoVault
 	}
 	e, body, err := s.Quarantine.Open(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -272,7 +276,7 @@ func (s *server) apiEntry(w http.ResponseWriter, r *http.Request, _ identity) {
 // release hands the original out, as a file that no browser opens by itself.
 func (s *server) release(w http.ResponseWriter, r *http.Request, id identity) {
 	if s.Quarantine == nil {
-		fail(w, errNothing)
+		fail(w, errNoVault)
 		return
 	}
 	e, body, err := s.Quarantine.Open(r.Context(), r.PathValue("id"))
@@ -309,7 +313,7 @@ func disposition(name string) string {
 }
 
 func (s *server) remove(r *http.Request, id identity) error {
-	err := errNothing
+	err := errNoVault
 	if s.Quarantine != nil {
 		err = s.Quarantine.Remove(r.Context(), r.PathValue("id"))
 	}
