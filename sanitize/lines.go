@@ -97,13 +97,16 @@ func (l *look) line(before, start, breaks int) {
 	if end := bytes.IndexByte(line, '\r'); end >= 0 {
 		line = line[:end]
 	}
+	if l.urlLayer() {
+		line = bytes.TrimLeft(line, " \t")
+	}
 	prefix := s[:before]
 	short := before <= 64 && breaks == 1 && len(s) < shortLines
 	end := min(len(s), start+48)
 	switch {
 	case header(line) == headerStrong && (l.unlayered() && len(s) < longLines && wordsUpTo(prefix, 9) <= 8 || short):
 		l.sign(signLinesHeader, before, end)
-	case bytes.HasPrefix(line, []byte("bcc:")) && short && bytes.IndexByte(prefix, '@') > 0 && bytes.IndexByte(prefix, ' ') < 0:
+	case bytes.HasPrefix(line, []byte("bcc:")) && short && (before == 0 || bytes.IndexByte(prefix, '@') > 0 && bytes.IndexByte(prefix, ' ') < 0) && bytes.IndexByte(line, '@') > 0:
 		l.sign(signLinesHeader, before, end)
 	case header(line) == headerKnown && short && words(prefix) <= 2 && (l.unlayered() || bytes.Contains(s[before:start], []byte("\r")) || multipleHeaders(rest)):
 		l.sign(signLinesHeader, before, end)

@@ -9,7 +9,7 @@ var sensitiveFiles = []string{
 	"etc/bash", "etc/logrotate", "etc/rsyslog", "etc/syslog", "etc/snmp", "etc/cups", "etc/openldap", "etc/postgresql", "etc/kubernetes", "etc/redhat-release", "etc/os-release", "etc/debian", "etc/environment", "etc/exports", "etc/network", "etc/sysconfig", "etc/chrootusers", "etc/wu-ftpd", "etc/muddleftpd", "etc/lighttpd", "etc/mail", "etc/mtab", "etc/pam", "etc/networks", "etc/at.", "etc/cron", "etc/ca-certificates", "etc/lsb-release", "etc/ld.so", "etc/termcap", "etc/tor", "etc/aliases", "etc/updatedb", "etc/hostapd", "etc/webmin", "etc/phpmyadmin", "etc/mime.types", "etc/modules", "etc/netsvc", "etc/named", "etc/rc", "etc/shells", "etc/zsh", "etc/vhcs", "etc/virtual", "etc/yum", "etc/default/", "etc/hosts.allow",
 	"boot.ini", "win.ini", "system.ini", "php.ini", "desktop.ini", "windows/system32", "windows/repair", "winnt/", "windows/win", "windows/system", "ntuser.dat", "pagefile.sys", "autoexec.bat", "config.sys", "inetpub", "sysprep", "windows/panther", "unattend", "system volume information", "xampp/", "windows/php", "windows/my", "program files", "documents and settings", "users/administrator", "system32",
 	"proc/self", "proc/version", "proc/cmdline", "proc/mounts", "proc/net", "proc/sched", "proc/cpuinfo", "proc/meminfo", "proc/1/", "proc/config", "proc/interrupts", "proc/modules", "proc/filesystems", "proc/stat", "proc/swaps", "proc/ioports",
-	"web.config", "web-inf", "meta-inf", "wp-config", ".htaccess", ".htpasswd", ".ssh/", "id_rsa", "id_dsa", "id_ecdsa", "authorized_keys", "known_hosts", ".bash_history", ".bashrc", ".bash_profile", ".mysql_history", ".git/config", ".git/head", ".aws/credentials", ".env", ".netrc", ".pgpass", ".kube/config", ".docker/config", "config.php", "configuration.php", "settings.php", "localsettings", "database.yml", "secrets.yml", "applicationhost", "machine.config", "tomcat-users", "server.xml", "httpd.conf", "access.log", "access_log", "error.log", "error_log", "var/log/", "var/run/secrets", "var/lib/dhcp", "var/lib/php/sess", "sys/class/net", "var/run/docker.sock", "run/docker.sock", "run/containerd", "run/secrets", "var/lib/mlocate", "var/mail", "var/spool", "var/www/", "var/adm", "usr/local/apache", "usr/local/etc", "usr/local/php", "usr/local/cpanel", "usr/pkg/etc", "usr/lib/security", "usr/ports", "opt/lampp", "opt/xampp", "opt/apache", "opt/tomcat", "private/etc", "root/.", "root/anaconda", "home/.", "bin/id", "bin/cat", "bin/sh", "cgi-bin", "global.asa", "windows-update", "logs/access", "logs/error", "mysql/data", "volumes/macintosh", "volumes/webbackup", "library/webserver", "cmd.exe", "dev/null", "dev/random", "sam", "etc/",
+	"web.config", "web-inf", "meta-inf", "wp-config", ".htaccess", ".htpasswd", ".ssh/", "id_rsa", "id_dsa", "id_ecdsa", "authorized_keys", "known_hosts", ".bash_history", ".bashrc", ".bash_profile", ".mysql_history", ".git/config", ".git/head", ".svn/entries", ".svn/wc.db", ".hg/store", ".ds_store", ".aws/credentials", ".env", ".netrc", ".pgpass", ".kube/config", ".docker/config", "config.php", "configuration.php", "settings.php", "localsettings", "database.yml", "secrets.yml", "applicationhost", "machine.config", "tomcat-users", "server.xml", "httpd.conf", "access.log", "access_log", "error.log", "error_log", "var/log/", "var/run/secrets", "var/lib/dhcp", "var/lib/php/sess", "sys/class/net", "var/run/docker.sock", "run/docker.sock", "run/containerd", "run/secrets", "var/lib/mlocate", "var/mail", "var/spool", "var/www/", "var/adm", "usr/local/apache", "usr/local/etc", "usr/local/php", "usr/local/cpanel", "usr/pkg/etc", "usr/lib/security", "usr/ports", "opt/lampp", "opt/xampp", "opt/apache", "opt/tomcat", "private/etc", "root/.", "root/anaconda", "home/.", "bin/id", "bin/cat", "bin/sh", "cgi-bin", "global.asa", "windows-update", "logs/access", "logs/error", "mysql/data", "volumes/macintosh", "volumes/webbackup", "library/webserver", "cmd.exe", "dev/null", "dev/random", "sam", "etc/",
 }
 
 // lookPath looks for paths that climb out of their folder and for paths of files that no API has business with.
@@ -149,9 +149,12 @@ func (l *look) absolutePath() {
 		return
 	}
 	drive := len(path) > 3 && isLetter(path[0]) && path[1] == ':' && path[2] == '/'
+	if share := administrativeShare(path); share > 0 { // //localhost/c$/windows
+		path, drive = path[share:], true // "c$/" has three bytes, as "c:/" has
+	}
 	switch {
 	case path[0] == '/':
-		path = path[1:]
+		path = bytes.TrimPrefix(path[1:], []byte(";/"))
 	case drive:
 		path = path[3:]
 	default:
@@ -172,6 +175,18 @@ func (l *look) absolutePath() {
 		l.sign(signPathSensitive, 0, len(l.low))
 		return false
 	})
+}
+
+// administrativeShare returns where the share of a drive begins in a path that names a host and such a share, 0 if it names none.
+func administrativeShare(path []byte) int {
+	if path[0] != '/' {
+		return 0
+	}
+	i := bytes.IndexByte(path[1:], '/') + 2
+	if i > 2 && i+3 < len(path) && isLetter(path[i]) && path[i+1] == '$' && path[i+2] == '/' {
+		return i
+	}
+	return 0
 }
 
 // certificates reports whether a path is that of certificates, which are there to be seen.

@@ -12,6 +12,9 @@ func lookShell(l *look) {
 	if i := bytes.Index(l.low, []byte("%comspec%")); i >= 0 && bytes.Contains(l.low[i:], []byte(" /c")) {
 		l.sign(signShellTrick, i, i+24)
 	}
+	if i := bytes.Index(l.low, []byte(":~")); i > 0 && cutVariable(l.low, i) {
+		l.sign(signShellTrick, i, i+24)
+	}
 	if l.kinds&(kindQuote|kindBackslash|kindDollar|kindSeparator) == 0 && bytes.IndexByte(l.low, '^') < 0 {
 		return
 	}
@@ -28,6 +31,19 @@ func lookShell(l *look) {
 			r.sign(signShellTrick, 0, len(plain))
 		}
 	}
+}
+
+// cutVariable reports whether the mark :~ at i stands in %NAME:~1,2%, with which cmd.exe cuts a piece out of a variable.
+func cutVariable(s []byte, i int) bool {
+	start := i
+	for start > 0 && (isWord(s[start-1]) || s[start-1] == '(' || s[start-1] == ')') {
+		start--
+	}
+	end := i + 2
+	for end < len(s) && (isDigit(s[end]) || s[end] == ',' || s[end] == '-') {
+		end++
+	}
+	return start < i && at(s, start-1) == '%' && end > i+2 && at(s, end) == '%'
 }
 
 // shellReading is one reading of a view as shell text.
@@ -139,8 +155,19 @@ var shellWords = func() (t [256]uint8) {
 // shellSlash parts the folders of a path, in [shellWords].
 const shellSlash = 2
 
-// command reads the word at i as a command.
-func (r *shellReading) command(i int) (w shellWord) {
+// command reads the word at i as a command, or the one behind it as the command that it runs.
+func (r *shellReading) command(i int) shellWord {
+	w := r.oneCommand(i)
+	if w.kind != commandRare && w.end > i && isBlank(at(r.s, w.end)) {
+		if inner, ok := r.runsAnother(w.end); ok {
+			return inner
+		}
+	}
+	return w
+}
+
+// oneCommand reads the word at i as a command.
+func (r *shellReading) oneCommand(i int) (w shellWord) {
 	s := r.s
 	for i < len(s) && (isBlank(s[i]) || s[i] == '(' || s[i] == '{' || s[i] == '"' || s[i] == '\'' || s[i] == '@' || s[i] == '!' || s[i] == '+') {
 		i++
@@ -157,7 +184,7 @@ func (r *shellReading) command(i int) (w shellWord) {
 		if !systemPath(word[:slash+1]) {
 			return w
 		}
-		if bytes.ContainsAny(word, "?*") { // /???/c?t: any program
+		if bytes.ContainsAny(word, "?*[") { // /???/c?t: any program
 			w.name, w.kind = "?", commandRare
 			w.end, w.argument = i, r.argument(i)
 			return w
@@ -173,6 +200,38 @@ func (r *shellReading) command(i int) (w shellWord) {
 		w.name, w.argument = string(word), r.argument(i)
 	}
 	return w
+}
+
+// runsAnother reads the command behind a word that ends at i, if that is one of the shell's language or the name of a program
+// that runs another one: "then id", "time whoami", "flock -u / id".
+func (r *shellReading) runsAnother(i int) (w shellWord, ok bool) {
+	const most = 32 // bytes of an option
+	start := i
+	for start > 0 && i-start <= 8 && isLetter(r.s[start-1]) {
+		start--
+	}
+	switch word := r.s[start:i]; {
+	case shellLanguage[string(word)]:
+		w = r.oneCommand(i + 1)
+		return w, w.kind == commandRare || w.kind != 0 && (w.argument == argumentStrong || w.argument == argumentNext)
+	case !runners[string(word)]:
+		return w, false
+	}
+	for range 4 {
+		for i < len(r.s) && isBlank(r.s[i]) {
+			i++
+		}
+		end := i
+		for end < len(r.s) && end-i < most && !isSpace(r.s[end]) {
+			end++
+		}
+		if c := at(r.s, i); c != '-' && c != '/' && !isDigit(c) {
+			break
+		}
+		i = end
+	}
+	w = r.oneCommand(i)
+	return w, w.kind == commandRare
 }
 
 // systemPath reports whether the folder is one that programs live in.
@@ -220,8 +279,10 @@ func (r *shellReading) argument(i int) argumentKind {
 		return argumentStrong
 	case bytes.Contains(word, []byte("://")), bytes.Contains(word, []byte(`:\`)), bytes.Contains(word, []byte("${")), bytes.Contains(word, []byte("$(")):
 		return argumentStrong
-	case isDigit(c):
+	case isDigit(c) && !addressed(word):
 		return argumentNumber
+	case isDigit(c), bytes.HasPrefix(word, []byte("javascript:")):
+		return argumentStrong
 	case bytes.IndexByte(word, '/') > 0 || bytes.IndexByte(word, '.') > 0 && bytes.IndexByte(word, '.') < len(word)-1:
 		return argumentStrong
 	}
@@ -374,7 +435,7 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 	case argumentStrong:
 		return r.runsWith(w, atStart, lineBreak)
 	case argumentNumber:
-		return w.name == "sleep" || w.name == "ping" || w.name == "timeout" || w.name == "kill"
+		return r.runsNumber(w, atStart)
 	case argumentEnd:
 		return last > first && !lineBreak && r.short() && address(bytes.TrimSpace(r.s[:first])) || atStart && (w.path || w.kind == commandRare || !lineBreak && r.short() || r.unwrapped()) || r.adjacent(first, last) && !lineBreak || lineBreak && r.unwrapped() && w.kind == commandRare
 	case argumentNext:
@@ -383,9 +444,37 @@ func (r *shellReading) runs(w shellWord, first, last int) bool {
 		}
 		return atStart || !r.table() && (w.path || w.kind == commandRare || r.adjacent(first, last))
 	case argumentWord:
-		return atStart && w.kind == commandRare && !lineBreak
+		return atStart && w.kind == commandRare && (!lineBreak || r.leadingBreak(w.end, first))
 	}
 	return false
+}
+
+// runsNumber reports whether a command with a number for its first argument is one beyond doubt.
+func (r *shellReading) runsNumber(w shellWord, atStart bool) bool {
+	switch w.name {
+	case "sleep", "ping", "timeout", "kill":
+		return true
+	}
+	return atStart && w.kind == commandRare && (w.name == "expr" || r.pathLater(w.end))
+}
+
+// leadingBreak reports whether a short value begins with the line break at first and goes on with a command, of which the name ends
+// at i and whose second argument is an absolute path.
+func (r *shellReading) leadingBreak(i, first int) bool {
+	return first <= 1 && r.short() && r.pathLater(i)
+}
+
+// pathLater reports whether the second argument of the command that ends at i is an absolute path.
+func (r *shellReading) pathLater(i int) bool {
+	rest := bytes.TrimLeft(r.s[i:min(len(r.s), i+80)], " \t")
+	_, rest, found := bytes.Cut(rest, []byte(" "))
+	return found && len(rest) > 1 && rest[0] == '/' && isLetter(rest[1])
+}
+
+// addressed reports whether s is an IPv4 address, with or without a port.
+func addressed(s []byte) bool {
+	host, _, _ := bytes.Cut(s, []byte(":"))
+	return address(host)
 }
 
 // address reports whether s is an IPv4 address.
@@ -432,6 +521,10 @@ func (r *shellReading) builtCommand(first, i int) {
 		end++
 	}
 	if name := rest[1:end]; end == len(rest) && i+end == len(s) && bytes.Contains(s[:first], append(slices.Clone(name), '=')) { // ;a=id;$a
+		r.sign(signShellTrick, first, i+24)
+		return
+	}
+	if bytes.HasPrefix(rest[end:], []byte(" $")) && bytes.Contains(s[:first], append(slices.Clone(rest[1:end]), '=')) { // c=cat&&$c $a
 		r.sign(signShellTrick, first, i+24)
 		return
 	}
@@ -784,7 +877,7 @@ func parameter(s []byte, i int) (n int, space bool) {
 	switch c := at(s, i+1); {
 	case bytes.HasPrefix(rest, []byte("()")):
 		return 3, false
-	case inWord && (c == '@' || c == '*' || isDigit(c)):
+	case inWord && (c == '@' || c == '*' || c == '!' || isDigit(c)):
 		return 2, false
 	case bytes.HasPrefix(rest, []byte("ifs")) && !isLetter(at(s, i+4)):
 		if at(s, i+4) == '$' && isDigit(at(s, i+5)) {

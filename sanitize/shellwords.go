@@ -31,12 +31,13 @@ var commands = func() map[string]commandKind {
 			"whoami.exe cmd.exe powershell.exe ping.exe net.exe nltest dsquery vssadmin bcdedit wbadmin rev head tail cat ss ip env getconf getcap setcap " +
 			"capsh mkpasswd base32 zcat bzcat xzcat xz ar cpio shuf sha1sum md5sum sha256sum sha1 jrunscript jjs sqlite3 irb gem cargo xterm xdg-open osascript launchctl " +
 			"dscl sw_vers ioreg pfctl lp lpr at.exe sc.exe reg.exe fsutil driverquery gpresult gpupdate pathping nbtstat ypcat rpcinfo showmount smbclient rpcclient ldapsearch " +
+			"iwr irm gwmi iwmi gcim icim saps " +
 			"ssh-keygen ssh-copy-id ssh-add authconfig visudo sshpass mkpasswd gpg sysctl swapon losetup insmod modprobe lsmod redis-cli forfiles pcalua ntpdate arping hping3 masscan nikto dnsenum",
 		commandCommon: "id date time sort find more less who last type test touch make split join cut paste watch man at host net start move copy route " +
 			"history top free file mail service screen source read w set kill which users groups finger command alias locate tree ed init exit " +
 			"strings link size node docker git export eval exec mount base64 timeout reg sc vol attrib erase md rd shutdown reboot halt " +
 			"stat cal su gzip zip diff patch look man help unset declare trap wait jobs bg fg nice groups arch tty login logout users emacs java " +
-			"npm kubectl aws apt assoc call title path print users color pause popd pushd fc choice clip comp compact convert edit expand label replace subst for go",
+			"npm kubectl aws apt assoc call title path print users color pause popd pushd fc choice clip comp compact convert edit expand label replace subst for go gc gci",
 	} {
 		for w := range strings.FieldsSeq(words) {
 			m[w] = kind
@@ -44,6 +45,13 @@ var commands = func() map[string]commandKind {
 	}
 	return m
 }()
+
+// shellLanguage are the words of a shell's language behind which a command begins, and runners are programs and built-ins that
+// text uses as words, too, and that run the command that they are given.
+var (
+	shellLanguage = wordSet("then do else")
+	runners       = wordSet("time flock cpulimit nice ionice setsid stdbuf timeout command builtin exec watch unshare chroot chrt taskset setarch")
+)
 
 // commandLookup is commands for who asks about every word.
 var commandLookup = wordset.New(commands)
@@ -63,6 +71,8 @@ var subcommands = map[string]string{
 	"kubectl":    " get exec apply delete run ",
 	"aws":        " s3 s3api ec2 iam sts lambda ",
 	"go":         " run ",
+	"ps":         " aux -ef -aux axu ",
+	"openssl":    " s_client enc ",
 	"busybox":    " nc sh ash wget telnetd httpd ftpget tftp cat id ls ",
 	"powershell": " iex invoke-expression ",
 	"for":        " /f /l /r /d ",

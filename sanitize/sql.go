@@ -37,9 +37,32 @@ func conditionOfBlock(s []byte) bool {
 	return bytes.HasPrefix(s, []byte("if ")) || bytes.HasPrefix(s, []byte("else if ")) || bytes.HasPrefix(s, []byte("for "))
 }
 
+// versionRange reports whether the text is a range of versions as package managers have them: 16 || 14 >=14.17.
+func versionRange(s []byte) bool {
+	const most = 80 // bytes
+	if len(s) < 4 || len(s) > most {
+		return false
+	}
+	dotted := false
+	for word := range bytes.FieldsSeq(s) {
+		if string(word) == "||" || string(word) == "-" {
+			continue
+		}
+		number := bytes.TrimLeft(word, "<>~^")
+		if len(number) < len(word) {
+			number = bytes.TrimPrefix(number, []byte("="))
+		}
+		if len(number) == 0 || len(bytes.Trim(number, "0123456789.x*")) > 0 || !isDigit(number[0]) {
+			return false
+		}
+		dotted = dotted || len(number) > 2 && bytes.IndexByte(number, '.') > 0
+	}
+	return dotted && s[0] != '.'
+}
+
 // lookSQL reads the view as SQL in the three places where it may land: bare, and between either quotes.
 func lookSQL(l *look) {
-	if conditionOfBlock(l.low) {
+	if conditionOfBlock(l.low) || versionRange(l.low) {
 		return
 	}
 	l.tokens = lexSQL(l.tokens[:0], l.low, 0)
@@ -210,14 +233,18 @@ func (r *sqlReading) union(i int) bool {
 	for r.is(j, "all") || r.is(j, "distinct") || r.is(j, "distinctrow") || r.kind(j) == sqlLeft || r.kind(j) == sqlComment || r.kind(j) == sqlVar {
 		j++
 	}
-	if r.is(j, "values") && r.kind(j+1) == sqlLeft {
+	if r.is(j, "values") && (r.kind(j+1) == sqlLeft || r.is(j+1, "row") && r.kind(j+2) == sqlLeft) {
 		return true
+	}
+	if r.is(j, "table") && r.name(j+1) { // TABLE t is SELECT * FROM t (MySQL, PostgreSQL)
+		k := r.behindName(j + 1)
+		return r.kind(k) == sqlComment && r.commentsOut(k) || r.ends(k) && (r.breaksOut(i) || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight)
 	}
 	if r.word(j)&wordSelect == 0 {
 		return false
 	}
 	k := r.skipComments(j + 1)
-	for r.is(k, "all") || r.is(k, "distinct") || r.is(k, "top") || r.kind(k) == sqlLeft {
+	for r.is(k, "all") || r.is(k, "distinct") || r.is(k, "top") || r.kind(k) == sqlLeft || r.kind(k) == sqlRight && r.kind(k-1) == sqlLeft { // select{}1
 		k++
 	}
 	switch r.kind(k) {
@@ -267,7 +294,7 @@ func (r *sqlReading) strong(i int) {
 func (r *sqlReading) delay(i int) bool {
 	switch r.kind(i + 2) {
 	case sqlNumber, sqlString, sqlOpen, sqlLeft, sqlOther, sqlOp:
-		return r.kind(i+3) != sqlRight || r.kind(i+4) != sqlWord || r.word(i+4) != 0 // "sleep(8) hours"
+		return r.text(i) != "sleep" || r.kind(i+3) != sqlRight || r.kind(i+4) != sqlWord || r.word(i+4) != 0 || r.is(i+4, "else") || r.is(i+4, "end") // "sleep(8) hours"
 	case sqlWord:
 		return r.word(i+2) != 0 || r.contains("select") || r.quoted
 	default:
@@ -436,6 +463,9 @@ func (r *sqlReading) wordOperand(i int) (int, sqlOperand) {
 	if r.word(i)&wordSelect != 0 {
 		return i + 1, operandCall
 	}
+	if r.is(i, "case") && r.is(i+1, "when") && r.caseScore(i) > 0 {
+		return r.endOfCase(i), operandCall
+	}
 	if r.call(i) {
 		if r.word(i)&(wordFunction|wordStrong) != 0 {
 			return r.closing(i + 1), operandCall
@@ -536,27 +566,7 @@ func (r *sqlReading) condition(i int) {
 		return
 	}
 	if right == left {
-		// OR 1 --, OR true#, AND sleep(5), OR '1
-		if breaks && r.kind(i+1) == sqlOpen && i+2 == len(r.t) && r.t[0].end <= 4 && len(r.low)-r.t[i+1].start <= 4 {
-			r.sign(signSQLTautology, i, i+1)
-			return
-		}
-		if breaks && a == operandString && (left >= len(r.t) && r.touches(i) || r.carriesOn(i+1)) { // 'or'1, 'or ''-'
-			r.sign(signSQLTautology, i, left-1)
-			return
-		}
-		if breaks && r.kind(left) == sqlLogic && r.kind(left+1) == sqlOpen && left+2 == len(r.t) { // 'or x && '1
-			r.sign(signSQLTautology, i, left+1)
-			return
-		}
-		if i == 1 && r.kind(0) == sqlNumber && r.call(i+1) && r.call(i+3) && r.ends(left) { // 1 and f(g())
-			r.sign(signSQLTautology, 0, left-1)
-			return
-		}
-		if (a == operandNumber || a == operandLiteral || a == operandString && breaks) && left < len(r.t) && r.kind(left) == sqlComment &&
-			(breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight) {
-			r.sign(signSQLTautology, i, left)
-		}
+		r.uncompared(i, left, a, breaks)
 		return
 	}
 	c := sqlComparison{at: i, left: left, right: right, a: a}
@@ -564,6 +574,65 @@ func (r *sqlReading) condition(i int) {
 	if r.tautology(&c, breaks) {
 		r.sign(signSQLTautology, i, c.end)
 	}
+}
+
+// uncompared looks at an operand of kind a, up to left, that is joined on at i and compared with nothing: OR 1 --, OR true#,
+// AND sleep(5), OR '1.
+func (r *sqlReading) uncompared(i, left int, a sqlOperand, breaks bool) {
+	if r.bareCondition(i, left, a, breaks) {
+		return
+	}
+	if breaks && r.kind(i+1) == sqlOpen && i+2 == len(r.t) && r.t[0].end <= 4 && len(r.low)-r.t[i+1].start <= 4 {
+		r.sign(signSQLTautology, i, i+1)
+		return
+	}
+	if breaks && a == operandString && (left >= len(r.t) && r.touches(i) || r.carriesOn(i+1)) { // 'or'1, 'or ''-'
+		r.sign(signSQLTautology, i, left-1)
+		return
+	}
+	if breaks && r.kind(left) == sqlLogic && r.kind(left+1) == sqlOpen && left+2 == len(r.t) { // 'or x && '1
+		r.sign(signSQLTautology, i, left+1)
+		return
+	}
+	if i == 1 && r.kind(0) == sqlNumber && r.call(i+1) && r.call(i+3) && r.ends(left) { // 1 and f(g())
+		r.sign(signSQLTautology, 0, left-1)
+		return
+	}
+	if (a == operandNumber || a == operandLiteral || a == operandString && breaks) && left < len(r.t) && r.kind(left) == sqlComment &&
+		(breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight) {
+		r.sign(signSQLTautology, i, left)
+	}
+}
+
+// bareCondition looks at what is joined on at i and compared with nothing, up to left: a CASE, a column, a call. All of them are
+// conditions to a database where the rest of the program's statement is cut off, or goes on with its own quote.
+func (r *sqlReading) bareCondition(i, left int, a sqlOperand, breaks bool) bool {
+	switch {
+	case a == operandCall && r.is(i+1, "case") && (breaks || r.kind(i-1) == sqlNumber || r.kind(i-1) == sqlRight):
+	case !breaks || !r.shortPrefix():
+		return false
+	case a == operandName && r.cutsOff(left):
+	case a == operandName && r.kind(i+2) == sqlLeft && r.word(left)&wordLogic != 0 && r.kind(left+1) == sqlOpen && left+2 == len(r.t):
+	default:
+		return false
+	}
+	r.sign(signSQLTautology, i, left)
+	return true
+}
+
+// shortPrefix reports whether what stands before the quote that closes the program's string is one word, as values are.
+func (r *sqlReading) shortPrefix() bool {
+	prefix := r.low[:r.t[0].end-1]
+	return len(prefix) <= 40 && bytes.IndexByte(prefix, ' ') < 0
+}
+
+// cutsOff reports whether a comment at i cuts off the rest of the program's statement, and is the last of the value: what
+// follows a dash in text is not.
+func (r *sqlReading) cutsOff(i int) bool {
+	if r.kind(i) == sqlSemi {
+		i++
+	}
+	return r.kind(i) == sqlComment && r.t[i].end == len(r.low) && len(bytes.Trim(r.low[r.t[i].start:], "-#+ \t")) == 0 && r.low[r.t[i].start] != '/'
 }
 
 // quotedWord reports whether token i stands between quotes by itself, in text that goes on behind them: 'AND' matches both.
@@ -599,6 +668,8 @@ func (r *sqlReading) tautology(c *sqlComparison, breaks bool) bool {
 	case r.word(c.at)&wordCondition != 0 && !breaks && r.kind(c.at-1) != sqlNumber && r.kind(c.at-1) != sqlRight:
 		return false
 	case breaks && (r.kind(c.left) == sqlCompare || c.a != operandName || c.b != operandName):
+		return true
+	case breaks && r.shortPrefix() && (r.cutsOff(c.end) || r.is(c.end, "escape")):
 		return true
 	case c.a == operandName && c.b == operandName: // a=a
 		return r.text(c.left) == "=" && c.right-c.left == 1 && r.text(c.left-1) == r.text(c.right) && len(r.low) <= 64
@@ -668,6 +739,8 @@ func (r *sqlReading) breakout() {
 		r.listBreakout(i)
 	case k == sqlOp || k == sqlLogic || k == sqlCompare || r.word(i)&wordCompare != 0:
 		r.operatorBreakout(i)
+	case short && (r.is(i, "notnull") || r.is(i, "isnull")) && r.cutsOff(i+1), short && r.is(i, "collate") && r.cutsOff(i+2):
+		r.sign(signSQLOperator, 0, i+2)
 	case r.word(i)&wordClause != 0 || r.word(i)&wordCondition != 0:
 		r.clauseBreakout(i)
 	case r.word(i)&wordStatement != 0 && r.statement(i) >= 2:
@@ -722,7 +795,7 @@ func (r *sqlReading) operatorBreakout(i int) {
 		r.sign(signSQLOperator, 0, next)
 	case right > next && b != operandNone && k.constant():
 		r.sign(signSQLOperator, 0, right+1)
-	case k.constant() && r.kind(next) == sqlComment && r.commentsOut(next):
+	case k.constant() && r.kind(next) == sqlComment && r.commentsOut(next), k == operandName && r.cutsOff(next) && r.shortPrefix():
 		r.sign(signSQLOperator, 0, next)
 	case k.constant() && r.t[0].end == 1 && r.ends(next) && len(r.low) <= 8: // nothing but quotes and an operator
 		r.sign(signSQLOperator, 0, next)

@@ -48,10 +48,15 @@ func lexSQL(dst []sqlToken, low []byte, quote byte) []sqlToken {
 		dst = append(dst, sqlToken{kind: sqlString, end: end + 1})
 		i = end + 1
 	}
+	versioned := false // inside of /*! ... */
 	for i < len(low) && len(dst) < maxSQLTokens {
 		c := low[i]
 		if isSpace(c) || c == 0 || c == 0xA0 {
 			i++
+			continue
+		}
+		if c == '*' && versioned && at(low, i+1) == '/' { // what closes a comment that MySQL runs
+			i += 2
 			continue
 		}
 		if c == 0xEF && bytes.HasPrefix(low[i:], []byte("\uFFFD")) { // a space of another character set, lost on the way
@@ -67,6 +72,7 @@ func lexSQL(dst []sqlToken, low []byte, quote byte) []sqlToken {
 			}
 			t.word = sqlWordKind(sqlLookup.Of(name)) //nolint:gosec // made of one
 		}
+		versioned = versioned || t.kind == sqlComment && at(low, i+2) == '!'
 		i = t.end
 		dst = append(dst, t)
 	}
@@ -109,6 +115,9 @@ func lexSQLToken(s []byte, i int) (sqlKind, int) {
 		}
 		return sqlOther, i + 1
 	case '@':
+		if next == '.' && isLetter(at(s, i+2)) { // of JSONPath: @.name
+			return sqlOther, i + 1
+		}
 		end := i + 1
 		for end < len(s) && (isWord(s[end]) || s[end] == '@' || s[end] == '$' || s[end] == '.') {
 			end++

@@ -69,8 +69,10 @@ func (r *sqlReading) statement(i int) int {
 		}
 	case "delete":
 		return r.deleteScore(i)
-	case "drop", "create", "alter", "truncate", "rename", "comment", "lock", "dbcc", "attach":
+	case "drop", "create", "alter", "truncate", "rename", "comment", "lock", "dbcc":
 		return r.definitionScore(i)
+	case "attach":
+		return r.attachScore(i + 1)
 	case "exec", "execute":
 		return r.executeScore(i)
 	case "declare":
@@ -202,6 +204,17 @@ func (r *sqlReading) caseScore(i int) int {
 	return 0
 }
 
+// endOfCase returns the index behind the END of the CASE at i, or behind its last word that was looked at.
+func (r *sqlReading) endOfCase(i int) int {
+	const most = 40 // tokens
+	for k := i; k < len(r.t) && k < i+most; k++ {
+		if r.is(k, "end") {
+			return k + 1
+		}
+	}
+	return min(len(r.t), i+most)
+}
+
 func (r *sqlReading) insertScore(i int) int {
 	if r.is(i, "merge") {
 		return r.mergeScore(i)
@@ -302,12 +315,27 @@ func (r *sqlReading) definitionScore(i int) int {
 			return 2
 		}
 		return 1
+	case r.is(i, "rename") && r.is(k, "to") && r.name(k+1):
+		return 2
+	case r.is(k, "identified") && r.is(k+1, "by"):
+		return 3
 	case r.kind(k) == sqlLeft, r.is(k, "as"), r.is(k, "add"), r.is(k, "set"), r.is(k, "identified"), r.is(k, "with"), r.is(k, "from"),
 		r.is(k, "returns"), r.is(k, "cascade"), r.is(k, "modify"), r.is(k, "drop"), r.is(k, "for"), r.is(k, "rename"), r.is(k, "owner"):
 		if r.upper(i) || r.kind(k+1) == sqlString || r.kind(k) == sqlLeft && (r.word(k+2)&wordType != 0 || r.kind(k+1) == sqlVar) {
 			return 3
 		}
 		return 1
+	}
+	return 0
+}
+
+// attachScore weighs what stands behind ATTACH, at i: [DATABASE] 'file' AS name (SQLite).
+func (r *sqlReading) attachScore(i int) int {
+	if r.is(i, "database") {
+		i++
+	}
+	if (r.kind(i) == sqlString || r.kind(i) == sqlOpen) && r.is(i+1, "as") {
+		return 3
 	}
 	return 0
 }
@@ -355,7 +383,7 @@ func (r *sqlReading) otherScore(i int) int {
 			return 2
 		}
 	case "if", "while":
-		if r.contains("waitfor") || r.contains("sleep(") || r.kind(i+1) == sqlLeft && r.word(i+2)&(wordSelect|wordFunction) != 0 {
+		if r.contains("waitfor") || r.contains("sleep(") || r.kind(i+1) == sqlLeft && r.word(i+2)&(wordSelect|wordFunction) != 0 || r.word(i+1)&wordFunction != 0 && r.kind(i+2) == sqlCompare && !r.quotedWord(i+1) {
 			return 2
 		}
 	case "with":
@@ -388,7 +416,7 @@ func (r *sqlReading) grantScore(i int) int {
 	switch {
 	case (!r.contains(" to ") || !r.contains(" on ")) && !r.is(i+1, "dba") && !r.is(i+1, "all"):
 		return 0
-	case r.upper(i):
+	case r.upper(i), r.contains("*.*") && r.contains(" to "):
 		return 3
 	}
 	return 1

@@ -60,14 +60,14 @@ var sqlWords = func() map[string]sqlWordKind {
 			"suser_sname app_name current_database current_schema current_setting inet_server_addr pg_backend_pid " +
 			"string_agg array_agg array_to_string chr changes total_changes glob likelihood likely typeof zeroblob " +
 			"hextoraw rawtohex utl_raw dump translate regexp_substr regexp_replace regexp_instr soundex difference " +
-			"connection_id charset collation name_const gtid_subset gtid_subtract st_latfromgeohash point polygon " +
+			"connection_id charset collation point polygon " +
 			"multipoint geometrycollection linestring multilinestring multipolygon sys_context sys_guid chr nchr",
 		wordStrong: "sleep pg_sleep pg_sleep_for benchmark extractvalue updatexml load_file group_concat xp_cmdshell xp_dirtree " +
 			"xp_regread xp_regwrite xp_fileexist xp_subdirs xp_loginconfig xp_enumgroups xp_servicecontrol xp_availablemedia " +
 			"xp_ntsec_enumdomains xp_terminate_process xp_regdeletekey xp_regenumvalues xp_makecab sp_addlogin sp_configure " +
 			"sp_password sp_addsrvrolemember sp_executesql sp_makewebtask sp_oacreate sp_oamethod sp_addextendedproc " +
 			"sp_start_job sp_add_job sp_who sp_columns sp_tables sp_help sp_helptext sp_prepare sp_msforeachtable " +
-			"dbms_pipe dbms_lock dbms_xmlgen dbms_ldap dbms_utility dbms_output dbms_scheduler dbms_java dbms_export_extension " +
+			"dbms_pipe dbms_lock dbms_xmlgen dbms_ldap dbms_utility dbms_output dbms_scheduler dbms_java dbms_export_extension dbms_session dbms_job dbms_advisor dbms_xmlquery dbms_sql dbms_metadata dbms_xslprocessor gtid_subset gtid_subtract st_latfromgeohash st_longfromgeohash st_pointfromgeohash name_const " +
 			"utl_http utl_inaddr utl_file utl_smtp utl_tcp ctxsys httpuritype dburitype xmltype sys_eval sys_exec " +
 			"load_extension bfilename randomblob generate_series pg_read_file pg_ls_dir pg_stat_file lo_import lo_export dblink_connect " +
 			"dblink_send_query query_to_xml database_to_xml database_to_xmlschema table_to_xml openrowset openquery opendatasource " +

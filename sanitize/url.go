@@ -41,6 +41,11 @@ func (l *look) hosts() {
 	if len(s) >= 512 {
 		return
 	}
+	if bytes.HasPrefix(s, []byte("//")) && bytes.IndexByte(s, ' ') < 0 && !bytes.HasPrefix(s, []byte("///")) { // a URL without its scheme
+		if host := hostOf(s); beginsAddress(host) || strings.HasPrefix(host, "[") || host == "localhost" {
+			l.leads(host, "", s, 0, min(len(s), 64))
+		}
+	}
 	for _, p := range rebinding {
 		if i := bytes.Index(s, []byte(p)); i > 0 && (i+len(p) == len(s) || !isWord(s[i+len(p)])) {
 			l.sign(signURLRebind, max(0, i-32), i+len(p))
@@ -48,7 +53,7 @@ func (l *look) hosts() {
 	}
 }
 
-// slashless looks at http:127.0.0.1, which lenient clients take.
+// slashless looks at http:127.0.0.1 and http:\\127.0.0.1, which lenient clients take.
 func (l *look) slashless() {
 	s := l.low
 	for _, p := range []string{"http:", "https:"} {
@@ -60,7 +65,10 @@ func (l *look) slashless() {
 			}
 			from += i + len(p)
 			l.charge(costURL)
-			if from < len(s) && isDigit(s[from]) && judgeHost(hosts.host(from)) >= hostLoopback {
+			if from >= len(s) || !isDigit(s[from]) && (s[from] != '\\' || at(s, from+1) != '\\') {
+				continue
+			}
+			if kind := judgeHost(hosts.host(from)); kind >= hostLoopback || s[from] == '\\' && kind == hostInternal {
 				l.sign(signURLDisguised, from-len(p), min(len(s), from+40))
 			}
 		}
@@ -108,12 +116,22 @@ func (l *look) url(start, colon int) {
 		l.sign(signURLDisguised, start, end)
 		return
 	}
+	l.leads(host, scheme, rest, start, end)
+}
+
+// runtimes are the schemes under which container runtimes tell their version: containerd://1.7.11.
+var runtimes = map[string]bool{"containerd": true, "docker": true, "cri-o": true, "crio": true, "rkt": true}
+
+// leads signs where the host of a URL leads; rest is what follows the scheme's colon.
+func (l *look) leads(host, scheme string, rest []byte, start, end int) {
 	switch judgeHost(host) {
 	case hostPublic:
 	case hostMetadata:
 		l.sign(signURLMetadata, start, end)
 	case hostDisguised:
-		l.sign(signURLDisguised, start, end)
+		if !runtimes[scheme] {
+			l.sign(signURLDisguised, start, end)
+		}
 	case hostLoopback:
 		if (developmentPort(rest) && ordinaryLoopback[host] || host == "localhost" && l.linkField() && hasPath(rest)) && !managed(rest) {
 			l.sign(signURLDevelopment, start, end)
