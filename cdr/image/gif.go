@@ -69,8 +69,12 @@ func (g *gifWalk) block() error {
 			return err
 		}
 		g.pos = start + 10 + gifTable(g.data[start+9]) + 1 // and the LZW code size
+		packed := g.pos
 		if _, err := g.subBlocks(); err != nil {
 			return err
+		}
+		if g.frame(start, packed, width*height) {
+			return nil
 		}
 	case 0x21:
 		if start+2 > len(g.data) {
@@ -82,6 +86,36 @@ func (g *gifWalk) block() error {
 	}
 	g.c.keep(start, g.pos)
 	return nil
+}
+
+// smallGIF is how many packed bytes of a frame are looked at in any case; of more, those whose end looks like text.
+const smallGIF = 64 << 10
+
+// frame writes the frame that begins at start without what stands behind its pixels, if there is something. Its sub-blocks
+// begin at packed.
+func (g *gifWalk) frame(start, packed int, pixels int64) bool {
+	blocks := g.data[packed:g.pos]
+	if len(blocks) > smallGIF && !speaks(blocks) {
+		return false
+	}
+	joined := make([]byte, 0, len(blocks))
+	for at := 0; at < len(blocks) && blocks[at] > 0; at += 1 + int(blocks[at]) {
+		joined = append(joined, blocks[at+1:at+1+int(blocks[at])]...)
+	}
+	kept := gifEnd(joined, int(g.data[packed-1]), pixels)
+	const encoders = 8 // bytes that some of them write too much
+	if kept == nil || len(joined)-len(kept) < encoders {
+		return false
+	}
+	g.job.Removed(vectorHidden, "behind the pixels", kit.ActionRemoved, "")
+	g.c.keep(start, packed)
+	const most = 255
+	for ; len(kept) > 0; kept = kept[min(len(kept), most):] {
+		n := min(len(kept), most)
+		g.c.add(append([]byte{byte(n)}, kept[:n]...)) //nolint:gosec // 255 at most
+	}
+	g.c.add([]byte{0})
+	return true
 }
 
 func (g *gifWalk) extension(start int) error {

@@ -29,6 +29,7 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 	c.keep(0, len(pngSignature))
 	pos := len(pngSignature)
 	room := int64(0) // bytes of packed pixels that the picture may have yet
+	pixels, header, animated := pngPixels{}, []byte(nil), false
 	for chunk := 0; ; chunk++ {
 		if chunk%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -41,9 +42,14 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 			if err := pngHeader(job, name, body); err != nil {
 				return nil, err
 			}
-			room = pngRoom(body)
+			room, header = pngRoom(body), body
 		}
+		if name != "IDAT" && !pixels.done && len(pixels.parts) > 0 {
+			tidyPixels(job, &c, &pixels)
+		}
+		animated = animated || name == "acTL"
 		if name == "IDAT" {
+			pixels.header = header
 			if room -= int64(len(body)); room < 0 {
 				return nil, kit.Limit("pixels", "more packed pixels than the picture has")
 			}
@@ -51,6 +57,10 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 		switch vector, err := pngVector(job, name, body); {
 		case err != nil:
 			return nil, err
+		case name == "IDAT" && !pixels.done:
+			pixels.take(body, pos, end)
+		case name == "IDAT", (name == "fdAT" || name == "fcTL") && !animated:
+			job.Removed(vectorUnknown, "chunk "+name, kit.ActionRemoved, "")
 		case vector == "":
 			c.keep(pos, end)
 		default:

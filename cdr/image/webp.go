@@ -7,7 +7,7 @@ import (
 
 	"icapd/cdr/kit"
 
-	"golang.org/x/image/webp"
+	"golang.org/x/image/vp8l"
 )
 
 // Flags of the VP8X chunk (RFC 9649, section 2.7.1).
@@ -90,8 +90,13 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 		}
 		w.flagsAt = len(w.out) + 8
 	case "VP8L":
-		if err := checkVP8L(w.job, whole); err != nil {
+		rest, err := checkVP8L(w.job, whole)
+		if err != nil {
 			return err
+		}
+		if hidden := body[len(body)-min(rest, len(body)):]; len(bytes.Trim(hidden, "\x00")) > 0 {
+			w.lossless(body[:len(body)-len(hidden)])
+			return nil
 		}
 	case "VP8 ", "ALPH", "ANIM":
 	case "ANMF":
@@ -134,35 +139,50 @@ func (w *webpWalk) frame(body []byte) error {
 	if n > int64(len(body)-24) {
 		return kit.Corrupt("a frame is longer than its chunk")
 	}
-	return checkVP8L(w.job, body[16:24+n])
+	_, err := checkVP8L(w.job, body[16:24+n])
+	return err
+}
+
+// lossless writes a bitstream without what stood behind it.
+func (w *webpWalk) lossless(body []byte) {
+	w.changed = true
+	w.job.Removed(vectorHidden, "behind the pixels", kit.ActionRemoved, "")
+	w.out = append(w.out, "VP8L"...)
+	w.out = binary.LittleEndian.AppendUint32(w.out, uint32(len(body))) //nolint:gosec // G115: no longer than it was
+	w.out = append(w.out, body...)
+	if len(body)&1 == 1 {
+		w.out = append(w.out, 0)
+	}
 }
 
 // maxLossless bounds what checkVP8L decodes: 4 bytes of memory a pixel, from files of any smallness.
 const maxLossless = 25_000_000
 
 // checkVP8L decodes a lossless bitstream, because decoders in the field crashed on ones that lie about their
-// Huffman tables (CVE-2023-4863): what this decoder does not take is not passed on.
-func checkVP8L(job *kit.Job, chunk []byte) error {
-	file := append(make([]byte, 0, 12+len(chunk)+1), "RIFF\x00\x00\x00\x00WEBP"...)
-	file = append(file, chunk...)
-	if len(chunk)&1 == 1 {
-		file = append(file, 0)
+// Huffman tables (CVE-2023-4863): what this decoder does not take is not passed on. It returns how many bytes stand behind
+// the pixels.
+func checkVP8L(job *kit.Job, chunk []byte) (rest int, err error) {
+	const head = 8
+	if len(chunk) < head {
+		return 0, kit.Corrupt("a lossless picture of %d bytes", len(chunk))
 	}
-	binary.LittleEndian.PutUint32(file[4:], uint32(len(file)-8)) //nolint:gosec // G115: the chunk's length was such a number
-	cfg, err := webp.DecodeConfig(bytes.NewReader(file))
+	n := int64(binary.LittleEndian.Uint32(chunk[4:]))
+	body := chunk[head:min(int64(len(chunk)), head+n)]
+	cfg, err := vp8l.DecodeConfig(bytes.NewReader(body))
 	if err != nil {
-		return kit.Corrupt("the lossless picture cannot be decoded: %w", err)
+		return 0, kit.Corrupt("the lossless picture cannot be decoded: %w", err)
 	}
 	if err := job.Image(int64(cfg.Width), int64(cfg.Height)); err != nil {
-		return err
+		return 0, err
 	}
 	if int64(cfg.Width)*int64(cfg.Height) > maxLossless {
-		return kit.Limit("pixels", "a lossless picture of %d x %d pixels, which would have to be decoded", cfg.Width, cfg.Height)
+		return 0, kit.Limit("pixels", "a lossless picture of %d x %d pixels, which would have to be decoded", cfg.Width, cfg.Height)
 	}
-	if _, err := webp.Decode(bytes.NewReader(file)); err != nil {
-		return kit.Corrupt("the lossless picture cannot be decoded: %w", err)
+	src := bytes.NewReader(body)
+	if _, err := vp8l.Decode(src); err != nil {
+		return 0, kit.Corrupt("the lossless picture cannot be decoded: %w", err)
 	}
-	return nil
+	return src.Len(), nil
 }
 
 func uint24(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }

@@ -70,6 +70,13 @@ func imageRows(tb testing.TB) (rows []row) {
 			add(ext, what+" behind the end", between(data, len(data), func(c string) []byte { return []byte(in(tail)(c)) }))
 		}
 	}
+	add("png", "bytes behind the pixels, in their chunk", func(c string) []byte {
+		at := bytes.Index(p, []byte("IDAT")) - 4
+		end := at + 12 + int(binary.BigEndian.Uint32(p[at:]))
+		return slices.Concat(p[:at], pngChunk("IDAT", string(p[at+8:end-4])+c), p[end:])
+	})
+	add("png", "frame of no animation", between(p, len(p)-12, func(c string) []byte { return pngChunk("fdAT", "\x00\x00\x00\x00"+c) }))
+	add("gif", "bytes behind the pixels, in their blocks", between(g, len(g)-2, func(c string) []byte { return append([]byte{byte(len(c))}, c...) }))
 	for what, seg := range map[string]struct {
 		marker byte
 		data   string
