@@ -57,6 +57,7 @@ const (
 	vectorOLEAction  = "action-ole"
 	vectorMedia      = "action-media"
 	vectorLink       = "link-scheme"
+	vectorMetadata   = "metadata"
 	vectorImage      = "external-image"
 	vectorBuilt      = "field-built"
 	vectorTemplate   = "remote-template"

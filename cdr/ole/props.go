@@ -26,7 +26,7 @@ func (d *document) properties() {
 			if !among(k.name, "\x05SummaryInformation", "\x05DocumentSummaryInformation") {
 				return false
 			}
-			d.removed("metadata", k.name, kit.ActionRemoved, "")
+			d.removed(vectorMetadata, k.name, kit.ActionRemoved, "")
 			return true
 		})
 	}

@@ -28,13 +28,14 @@ func (Calendar) Types() []string {
 // Field implements kit.Field: files may also stand in properties that nobody knows, and those are found by what they are.
 func (Calendar) Field() bool { return true }
 
-// The vectors of calendars and cards, as reports name them.
+// The vectors of calendars, cards and tables, as reports name them.
 const (
-	vectorAlarm  = "alarm-action"
-	vectorFetch  = "external-fetch"
-	vectorLink   = "link-scheme"
-	vectorFile   = "embedded-file"
-	vectorMarkup = "embedded-markup"
+	vectorAlarm   = "alarm-action"
+	vectorFetch   = "external-fetch"
+	vectorLink    = "link-scheme"
+	vectorFile    = "embedded-file"
+	vectorMarkup  = "embedded-markup"
+	vectorFormula = "formula"
 )
 
 // Disarm implements kit.Handler.

@@ -28,7 +28,7 @@ func disarmCSV(job *kit.Job, text []byte) ([]byte, bool, error) {
 			}
 			out = append(append(out, text[from:start+at]...), '\'')
 			from = start + at
-			job.Removed("formula", "line "+strconv.Itoa(line), kit.ActionNeutralised, "")
+			job.Removed(vectorFormula, "line "+strconv.Itoa(line), kit.ActionNeutralised, "")
 		}
 		if end < len(text) && text[end] == '\n' {
 			line++

@@ -51,7 +51,7 @@ func sylkRecord(record []byte) (kept []byte, vector string) {
 	for _, f := range fields[1:] {
 		switch {
 		case len(f) > 0 && (f[0]|0x20 == 'e' || f[0]|0x20 == 'm' || f[0]|0x20 == 's'):
-			vector = "formula" // an expression, a matrix formula, or a shared one
+			vector = vectorFormula // an expression, a matrix formula, or a shared one
 		default:
 			kept = append(append(bytes.Clone(kept), ';'), f...)
 		}
