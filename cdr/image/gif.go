@@ -112,7 +112,7 @@ func (g *gifWalk) frame(start, packed int, pixels int64) bool {
 	const most = 255
 	for ; len(kept) > 0; kept = kept[min(len(kept), most):] {
 		n := min(len(kept), most)
-		g.c.add(append([]byte{byte(n)}, kept[:n]...)) //nolint:gosec // 255 at most
+		g.c.add(append([]byte{byte(n)}, kept[:n]...))
 	}
 	g.c.add([]byte{0})
 	return true

@@ -20,28 +20,33 @@ func gifEnd(packed []byte, width int, pixels int64) []byte {
 	}
 	w := lzwWalk{clear: 1 << width, pixels: pixels}
 	w.reset()
-	have, n, full := uint32(0), 0, false
+	have, n := uint32(0), 0
 	for i, b := range packed {
 		have |= uint32(b) << n
 		for n += 8; n >= w.bits; {
 			code, size := int(have&(1<<w.bits-1)), w.bits
-			switch {
-			case code == w.clear+1 && i+1 == len(packed):
-				return nil
-			case code == w.clear+1:
-				return packed[: i+1 : i+1]
-			case full && code != w.clear: // it has more pixels than the frame
-				return endCode(packed[:i+1], n, w.clear+1, size)
+			if code == w.clear+1 || w.pixels <= 0 && code != w.clear { // its end, or more pixels than the frame has
+				return w.cut(packed, i+1, n, code, size)
 			}
 			have >>= size
 			n -= size
 			if !w.code(code) {
 				return nil
 			}
-			full = w.pixels <= 0
 		}
 	}
 	return nil
+}
+
+// cut returns what is to be kept if the code at the last n bits of the first bytes is the first that nobody needs: nil for all.
+func (w *lzwWalk) cut(packed []byte, read, n, code, size int) []byte {
+	switch {
+	case code != w.clear+1:
+		return endCode(packed[:read], n, w.clear+1, size)
+	case read == len(packed):
+		return nil
+	}
+	return packed[:read:read]
 }
 
 // endCode writes the code that ends a frame in the place of the last n bits.
@@ -54,7 +59,7 @@ func endCode(packed []byte, n, code, size int) []byte {
 		rest |= uint32(packed[bits/word]) & (1<<(bits%word) - 1)
 	}
 	for left := bits%word + size; left > 0; left -= word {
-		out = append(out, byte(rest)) //nolint:gosec // the lowest byte is meant
+		out = append(out, byte(rest))
 		rest >>= word
 	}
 	return out

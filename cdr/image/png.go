@@ -25,56 +25,71 @@ func disarmPNG(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
 	if !bytes.HasPrefix(data, []byte(pngSignature)) {
 		return nil, kit.Corrupt("no PNG signature")
 	}
-	c := copier{src: data}
-	c.keep(0, len(pngSignature))
-	pos := len(pngSignature)
-	room := int64(0) // bytes of packed pixels that the picture may have yet
-	pixels, header, animated := pngPixels{}, []byte(nil), false
-	for chunk := 0; ; chunk++ {
-		if chunk%1024 == 0 && ctx.Err() != nil {
+	w := pngWalk{job: job, c: copier{src: data}, pos: len(pngSignature)}
+	w.c.keep(0, len(pngSignature))
+	for name := ""; name != "IEND"; w.chunks++ {
+		if w.chunks%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		name, body, end, err := pngChunk(data, pos)
-		if err != nil {
+		var body []byte
+		var end int
+		var err error
+		if name, body, end, err = pngChunk(data, w.pos); err != nil {
 			return nil, err
 		}
-		if chunk == 0 {
-			if err := pngHeader(job, name, body); err != nil {
-				return nil, err
-			}
-			room, header = pngRoom(body), body
-		}
-		if name != "IDAT" && !pixels.done && len(pixels.parts) > 0 {
-			tidyPixels(job, &c, &pixels)
-		}
-		animated = animated || name == "acTL"
-		if name == "IDAT" {
-			pixels.header = header
-			if room -= int64(len(body)); room < 0 {
-				return nil, kit.Limit("pixels", "more packed pixels than the picture has")
-			}
-		}
-		switch vector, err := pngVector(job, name, body); {
-		case err != nil:
+		if err := w.chunk(name, body, end); err != nil {
 			return nil, err
-		case name == "IDAT" && !pixels.done:
-			pixels.take(body, pos, end)
-		case name == "IDAT", (name == "fdAT" || name == "fcTL") && !animated:
-			job.Removed(vectorUnknown, "chunk "+name, kit.ActionRemoved, "")
-		case vector == "":
-			c.keep(pos, end)
-		default:
-			job.Removed(vector, "chunk "+name, kit.ActionRemoved, "")
 		}
-		pos = end
-		if name == "IEND" {
-			break
-		}
+		w.pos = end
 	}
-	if c.rest(job, pos) {
+	if w.c.rest(job, w.pos) {
 		job.Removed(vectorTrailing, "after IEND", kit.ActionRemoved, "")
 	}
-	return c.result(), nil
+	return w.c.result(), nil
+}
+
+type pngWalk struct {
+	job      *kit.Job
+	c        copier
+	pos      int
+	chunks   int
+	room     int64 // bytes of packed pixels that the picture may have yet
+	pixels   pngPixels
+	animated bool
+}
+
+// chunk judges the chunk at pos.
+func (w *pngWalk) chunk(name string, body []byte, end int) error {
+	if w.chunks == 0 {
+		if err := pngHeader(w.job, name, body); err != nil {
+			return err
+		}
+		w.room, w.pixels.header = pngRoom(body), body
+	}
+	if name != "IDAT" && !w.pixels.done && len(w.pixels.parts) > 0 {
+		tidyPixels(w.job, &w.c, &w.pixels)
+	}
+	w.animated = w.animated || name == "acTL"
+	if name == "IDAT" {
+		if w.room -= int64(len(body)); w.room < 0 {
+			return kit.Limit("pixels", "more packed pixels than the picture has")
+		}
+	}
+	vector, err := pngVector(w.job, name, body)
+	switch {
+	case err != nil:
+		return err
+	case name == "IDAT" && !w.pixels.done:
+		w.pixels.take(body, w.pos, end)
+		return nil
+	case name == "IDAT", (name == "fdAT" || name == "fcTL") && !w.animated:
+		vector = vectorUnknown
+	case vector == "":
+		w.c.keep(w.pos, end)
+		return nil
+	}
+	w.job.Removed(vector, "chunk "+name, kit.ActionRemoved, "")
+	return nil
 }
 
 // pngChunk reads the chunk at pos and checks its CRC.

@@ -116,7 +116,7 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 var vocabularies = map[string]string{
 	"schemas.microsoft.com/visio/2003/core": "drawing", "opengis.net/kml": "map", "earth.google.com/kml": "map",
 	"ns.adobe.com/xfdf": "data", "ns.adobe.com/xdp": "form", "www.xfa.org/schema/xfa-template": "form", "urn:schemas-microsoft-com:xslt": "page",
-	"www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
+	"www.w3.org/1999/XSL/Transform": "transform", "www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
 }
 
 // pageElements are elements that browsers run or fetch, in XML of any kind.
@@ -153,6 +153,8 @@ func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
 	switch {
 	case vocabulary == "include" && t.Local() == "include":
 		return vectorImport
+	case vocabulary == "transform" && leadsAway(t):
+		return vectorImport
 	case vocabulary == "page":
 		return pageElements[strings.ToLower(t.Local())]
 	case vocabulary == "drawing":
@@ -163,6 +165,29 @@ func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
 		return dataVector(t)
 	}
 	return ""
+}
+
+// transformElements are those of XSLT that take in other style sheets, or write files.
+var transformElements = map[string]bool{"import": true, "include": true, "import-schema": true, "use-package": true, "result-document": true}
+
+// elsewhere matches a function of XPath that reads a file from elsewhere.
+var elsewhere = pattern.MustCompile(`(?:^|[^\w-])(?:document|doc|unparsed-text(?:-lines)?|collection|json-doc)\s*\(\s*['"][^'"]*(?:[:\\]|//)`)
+
+// leadsAway reports whether an element of XSLT takes from elsewhere, or writes to somewhere, that is not beside it.
+func leadsAway(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		switch value := strings.TrimSpace(a.Value()); a.Local() {
+		case "href", "schema-location", "name":
+			if transformElements[t.Local()] && (strings.ContainsAny(value, `:\`) || strings.HasPrefix(value, "/")) {
+				return true
+			}
+		case "select", "test", "match", "use":
+			if elsewhere.MatchString(value) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // drawingElements are those of Visio 2003's XML that hold a macro, run one, or fetch.

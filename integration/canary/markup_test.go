@@ -93,6 +93,13 @@ func markupRows() (rows []row) {
 	add("md", "frame", md+"<iframe src=\"https://CANARY.example\"></iframe>\n")
 	xml := "<r><p>Visible sentence number one.</p>"
 	add("xml", "style sheet", `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="https://CANARY.example/x.xsl"?>`+xml+"</r>")
+	const sheet = `<x:stylesheet version="1.0" xmlns:x="http://www.w3.org/1999/XSL/Transform">`
+	for what, piece := range map[string]string{
+		"import": `<x:import href="https://CANARY.example/a.xsl"/>`, "include of a file": `<x:include href="file:///CANARY.xsl"/>`, "include from a server": `<x:include href="\\CANARY\a.xsl"/>`,
+		"document": `<x:template match="/"><x:copy-of select="document('https://CANARY.example/a.xml')"/></x:template>`, "result": `<x:template match="/"><x:result-document href="file:///CANARY">x</x:result-document></x:template>`,
+	} {
+		add("xsl", what, sheet+piece+`<x:template match="a">Visible sentence number one.</x:template></x:stylesheet>`)
+	}
 	add("xml", "XInclude", `<?xml version="1.0"?>`+xml+`<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///CANARY"/></r>`)
 	add("xml", "XHTML script", `<?xml version="1.0"?>`+xml+`<h:script xmlns:h="http://www.w3.org/1999/xhtml">CANARY</h:script></r>`)
 	add("xml", "XSLT", `<?xml version="1.0"?>`+xml+`<a href="javascript:CANARY" xmlns="http://www.w3.org/1999/xhtml">x</a></r>`)
