@@ -61,8 +61,16 @@ func namesTable(t *testing.T) string {
 	b.WriteString("| in | names |\n|---|---|\n")
 	count := 0
 	for _, r := range []struct{ folder, title string }{
-		{"pdf", "PDF"}, {"ooxml", "Office Open XML"}, {"ole", "Office's binary formats"}, {"odf", "OpenDocument"}, {"rtf", "RTF"},
-		{"markup", "HTML, SVG, XML"}, {"image", "pictures"}, {"text", "CSV, SYLK, calendars, address cards"}, {"kit", "archives that documents are"},
+		{"carrier", "archives and mails"},
+		{"pdf", "PDF"},
+		{"ooxml", "Office Open XML"},
+		{"ole", "Office's binary formats"},
+		{"odf", "OpenDocument"},
+		{"rtf", "RTF"},
+		{"markup", "HTML, SVG, XML"},
+		{"image", "pictures"},
+		{"text", "CSV, SYLK, calendars, address cards"},
+		{"kit", "any of them: fields, and the archive that a document is"},
 	} {
 		list := names[r.folder]
 		delete(names, r.folder)
@@ -85,36 +93,82 @@ func namesTable(t *testing.T) string {
 	return b.String()
 }
 
-// vectorsOf returns the values of a file's constants vector… and Vector…; a removal that is reported under a name of no
-// such constant is an error.
+// mixed reports names that stand in a map beside constants and are none.
+func mixed(t *testing.T, file string, lit *ast.CompositeLit) {
+	t.Helper()
+	names, constants := []string{}, false
+	for _, e := range lit.Elts {
+		kv, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			return
+		}
+		if id, ok := kv.Value.(*ast.Ident); ok {
+			constants = constants || strings.HasPrefix(id.Name, "vector")
+		} else if s := literal(kv.Value); s != "" {
+			names = append(names, s)
+		}
+	}
+	if constants && len(names) > 0 {
+		t.Errorf("%s: the names %q are no constants", file, names)
+	}
+}
+
+// literal is the value of a string that stands in the source, else "".
+func literal(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return ""
+	}
+	s, _ := strconv.Unquote(lit.Value)
+	return s
+}
+
+// vectorsOf returns the values of a file's constants vector… and Vector…, and the classes of cdr/carrier. A removal that is
+// reported under a name of no such constant is an error.
 func vectorsOf(t *testing.T, file string, f *ast.File) []string {
 	t.Helper()
 	var out []string
-	literal := func(e ast.Expr) string {
-		lit, ok := e.(*ast.BasicLit)
-		if !ok || lit.Kind != token.STRING {
-			return ""
-		}
-		s, _ := strconv.Unquote(lit.Value)
-		return s
-	}
 	ast.Inspect(f, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ValueSpec:
-			for i, name := range n.Names {
-				if i < len(n.Values) && (strings.HasPrefix(name.Name, "vector") || strings.HasPrefix(name.Name, "Vector")) {
-					if s := literal(n.Values[i]); s != "" {
-						out = append(out, s)
-					}
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			for i, name := range spec.Names {
+				named := strings.HasPrefix(strings.ToLower(name.Name), "vector") || strings.HasPrefix(file, "carrier") && strings.HasPrefix(name.Name, "Class")
+				if i < len(spec.Values) && named && literal(spec.Values[i]) != "" {
+					out = append(out, literal(spec.Values[i]))
 				}
 			}
-		case *ast.CallExpr:
-			sel, ok := n.Fun.(*ast.SelectorExpr)
-			if ok && len(n.Args) > 2 && strings.HasPrefix(strings.ToLower(sel.Sel.Name), "remove") && literal(n.Args[0]) != "" {
-				t.Errorf("%s: a removal has the name %s, which is no constant", file, literal(n.Args[0]))
-			}
 		}
+		unnamed(t, file, n)
 		return true
 	})
 	return out
+}
+
+// unnamed reports names of removals that are no constants: in calls, assignments, maps, and in functions that return one.
+func unnamed(t *testing.T, file string, n ast.Node) {
+	t.Helper()
+	name := ""
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		if sel, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 2 && strings.HasPrefix(strings.ToLower(sel.Sel.Name), "remove") {
+			name = literal(n.Args[0])
+		}
+	case *ast.AssignStmt:
+		if id, ok := n.Lhs[0].(*ast.Ident); ok && id.Name == "vector" {
+			name = literal(n.Rhs[0])
+		}
+	case *ast.FuncDecl:
+		if strings.HasSuffix(n.Name.Name, "ector") {
+			ast.Inspect(n, func(n ast.Node) bool {
+				if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) > 0 && name == "" {
+					name = literal(r.Results[0])
+				}
+				return true
+			})
+		}
+	case *ast.CompositeLit:
+		mixed(t, file, n)
+	}
+	if name != "" {
+		t.Errorf("%s: the name %s is no constant", file, name)
+	}
 }

@@ -63,6 +63,15 @@ func foldLink(s string) string {
 	}, s)
 }
 
+// The vectors of field codes, as reports name them.
+const (
+	VectorFieldDDE     = "field-dde"
+	VectorFieldInclude = "field-include" // it reads a file or a database
+	VectorFieldActive  = "field-active"
+	VectorFieldMacro   = "field-macro"
+	VectorLink         = "link-scheme"
+)
+
 // FieldVector judges a field code of a word processor ([ECMA-376] part 1, section 17.16; the same in DOC and RTF):
 // it returns the vector's name for a field that fetches, runs or embeds something, "" for one that may stay. The
 // text is the whole instruction, joined over runs, with nested fields replaced by their results.
@@ -73,16 +82,16 @@ func FieldVector(instruction string) string {
 	}
 	switch name := strings.ToUpper(args[0]); name {
 	case "DDE", "DDEAUTO":
-		return "field-dde"
+		return VectorFieldDDE
 	case "INCLUDETEXT", "INCLUDEPICTURE", "INCLUDE", "IMPORT", "LINK", "RD", "DATABASE":
-		return "field-include"
+		return VectorFieldInclude
 	case "HTMLCONTROL", "CONTROL", "HTMLACTIVEX", "ADDIN", "PRINT", "EMBED":
-		return "field-active"
+		return VectorFieldActive
 	case "MACROBUTTON":
 		if len(args) > 1 && strings.EqualFold(args[1], "NoMacro") {
 			return ""
 		}
-		return "field-macro"
+		return VectorFieldMacro
 	case "HYPERLINK":
 		return hyperlinkVector(args[1:])
 	}
@@ -115,7 +124,7 @@ func hyperlinkVector(args []string) string {
 			switch a[1] | 0x20 {
 			case 'l', 't':
 				if i++; i < len(args) && !SafePlace(strings.ReplaceAll(args[i], `\\`, `\`)) {
-					return "link-scheme"
+					return VectorLink
 				}
 			case 'o':
 				i++
@@ -123,7 +132,7 @@ func hyperlinkVector(args []string) string {
 			continue
 		}
 		if !target && !SafeLink(strings.ReplaceAll(a, `\\`, `\`)) {
-			return "link-scheme"
+			return VectorLink
 		}
 		target = true
 	}

@@ -100,6 +100,7 @@ const (
 	vectorSignature = "signature"
 	vectorThumbnail = "thumbnail"
 	vectorMetadata  = "metadata"
+	vectorManifest  = "manifest-entry"
 	vectorComment   = "metafile-comment"
 	vectorExternal  = "external-fetch"
 )

@@ -299,7 +299,7 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	case "file-entry":
 		for a := range t.Attrs {
 			if a.Local() == "full-path" && c.dropped[a.Value()] {
-				return "manifest-entry"
+				return vectorManifest
 			}
 		}
 	case "template", "auto-reload": // where the document comes from, and where it is loaded from again

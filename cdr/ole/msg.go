@@ -95,7 +95,7 @@ func namedProperties(root *entry) map[uint16]uint32 {
 
 // scripts are properties of PSETID_Common that hold a form with a script, or make a program fetch a file.
 var scripts = map[uint32]string{
-	0x850F: "form-script", 0x8513: "form-script", 0x851B: "form-script", 0x8541: "form-script", 0x851F: "reminder-sound",
+	0x850F: vectorFormScript, 0x8513: vectorFormScript, 0x851B: vectorFormScript, 0x8541: vectorFormScript, 0x851F: vectorReminder,
 }
 
 // message judges a message and what is in it.
@@ -350,7 +350,7 @@ func (m *mail) forms() {
 			vector = vectorProperty
 		}
 		if vector == "" && (kind == typeText8 || kind == typeText16) && remoteFile(textOf(e, kind)) {
-			vector = "remote-file"
+			vector = vectorRemoteFile
 		}
 		if vector != "" {
 			m.d.removed(vector, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, "")

@@ -64,7 +64,7 @@ func (w *walker) judgeAction(d *dict, s name, r role) string {
 	vector, known := actionVectors[s]
 	switch {
 	case !known:
-		return "unknown-action"
+		return vectorUnknownAction
 	case vector != "":
 		return vector
 	case r == roleOpen && (s != "GoTo" || d.has("Next")):

@@ -143,11 +143,11 @@ var quiet = map[role]map[name]string{
 // string is for those that may stay.
 var actionVectors = map[name]string{
 	"GoTo": "", "URI": "", "Named": "",
-	"JavaScript": vectorJavaScript, "Launch": "launch", "SubmitForm": "submit-form", "ImportData": "import-data",
-	"ResetForm": "reset-form", "Hide": "hide", "GoToR": "remote-destination", "GoToE": "remote-destination",
-	"Thread": "thread-action", "Rendition": vectorRendition, "Sound": vectorSound, "Movie": vectorMovie,
-	"RichMediaExecute": vectorRichMedia, "GoTo3DView": vector3D, "Trans": "transition-action",
-	"SetOCGState": "layer-action", "SetState": "hide", "NOP": "unknown-action", "GoToDp": "remote-destination",
+	"JavaScript": vectorJavaScript, "Launch": vectorLaunch, "SubmitForm": vectorSubmit, "ImportData": vectorImport,
+	"ResetForm": vectorReset, "Hide": vectorHide, "GoToR": vectorRemoteDest, "GoToE": vectorRemoteDest,
+	"Thread": vectorThread, "Rendition": vectorRendition, "Sound": vectorSound, "Movie": vectorMovie,
+	"RichMediaExecute": vectorRichMedia, "GoTo3DView": vector3D, "Trans": vectorTransition,
+	"SetOCGState": vectorLayer, "SetState": vectorHide, "NOP": vectorUnknownAction, "GoToDp": vectorRemoteDest,
 }
 
 // annotVectors are the kinds of annotations: what acts has a vector, the others have none.
@@ -156,7 +156,7 @@ var annotVectors = map[name]string{
 	"Highlight": "", "Underline": "", "Squiggly": "", "StrikeOut": "", "Stamp": "", "Caret": "", "Ink": "", "Popup": "",
 	"Widget": "", "PrinterMark": "", "Watermark": "", "Redact": "", "Projection": "",
 	"FileAttachment": vectorEmbedded, "RichMedia": vectorRichMedia, "3D": vector3D, "Movie": vectorMovie,
-	"Sound": vectorSound, "Screen": vectorRendition, "TrapNet": "trap-network",
+	"Sound": vectorSound, "Screen": vectorRendition, "TrapNet": vectorTrapNet,
 }
 
 // trailerKeys are the keys of trailers and cross-reference streams; DocChecksum is OpenOffice's.

@@ -37,25 +37,26 @@ func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.R
 
 // The vectors of RTF, as reports name them.
 const (
-	vectorObject    = "ole-object"
-	vectorData      = "object-data"
-	vectorTemplate  = "remote-template"
-	vectorMailMerge = "mail-merge"
-	vectorDataStore = "data-store"
-	vectorLinkValue = "linked-property"
-	vectorPassword  = "password-hash"
-	vectorSmartTag  = "smart-tag"
-	vectorHTMLTag   = "html-tag"
-	vectorUnknown   = "unknown-destination"
-	vectorBinary    = "binary-data"
-	vectorTrailing  = "trailing-data"
-	vectorPicture   = "picture"
-	vectorLink      = "link-scheme"
-	vectorMacro     = "form-macro"     // the macro that a form field runs, or the data that names it
-	vectorFont      = "embedded-font"  // a font program, or the place of one
-	vectorShape     = "linked-picture" // a shape's picture that is fetched
-	vectorComment   = "metafile-comment"
-	vectorTheme     = "theme-data" // a package that is not just a theme
+	vectorObject     = "ole-object"
+	vectorFieldBuilt = "field-built"
+	vectorData       = "object-data"
+	vectorTemplate   = "remote-template"
+	vectorMailMerge  = "mail-merge"
+	vectorDataStore  = "data-store"
+	vectorLinkValue  = "linked-property"
+	vectorPassword   = "password-hash"
+	vectorSmartTag   = "smart-tag"
+	vectorHTMLTag    = "html-tag"
+	vectorUnknown    = "unknown-destination"
+	vectorBinary     = "binary-data"
+	vectorTrailing   = "trailing-data"
+	vectorPicture    = "picture"
+	vectorLink       = "link-scheme"
+	vectorMacro      = "form-macro"     // the macro that a form field runs, or the data that names it
+	vectorFont       = "embedded-font"  // a font program, or the place of one
+	vectorShape      = "linked-picture" // a shape's picture that is fetched
+	vectorComment    = "metafile-comment"
+	vectorTheme      = "theme-data" // a package that is not just a theme
 )
 
 // forbidden are control words that make their group go, wherever they stand in it: exploits put words in front of
@@ -252,9 +253,9 @@ func (w *walker) inField() bool {
 func fieldVector(t *text) string {
 	switch {
 	case len(t.b) > maxInstruction:
-		return "field-active"
+		return kit.VectorFieldActive
 	case t.built:
-		return "field-built"
+		return vectorFieldBuilt
 	}
 	return kit.FieldVector(string(t.b))
 }

@@ -36,6 +36,7 @@ const (
 	vectorFile    = "embedded-file"
 	vectorMarkup  = "embedded-markup"
 	vectorFormula = "formula"
+	vectorName    = "defined-name"
 )
 
 // Disarm implements kit.Handler.

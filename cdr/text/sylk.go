@@ -41,7 +41,7 @@ func sylkRecord(record []byte) (kept []byte, vector string) {
 	name, _, _ := bytes.Cut(bytes.TrimLeft(record, " \t"), []byte(";"))
 	switch string(bytes.ToUpper(name)) {
 	case "NN", "NE", "NU", "NL":
-		return nil, "defined-name"
+		return nil, vectorName
 	case "C":
 	default:
 		return record, ""
