@@ -72,6 +72,7 @@ func (c *metafileCleaner) clearPDF(data []byte) bool {
 const (
 	emfEOF     = 14
 	emfComment = 70
+	emfHeader  = 88 // the size of the oldest kind of header
 	emfLast    = 122
 )
 
@@ -85,7 +86,7 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		if len(data)-pos >= 8 {
 			kind, size = le.Uint32(data[pos:]), int(le.Uint32(data[pos+4:]))
 		}
-		if size < 8 || size%4 != 0 || size > len(data)-pos || kind == 0 || kind > emfLast {
+		if size < 8 || size%4 != 0 || size > len(data)-pos || kind == 0 || kind > emfLast || read == 0 && size < emfHeader {
 			if read < 2 {
 				return nil, false
 			}

@@ -88,6 +88,25 @@ func TestBrokenMetafile(t *testing.T) {
 	}
 }
 
+// A header that is shorter than headers are is none: it has no room for what is written into it.
+func TestShortHeaderOfMetafile(t *testing.T) {
+	whole := metafileWith("canary")
+	for _, n := range []byte{8, 40, 84} {
+		for _, end := range []int{len(whole), len(whole) - 20} {
+			in := bytes.Clone(whole[:end])
+			in[4] = n
+			binary.LittleEndian.PutUint32(in[n:], emfComment)
+			binary.LittleEndian.PutUint32(in[n+4:], 88-uint32(n)+24)
+			if n == 84 {
+				binary.LittleEndian.PutUint32(in[n+4:], 28)
+			}
+			if out, ok := CleanMetafile(t.Context(), NewJob(ModeDisarm, Switches{}, Limits{}, nil), in); ok {
+				t.Errorf("a header of %d bytes: %d of %d bytes", n, len(out), len(in))
+			}
+		}
+	}
+}
+
 func TestSizesInMetafile(t *testing.T) {
 	for comment, stays := range map[string]bool{
 		"Screen=10205x13181px, 216x279mm\x00":             true,

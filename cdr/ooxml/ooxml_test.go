@@ -591,7 +591,8 @@ func TestMetafiles(t *testing.T) {
 		"in emf+":    {emf("EMF+%PDF-1.7" + canary), vectorBroken},
 		"wmf":        {wmf("\x05\x00\x00\x00\x0b\x02\x00\x00\x00\x00"), ""},
 		"wmf escape": {wmf("\x0b\x00\x00\x00\x26\x06\x0f\x00\x0c\x00" + canary), vectorComment},
-		"wmf cut":    {wmf("\x05\x00\x00\x00\x0b\x02\x00\x00"), vectorBroken},
+		"wmf cut":    {wmf("\x05\x00\x00\x00\x0b\x02\x00\x00") + canary, vectorComment}, // it ends where its records do
+		"wmf broken": {wmf("\xFF\xFF\xFF\x7F\x0b\x02" + canary), vectorBroken},
 
 		"numbers":              {emf("MSGR\x00\x08BP\x01\x00\x02\x00"), ""},
 		"words":                {emf("MSGR\x00\x08BP" + canary[:8]), vectorComment},
