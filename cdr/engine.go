@@ -75,6 +75,8 @@ func written(it *scan.Item) string {
 		}
 	case "application/zip", "application/java-archive", "application/epub+zip", "text/xml", "application/xml":
 		look = kit.Sniff
+	case "image/svg+xml": // a page with a drawing in it looks like one from afar
+		look = kit.SniffOfficeXML
 	default:
 		return ""
 	}

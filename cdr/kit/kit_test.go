@@ -42,6 +42,8 @@ func TestSniffOffice(t *testing.T) {
 		TypeWordML2003:        `<w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml">`,
 		TypeSpreadsheetML2003: "<\x00W\x00o\x00r\x00k\x00b\x00o\x00o\x00k\x00 xmlns='urn:schemas-microsoft-com:office:spreadsheet'>",
 		"text/xml":            `<?xml version="1.0"?><Workbook/>`,
+		typeSVG:               `<svg xmlns="&#104;ttp://www.w3.org/2000/svg">`,
+		typeXHTML:             `<?xml version="1.0"?><h:html xmlns:h=" http://www.w3.org/1999/xhtml"><h:head/>`,
 	} {
 		if got := Sniff([]byte(data)); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -112,11 +112,15 @@ const (
 	TypeSpreadsheetML2003 = "application/x-spreadsheetml-2003+xml"
 )
 
-// typeSVG is told here where other names than its own stand in front of its elements.
-const typeSVG = "image/svg+xml"
+// Types that are told here where other names than their own stand in front of their elements, or where the namespace is
+// written with references.
+const (
+	typeSVG   = "image/svg+xml"
+	typeXHTML = "application/xhtml+xml"
+)
 
-// SniffOfficeXML returns which of these types, or whether SVG, XML is of, "" if it is of none: by the namespace of what
-// may be its first element. UTF-16 is read as well.
+// SniffOfficeXML returns which of these types, or whether SVG or a page of XHTML, XML is of, "" if it is of none: by the
+// namespace of what may be its first element. UTF-16 is read as well.
 func SniffOfficeXML(data []byte) string {
 	const most = 8 << 10
 	head := bytes.ReplaceAll(data[:min(len(data), most)], []byte{0}, nil)
@@ -138,11 +142,22 @@ func SniffOfficeXML(data []byte) string {
 			{"http://schemas.microsoft.com/office/word/2003/wordml", "wordDocument", TypeWordML2003},
 			{"urn:schemas-microsoft-com:office:spreadsheet", "Workbook", TypeSpreadsheetML2003},
 			{"http://www.w3.org/2000/svg", "svg", typeSVG},
+			{"http://www.w3.org/1999/xhtml", "html", typeXHTML},
 		} {
-			if t.Local() == f.element && bytes.Contains(head[t.Start:t.End], []byte(f.space)) {
+			if t.Local() == f.element && (bytes.Contains(head[t.Start:t.End], []byte(f.space)) || namespace(&t) == f.space) {
 				return f.name
 			}
 		}
 		return ""
 	}
+}
+
+// namespace returns the namespace that an element declares for itself, with references resolved.
+func namespace(t *XMLToken) string {
+	name := "xmlns"
+	if p := t.Prefix(); p != "" {
+		name += ":" + p
+	}
+	space, _ := t.Attr(name)
+	return strings.TrimSpace(space)
 }

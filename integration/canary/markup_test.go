@@ -104,6 +104,15 @@ func markupRows() (rows []row) {
 	add("xml", "XHTML script", `<?xml version="1.0"?>`+xml+`<h:script xmlns:h="http://www.w3.org/1999/xhtml">CANARY</h:script></r>`)
 	add("xml", "XSLT", `<?xml version="1.0"?>`+xml+`<a href="javascript:CANARY" xmlns="http://www.w3.org/1999/xhtml">x</a></r>`)
 	add("xml", "entity from afar", `<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x SYSTEM "file:///CANARY">]>`+xml+`&x;</r>`)
+	page := func(inner string) string {
+		return `<?xml version="1.0"?><h:html xmlns:h="http://www.w3.org/1999/xhtml"><h:head>` + inner + `</h:head><h:body><h:p>Visible sentence number one.</h:p></h:body></h:html>`
+	}
+	add("xhtml", "page under a prefix, redirect", page(`<h:meta http-equiv="refresh" content="0;url=https://CANARY.example/"/>`))
+	add("xhtml", "page under a prefix, base", page(`<h:base href="https://CANARY.example/"/>`))
+	add("xhtml", "page under a prefix, form", strings.Replace(page(""), "</h:body>", `<h:form action="https://CANARY.example/"/></h:body>`, 1))
+	add("xhtml", "page under a prefix, style", strings.Replace(page(""), "<h:p>", `<h:p style="width:expression(CANARY)">`, 1))
+	add("xhtml", "page with a drawing in it", `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>Visible sentence number one.</p><svg><script>CANARY</script></svg></body></html>`)
+	add("svg", "namespace in references", `<svg xmlns="&#104;ttp://www.w3.org/2000/svg"><text>Visible sentence number one.</text><rect fill="url(https://CANARY.example/#a)"/></svg>`)
 	return rows
 }
 
