@@ -213,7 +213,7 @@ func (p *Profile) wants(f *scan.Finding) (Disposition, string) {
 	if IsProgram(f) {
 		return p.programs(f)
 	}
-	if p.Documents == ActionReport && f.Category == scan.Injection && f.Hint != HintBlock && inDocument(f.Item) {
+	if p.Documents == ActionReport && f.Category == scan.Injection && f.Hint != HintBlock && (inDocument(f.Item) || inFlat(f)) {
 		return Allow, documentsReport
 	}
 	a, key := p.action(f.Category)

@@ -60,6 +60,28 @@ func inDocument(it *scan.Item) bool {
 	return false
 }
 
+// flatBodies are where the text of documents stands that are one XML file: OpenDocument (ODF 1.3 part 3, section 3.1.2),
+// and those of Word, by the prefixes that all programs write. No API has fields of such names.
+var flatBodies = []string{
+	"/office:document/office:body/office:", "/w:wordDocument/w:body/",
+	"/pkg:package/pkg:part/pkg:xmlData/w:document/w:body/",
+}
+
+// inFlat reports whether a finding stands in the text of a document that is one XML file, whatever type it was sent as. Its
+// attributes, comments and instructions say what programs do.
+func inFlat(f *scan.Finding) bool {
+	if f.Item == nil || !isMarkup(f.Item.Type) || strings.Contains(f.Field, "/@") || strings.HasSuffix(f.Field, "()") {
+		return false
+	}
+	field := f.Field
+	if rest, ok := strings.CutPrefix(field, "/pkg:package/pkg:part["); ok { // of the parts, which are counted
+		if _, below, ok := strings.Cut(rest, "]"); ok {
+			field = "/pkg:package/pkg:part" + below
+		}
+	}
+	return slices.ContainsFunc(flatBodies, func(p string) bool { return strings.HasPrefix(field, p) })
+}
+
 // documentOf returns the document that the item is, or is a part of; nil if it is neither. A drawing is a document like
 // any other, though it is XML: nobody takes its text for a field.
 func documentOf(it *scan.Item) *scan.Item {
