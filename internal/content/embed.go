@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -683,7 +684,8 @@ func (c coding) encode(ctx context.Context, dst, doc io.Writer, b scan.Blob) err
 func (t *Tree) embedPatch(ctx context.Context, f fielder, d doc, k *node, ref embedded) (patch, error) {
 	sp := t.group.New(0, body.LimitBody)
 	raw := d.data[ref.span.Start:ref.span.End]
-	err := ref.encode(ctx, f.style(raw, sp), sp, k.current())
+	buf := bufferFor(sp, k.current()) // lines come one by one
+	err := cmp.Or(ref.encode(ctx, f.style(raw, buf), buf, k.current()), buf.Flush())
 	sp.Finish(err)
 	if l, ok := f.(lengthed); ok && err == nil {
 		return l.lengthen(t, d, ref, sp)

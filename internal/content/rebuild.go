@@ -1,6 +1,7 @@
 package content
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -253,9 +254,15 @@ func (r *rebuild) apply(ctx context.Context, n *node, it *scan.Item, rep *scan.R
 func (t *Tree) splice(ctx context.Context, src scan.Blob, patches []patch) (scan.Blob, error) {
 	slices.SortStableFunc(patches, func(a, b patch) int { return cmp.Compare(a.start, b.start) })
 	sp := t.group.New(0, "")
-	err := spliceTo(ctx, sp, src, patches)
+	buf := bufferFor(sp, src)
+	err := cmp.Or(spliceTo(ctx, buf, src, patches), buf.Flush())
 	sp.Finish(err)
 	return sp, err
+}
+
+// bufferFor gathers what is written anew in small pieces before it is stored: some 32 KiB, and less for what is small.
+func bufferFor(w io.Writer, src scan.Blob) *bufio.Writer {
+	return bufio.NewWriterSize(w, int(min(32<<10, 64+src.Size())))
 }
 
 func spliceTo(ctx context.Context, dst io.Writer, src scan.Blob, patches []patch) error {
