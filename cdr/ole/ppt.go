@@ -69,6 +69,9 @@ func disarmSlides(d *document) error {
 	if binary.LittleEndian.Uint32(user.data[12:]) == tokenEncrypted {
 		return kit.Encrypted("the presentation is encrypted")
 	}
+	if err := d.pictures(); err != nil {
+		return err
+	}
 	s.cutTail(binary.LittleEndian.Uint32(user.data[16:]))
 	if err := s.find(s.data, 0); err != nil {
 		return err

@@ -1,7 +1,11 @@
 package canary
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
+	"image/jpeg"
+	"image/png"
 	"maps"
 	"slices"
 	"strings"
@@ -172,8 +176,28 @@ func oleRows(tb testing.TB) []row {
 	m.add("macros of a later edit", func(c *cfb, word string) {
 		c.edit(atomOf(0x10, 1, 0x1011, append(le32(4096), strings.Repeat(word, 300)...)))
 	})
+	m.pictures()
 	all = append(all, m.rows...)
 	return append(all, msgRows(tb)...)
+}
+
+// pictures puts the canary into pictures of a presentation, behind their pixels and beside them.
+func (m *oleMaker) pictures() {
+	var p, j bytes.Buffer
+	if err := errors.Join(png.Encode(&p, picture()), jpeg.Encode(&j, picture(), nil)); err != nil {
+		m.tb.Fatal(err)
+	}
+	blip := func(kind, instance, ids int, picture []byte) []byte {
+		return atomOf(0, instance, kind, slices.Concat(make([]byte, 16*ids+1), picture))
+	}
+	clean := blip(0xF01E, 0x6E0, 1, p.Bytes())
+	m.add("comment of a picture", func(c *cfb, word string) {
+		marked := slices.Concat(p.Bytes()[:33], []byte(pngChunk("tEXt", "Comment\x00"+word)), p.Bytes()[33:])
+		c.put(slices.Concat(blip(0xF01E, 0x6E0, 1, marked), clean), "Pictures")
+	})
+	m.add("bytes behind a picture", func(c *cfb, word string) {
+		c.put(slices.Concat(clean, blip(0xF01D, 0x46B, 2, append(slices.Clone(j.Bytes()), word...))), "Pictures")
+	})
 }
 
 // ---- BIFF
