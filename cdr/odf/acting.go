@@ -36,6 +36,7 @@ func actingFormula(formula string) bool {
 // cellRanges are the attributes that name cells; those of other documents are fetched.
 var cellRanges = map[string]bool{
 	"cell-range-address": true, "values-cell-range-address": true, "label-cell-address": true, "data-range": true, "source-cell-range": true,
+	"source-cell-range-addresses": true, "scenario-ranges": true,
 	"linked-cell": true, "cell-address": true, "base-cell-address": true,
 }
 

@@ -146,6 +146,7 @@ func TestCanaries(t *testing.T) {
 		"section":            {"<text:section><text:section-source xlink:href='file:///CANARY'/></text:section>", nil},
 		"table":              {"<table:table-source xlink:href='CANARY'/>", nil},
 		"cell range":         {"<table:cell-range-source xlink:href='CANARY'/>", nil},
+		"consolidation":      {"<table:consolidation table:function='sum' table:source-cell-range-addresses=\"'file:///CANARY'#S.A1\" table:target-cell-address='S.A1' table:link-to-source-data='true'/>", nil},
 		"database":           {"<table:database-source-sql table:sql-statement='CANARY'/>", nil},
 		"external image":     {"<draw:frame><draw:image xlink:href='http://CANARY/x.png'/></draw:frame>", nil},
 		"image on a share":   {`<draw:frame><draw:image xlink:href='\\CANARY\x.png'/></draw:frame>`, nil},
