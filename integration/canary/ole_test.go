@@ -192,7 +192,7 @@ func (m *oleMaker) pictures() {
 	}
 	clean := blip(0xF01E, 0x6E0, 1, p.Bytes())
 	m.add("comment of a picture", func(c *cfb, word string) {
-		marked := slices.Concat(p.Bytes()[:33], []byte(pngChunk("tEXt", "Comment\x00"+word)), p.Bytes()[33:])
+		marked := slices.Concat(p.Bytes()[:33], pngChunk("tEXt", "Comment\x00"+word), p.Bytes()[33:])
 		c.put(slices.Concat(blip(0xF01E, 0x6E0, 1, marked), clean), "Pictures")
 	})
 	m.add("bytes behind a picture", func(c *cfb, word string) {
