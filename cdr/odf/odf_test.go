@@ -210,6 +210,18 @@ func TestStylesFromAfar(t *testing.T) {
 	}
 }
 
+// TestFieldsKeepWhatTheyShow holds that a field whose source goes leaves the text that a reader saw.
+func TestFieldsKeepWhatTheyShow(t *testing.T) {
+	const fields = `<text:p>a <text:dde-connection text:connection-name="d">the <text:s/>value</text:dde-connection>, <text:database-display text:database-name="x">row</text:database-display>.</text:p>`
+	out, _, err := run(t, Package{}, odt(t, `<text:dde-connection-decls><text:dde-connection-decl office:dde-application="CANARY"/></text:dde-connection-decls>`+fields))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := unzip(t, out)["content.xml"], strings.Replace(content, "%CONTENT%", "<text:p>a the <text:s/>value, row.</text:p>", 1); got != want {
+		t.Error(got)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"encrypted":       odt(t, "", "META-INF/manifest.xml", "<m><file-entry><encryption-data/></file-entry></m>"),

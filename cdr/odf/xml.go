@@ -19,7 +19,7 @@ import (
 var gone = map[string]string{
 	"event-listeners": vectorEvent, "event-listener": vectorEvent, "applet": vectorApplet,
 	"plugin": vectorPlugin, "floating-frame": vectorFrame, "object-ole": vectorOLE, "dde-connection-decl": vectorDDE,
-	"dde-connection-decls": vectorDDE, "dde-connection": vectorDDE, "dde-source": vectorDDE, "dde-link": vectorDDE,
+	"dde-connection-decls": vectorDDE, "dde-source": vectorDDE, "dde-link": vectorDDE,
 	"dde-links": vectorDDE, "section-source": vectorSection, "table-source": vectorTable, "cell-range-source": vectorTable,
 	"database-source-sql": vectorDatabase, "database-source-table": vectorDatabase, "database-source-query": vectorDatabase,
 	"source-service": vectorDatabase, "library-embedded": vectorBasic, "libraries": vectorBasic, "module": vectorBasic,
@@ -29,7 +29,7 @@ var gone = map[string]string{
 
 // unwrapped are elements that go while the text inside of them stays.
 var unwrapped = map[string]string{
-	"database-display": vectorDatabase, "database-name": vectorDatabase, "database-row-number": vectorDatabase, "execute-macro": vectorEvent,
+	"dde-connection": vectorDDE, "database-display": vectorDatabase, "database-name": vectorDatabase, "database-row-number": vectorDatabase, "execute-macro": vectorEvent,
 }
 
 // cleaner copies the tokens of one part.
