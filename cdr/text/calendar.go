@@ -282,7 +282,7 @@ func (w *calendar) judge(p *property) (vector string, value *string, err error) 
 		return "", nil, nil
 	case kind == holdsFetch && !w.fetched(p, address), w.alarm >= 0 && p.name == "ATTACH":
 		return vectorFetch, nil, nil
-	case kind == holdsLink && !follows(address), dangerous(address):
+	case kind == holdsLink && !follows(address), dangerous(address), dangerous(strings.TrimSpace(text)): // backslashes may be escapes, or not
 		return vectorLink, nil, nil
 	}
 	return "", nil, nil

@@ -37,6 +37,7 @@ func TestCalendarCanaries(t *testing.T) {
 		"program, folded":      {"BEGIN:VAL", " ARM", "acti", "\ton:proce", " dure", "ATTACH:CANARY", "END:VALARM"},
 		"program, last":        {"BEGIN:VALARM", "ATTACH:http://CANARY/x", "ACTION:X-RUN", "END:VALARM"},
 		"mail":                 {"BEGIN:VALARM", "ACTION:EMAIL", "ATTENDEE:mailto:CANARY@a.test", "END:VALARM"},
+		"sound of a reminder":  {`X-MICROSOFT-REMINDERSOUND:\\CANARY\a.wav`},
 		"sound from afar":      {"BEGIN:VALARM", "ACTION:AUDIO", "ATTACH;FMTTYPE=audio/basic:http://CANARY/a.au", "END:VALARM"},
 		"vCalendar":            {"PALARM:19990101T000000;;;CANARY.exe"},
 		"file":                 {"ATTACH:file://CANARY/x"},
