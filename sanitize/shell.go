@@ -184,7 +184,7 @@ func (r *shellReading) oneCommand(i int) (w shellWord) {
 		if !systemPath(word[:slash+1]) {
 			return w
 		}
-		if bytes.ContainsAny(word, "?*[") { // /???/c?t: any program
+		if bytes.ContainsAny(word, "?*") || bracketed(word) { // /???/c?t: any program
 			w.name, w.kind = "?", commandRare
 			w.end, w.argument = i, r.argument(i)
 			return w
@@ -232,6 +232,12 @@ func (r *shellReading) runsAnother(i int) (w shellWord, ok bool) {
 	}
 	w = r.oneCommand(i)
 	return w, w.kind == commandRare
+}
+
+// bracketed reports whether a word has a letter in brackets, as patterns for the names of files do that hide one: c[a]t.
+func bracketed(word []byte) bool {
+	i := bytes.IndexByte(word, '[')
+	return i > 0 && isLetter(at(word, i-1)) && isLetter(at(word, i+1)) && at(word, i+2) == ']'
 }
 
 // systemPath reports whether the folder is one that programs live in.
@@ -877,7 +883,7 @@ func parameter(s []byte, i int) (n int, space bool) {
 	switch c := at(s, i+1); {
 	case bytes.HasPrefix(rest, []byte("()")):
 		return 3, false
-	case inWord && (c == '@' || c == '*' || c == '!' || isDigit(c)):
+	case inWord && (c == '@' || c == '*' || isDigit(c)):
 		return 2, false
 	case bytes.HasPrefix(rest, []byte("ifs")) && !isLetter(at(s, i+4)):
 		if at(s, i+4) == '$' && isDigit(at(s, i+5)) {

@@ -50,7 +50,7 @@ var commands = func() map[string]commandKind {
 // text uses as words, too, and that run the command that they are given.
 var (
 	shellLanguage = wordSet("then do else")
-	runners       = wordSet("time flock cpulimit nice ionice setsid stdbuf timeout command builtin exec watch unshare chroot chrt taskset setarch")
+	runners       = wordSet("time flock cpulimit nice ionice setsid stdbuf timeout command builtin watch unshare chroot chrt taskset setarch")
 )
 
 // commandLookup is commands for who asks about every word.
