@@ -142,10 +142,11 @@ func tidyZip(data []byte) ([]byte, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, err
 	}
-	if err := twins(r.File); err != nil {
+	again, err := twins(r.File, uint64(len(data)))
+	if err != nil {
 		return nil, err
 	}
-	if !dirtyZip(data, r) {
+	if len(again) == 0 && !dirtyZip(data, r) {
 		return nil, nil
 	}
 	if len(data) > tidyLimit {
@@ -155,7 +156,7 @@ func tidyZip(data []byte) ([]byte, error) {
 	w := zip.NewWriter(&out)
 	packed := uint64(0)
 	for _, f := range r.File {
-		if oddName(f.Name) || !plainMode(f) {
+		if oddName(f.Name) || !plainMode(f) || again[f] {
 			continue
 		}
 		if packed += f.CompressedSize64; packed > uint64(len(data)) {
@@ -190,22 +191,64 @@ func folded(name string) string {
 }
 
 // twins returns an error if two files of an archive have one name, or names that are one to many systems, and differ: who
-// looks at the first and who unpacks the last see two archives.
-func twins(files []*zip.File) error {
-	type seen struct {
-		sum  uint32
-		size uint64
-	}
-	names := make(map[string]seen, len(files))
+// looks at the first and who unpacks the last see two archives. It returns the files that stand in it again, byte by byte
+// the same under the same name. An archive of size bytes in which they have more than that share them: errShared.
+func twins(files []*zip.File, size uint64) (again map[*zip.File]bool, err error) {
+	names := make(map[string]*zip.File, len(files))
 	for _, f := range files {
-		s := seen{f.CRC32, f.UncompressedSize64}
 		name := folded(f.Name)
-		if before, ok := names[name]; ok && before != s {
-			return fmt.Errorf("%w: %.100q", errTwins, name)
+		before := names[name]
+		names[name] = f
+		if before == nil {
+			continue
 		}
-		names[name] = s
+		same := before.CRC32 == f.CRC32 && before.UncompressedSize64 == f.UncompressedSize64
+		if same && before.Name == f.Name { // sums can be made to agree
+			if f.CompressedSize64 > size {
+				return nil, errShared
+			}
+			size -= f.CompressedSize64
+			if same, err = samePacked(before, f); err != nil {
+				return nil, err
+			}
+			if again == nil {
+				again = map[*zip.File]bool{}
+			}
+			again[f] = true
+		}
+		if !same {
+			return nil, fmt.Errorf("%w: %.100q", errTwins, name)
+		}
 	}
-	return nil
+	return again, nil
+}
+
+// samePacked reports whether two files of a zip are packed in the same way into the same bytes.
+func samePacked(a, b *zip.File) (bool, error) {
+	if a.Method != b.Method || a.CompressedSize64 != b.CompressedSize64 {
+		return false, nil
+	}
+	one, err := a.OpenRaw()
+	if err != nil {
+		return false, err
+	}
+	other, err := b.OpenRaw()
+	if err != nil {
+		return false, err
+	}
+	var p, q [4 << 10]byte
+	for {
+		n, err := io.ReadFull(one, p[:])
+		if m, _ := io.ReadFull(other, q[:]); !bytes.Equal(p[:n], q[:m]) {
+			return false, nil
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 }
 
 func dirtyZip(data []byte, r *zip.Reader) bool {
@@ -289,8 +332,8 @@ func oddName(name string) bool {
 // direction are what names in Hebrew and Arabic have.
 func turns(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }
 
-// tidyTar writes files and folders again, with their names and times. Holes of sparse files are written, too, as far as
-// that makes it no larger than it was.
+// tidyTar writes files and folders again, with their names and times, each once. Holes of sparse files are written, too, as
+// far as that makes it no larger than it was.
 func tidyTar(data []byte) ([]byte, error) {
 	dirty, err := dirtyTar(data)
 	if !dirty || err != nil {
@@ -300,7 +343,7 @@ func tidyTar(data []byte) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	var out bytes.Buffer
-	files := int64(0)
+	files, written := int64(0), map[string]bool{}
 	w := tar.NewWriter(&out)
 	r := tar.NewReader(bytes.NewReader(data))
 	for {
@@ -311,9 +354,10 @@ func tidyTar(data []byte) ([]byte, error) {
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return nil, err
 		}
-		if !plainMember(h) {
+		if !plainMember(h) || written[h.Name] { // dirtyTar has seen that it is the same again
 			continue
 		}
+		written[h.Name] = true
 		fresh := &tar.Header{Typeflag: tar.TypeReg, Name: h.Name, Size: h.Size, Mode: h.Mode & 0o777, ModTime: h.ModTime}
 		if h.Typeflag == tar.TypeDir {
 			fresh.Typeflag, fresh.Size = tar.TypeDir, 0
@@ -335,11 +379,12 @@ func tidyTar(data []byte) ([]byte, error) {
 }
 
 // dirtyTar reports whether there is what is no file or folder, a header of pax that says what somebody typed, a name that
-// no file may have, a program that would run as somebody else, or bytes behind the end.
+// no file may have, a program that would run as somebody else, a member that stands in it again, or bytes behind the end.
+// Two of one name that are not byte by byte the same are an error.
 func dirtyTar(data []byte) (bool, error) {
 	src := bytes.NewReader(data)
 	r := tar.NewReader(src)
-	files, dirty := map[string][]byte{}, false
+	files, dirty := map[string]tarMember{}, false
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -348,17 +393,42 @@ func dirtyTar(data []byte) (bool, error) {
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return false, err
 		}
-		dirty = dirty || !plainMember(h) || oddRecords(h.PAXRecords) || h.Mode&0o6000 != 0
-		if h.Typeflag != tar.TypeReg {
+		plain := plainMember(h)
+		dirty = dirty || !plain || oddRecords(h.PAXRecords) || h.Mode&0o6000 != 0
+		if !plain {
 			continue
 		}
-		at, name := len(data)-src.Len(), folded(h.Name)
-		body := data[at:min(int64(len(data)), int64(at)+h.Size)]
-		if before, ok := files[name]; ok && !bytes.Equal(before, body) {
-			return true, fmt.Errorf("%w: %.100q", errTwins, name)
+		at, f := len(data)-src.Len(), tarMember{name: h.Name, kind: h.Typeflag}
+		if h.Typeflag == tar.TypeReg {
+			f.body = data[at:min(int64(len(data)), int64(at)+h.Size)]
 		}
-		files[name] = body
+		name := folded(h.Name)
+		if before, ok := files[name]; ok {
+			if !before.same(f) {
+				return true, fmt.Errorf("%w: %.100q", errTwins, name)
+			}
+			dirty = dirty || before.name == f.name
+		}
+		files[name] = f
 	}
+}
+
+// tarMember is what two members of one name are compared by.
+type tarMember struct {
+	name string
+	kind byte
+	body []byte // of plain files
+}
+
+// same reports whether two members make the same file or folder. Of those with holes nobody compares the bytes.
+func (m tarMember) same(o tarMember) bool {
+	switch {
+	case m.kind != o.kind:
+		return false
+	case m.kind == tar.TypeReg:
+		return bytes.Equal(m.body, o.body)
+	}
+	return m.kind == tar.TypeDir
 }
 
 // plainMember reports whether a member is a folder, or has bytes that readers show (also one with holes, or one that is to

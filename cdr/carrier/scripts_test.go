@@ -2,8 +2,11 @@ package carrier
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +60,66 @@ func TestTwinsByCase(t *testing.T) {
 			t.Errorf("tar, %s: %v", what, err)
 		}
 	}
+}
+
+// TestTwinsGo has files that stand in an archive twice: one of them stays, and it is an archive like any other.
+func TestTwinsGo(t *testing.T) {
+	zipped := zipOf(t, nil, member{"d/", ""}, member{"a.txt", "1"}, member{"b.txt", "2"}, member{"a.txt", "1"}, member{"d/", ""})
+	folder := &tar.Header{Name: "d/", Typeflag: tar.TypeDir}
+	tarred := tarOf(t, folder, &tar.Header{Name: "a.txt"}, &tar.Header{Name: "b.txt"}, &tar.Header{Name: "a.txt"}, folder)
+	for what, c := range map[string]struct {
+		data []byte
+		tidy func([]byte) ([]byte, error)
+		want []byte
+	}{
+		"zip": {zipped, tidyZip, zipOf(t, nil, member{"d/", ""}, member{"a.txt", "1"}, member{"b.txt", "2"})},
+		"tar": {tarred, tidyTar, tarOf(t, folder, &tar.Header{Name: "a.txt"}, &tar.Header{Name: "b.txt"})},
+	} {
+		out, err := c.tidy(c.data)
+		if err != nil || len(out) == 0 {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got, want := members(t, out), members(t, c.want); len(want) != 3 || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+		if again, err := c.tidy(out); err != nil || again != nil {
+			t.Errorf("%s: a second time: %v", what, err)
+		}
+	}
+	hole := &tar.Header{Name: "a.txt", Typeflag: tar.TypeCont}
+	if _, err := tidyTar(tarOf(t, hole, hole)); !errors.Is(err, errTwins) {
+		t.Errorf("twins that are not compared: %v", err)
+	}
+}
+
+// members returns the names and texts of what is in a zip or tar, in order.
+func members(tb testing.TB, archive []byte) (all []string) {
+	tb.Helper()
+	add := func(name string, r io.Reader, err error) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, name+": "+string(text))
+	}
+	if r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive))); err == nil {
+		for _, f := range r.File {
+			in, err := f.Open()
+			add(f.Name, in, err)
+		}
+		return all
+	}
+	r := tar.NewReader(bytes.NewReader(archive))
+	for h, err := r.Next(); !errors.Is(err, io.EOF); h, err = r.Next() {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		add(h.Name, r, nil)
+	}
+	return all
 }
 
 func TestMailNormalised(t *testing.T) {
