@@ -27,8 +27,11 @@ type Options struct {
 	Switches kit.Switches
 	Limits   kit.Limits
 
-	// Timeout bounds one document; 0 means 30 s.
+	// Timeout bounds one document; 0 means 30 s. It does not count the wait for Memory, which the caller's context bounds.
 	Timeout time.Duration
+
+	// Memory is shared with other Disarmers; nil means that nothing bounds what documents take together.
+	Memory *Memory
 
 	// Types are media types with a mode of their own; "image/*" stands for all of a kind that are not named.
 	Types map[string]kit.Mode
@@ -134,12 +137,17 @@ const maxPasses = 3
 // nothing more. The error says why there is no safe output (a *scan.Gap where a reason is known); the report then
 // holds what was seen until then, and no data.
 func (d *Disarmer) Disarm(ctx context.Context, doc kit.Document) (Report, error) {
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, d.opt.Timeout)
-	defer cancel()
 	doc.Type = typeOf(doc.Type, doc.Name)
 	mode := d.mode(doc.Type)
 	r := Report{Mode: modeName(mode), Input: describe(doc.Data, doc.Type, doc.Name), Removed: []kit.Removal{}}
+	release, err := d.opt.Memory.take(ctx, need(&doc))
+	if err != nil {
+		return r, err
+	}
+	defer release()
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, d.opt.Timeout)
+	defer cancel()
 	out, err := d.passes(ctx, mode, doc, &r)
 	r.Milliseconds = float64(time.Since(start).Microseconds()) / 1000
 	if err != nil {

@@ -129,10 +129,46 @@ func (e *Engine) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Fin
 	return rep, nil
 }
 
+// Reserve returns the engine inner, which ends in e, with the wait for working memory in front of it: who waits there takes
+// no place from other engines in what inner waits for.
+func (e *Engine) Reserve(inner scan.Engine) scan.Engine {
+	return &reserving{scan.Decorator{Engine: inner}, e}
+}
+
+type reserving struct {
+	scan.Decorator
+	cdr *Engine
+}
+
+// reservedKey marks a context in which there is working memory for the document.
+type reservedKey struct{}
+
+// Scan implements scan.Engine.
+func (r *reserving) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error) {
+	doc, err := r.cdr.document(it)
+	if err != nil {
+		return nil, err
+	}
+	release, err := r.cdr.d.opt.Memory.take(ctx, need(&doc))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return r.Engine.Scan(context.WithValue(ctx, reservedKey{}, true), it)
+}
+
 func (e *Engine) disarm(ctx context.Context, it *scan.Item) (Report, error) {
-	data, err := it.Blob.Bytes()
+	doc, err := e.document(it)
 	if err != nil {
 		return Report{}, err
+	}
+	return e.d.Disarm(ctx, doc)
+}
+
+func (e *Engine) document(it *scan.Item) (kit.Document, error) {
+	data, err := it.Blob.Bytes()
+	if err != nil {
+		return kit.Document{}, err
 	}
 	doc := kit.Document{Data: data, Type: e.typeOf(it), Name: it.Name}
 	switch {
@@ -141,7 +177,7 @@ func (e *Engine) disarm(ctx context.Context, it *scan.Item) (Report, error) {
 	case inBook(it):
 		doc.Path = markup.BookPath
 	}
-	return e.d.Disarm(ctx, doc)
+	return doc, nil
 }
 
 // inMail reports whether an item came out of a mail, whose readers fetch no pictures unasked: those tell the sender who

@@ -141,6 +141,7 @@ type Limits struct {
 	BodyBytes        units.Size    `yaml:"body_bytes"`
 	MemoryBytes      units.Size    `yaml:"memory_bytes"`
 	TotalMemoryBytes units.Size    `yaml:"total_memory_bytes"`
+	DocumentMemory   units.Size    `yaml:"document_memory_bytes"`
 	SpoolBytes       units.Size    `yaml:"spool_bytes"` // 0: what the disk has
 	DecodedBytes     units.Size    `yaml:"decoded_bytes"`
 	Ratio            int64         `yaml:"ratio"`
@@ -437,7 +438,7 @@ func Default() *Config {
 		Admin:        Admin{Address: "127.0.0.1:8344"},
 		Limits: Limits{
 			Connections: 10_000, QueueTime: 5 * time.Second, HeaderBytes: 64 * units.KiB, BodyBytes: units.GiB, MemoryBytes: units.MiB,
-			TotalMemoryBytes: 256 * units.MiB, DecodedBytes: 2 * units.GiB,
+			TotalMemoryBytes: 256 * units.MiB, DocumentMemory: 512 * units.MiB, DecodedBytes: 2 * units.GiB,
 			Ratio: 200, Depth: 8, Entries: 10_000, Nesting: 1000, Time: time.Minute,
 		},
 		Timeouts: Timeouts{

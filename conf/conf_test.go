@@ -199,7 +199,7 @@ func TestBadSets(t *testing.T) {
 		"limits.dept=1":            `--set limits.dept: unknown key (did you mean "depth"?)`,
 		"limits.depth=many":        `--set limits.depth: wants a whole number, and has the text "many"`,
 		"limits.depth=0":           "--set limits.depth: 0 is less than 1",
-		"limits[0]=1":              `--set limits[0]: limits.0: unknown key (known here: body_bytes, connections, decoded_bytes, depth, entries, header_bytes, in_flight, memory_bytes, nesting, queue, queue_time, ratio, spool_bytes, time, total_memory_bytes)`,
+		"limits[0]=1":              `--set limits[0]: limits.0: unknown key (known here: body_bytes, connections, decoded_bytes, depth, document_memory_bytes, entries, header_bytes, in_flight, memory_bytes, nesting, queue, queue_time, ratio, spool_bytes, time, total_memory_bytes)`,
 		"listen[7].address=:1":     "--set listen[7].address: listen: has 1 entries: [7] is beyond its end",
 		"listen[x].address=:1":     "--set listen[x].address: a place in a list is a number: listen[0]",
 		"listen[0=:1":              "--set listen[0: a bracket is not closed",

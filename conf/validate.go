@@ -228,6 +228,7 @@ func (v *validator) limits(l *Limits) {
 	between(v, "limits.body_bytes", l.BodyBytes, units.Byte, 1024*units.TiB)
 	between(v, "limits.memory_bytes", l.MemoryBytes, units.KiB, units.TiB)
 	between(v, "limits.total_memory_bytes", l.TotalMemoryBytes, units.KiB, units.TiB)
+	between(v, "limits.document_memory_bytes", l.DocumentMemory, units.MiB, units.TiB)
 	between(v, "limits.spool_bytes", l.SpoolBytes, 0, 1024*units.TiB)
 	between(v, "limits.decoded_bytes", l.DecodedBytes, units.Byte, 1024*units.TiB)
 	between(v, "limits.ratio", l.Ratio, 1, 1<<20)

@@ -85,6 +85,37 @@ func OpenZip(job *Job, data []byte) (*Zip, error) {
 	return z, z.layout(int64(end) - size)
 }
 
+// ZipSizes returns what the directory of an archive says that its entries unpack to, and by how much that is more than they
+// are packed; zeros for what is no archive. Nothing of it is checked.
+func ZipSizes(data []byte) (unpacked, gain int64) {
+	z := &Zip{data: data}
+	if !bytes.HasPrefix(data, []byte("PK")) {
+		return 0, 0
+	}
+	end, err := z.findEnd()
+	if err != nil {
+		return 0, 0
+	}
+	le := binary.LittleEndian
+	size := int64(le.Uint32(data[end+12:]))
+	if size == 1<<32-1 {
+		if end, _, size, _, err = z.wideEnd(end); err != nil {
+			return 0, 0
+		}
+	}
+	if size > int64(end) {
+		return 0, 0
+	}
+	for dir := data[int64(end)-size : end]; len(dir) >= zipCentralSize; {
+		n, packed := int64(le.Uint32(dir[24:])), int64(le.Uint32(dir[20:]))
+		unpacked += n
+		gain += max(0, n-packed)
+		next := zipCentralSize + int(le.Uint16(dir[28:])) + int(le.Uint16(dir[30:])) + int(le.Uint16(dir[32:]))
+		dir = dir[min(next, len(dir)):]
+	}
+	return unpacked, gain
+}
+
 const (
 	zipWideEndSize = 56 // of the end record of ZIP64, without its extensible data
 	zipLocatorSize = 20

@@ -48,6 +48,7 @@ type parts struct {
 	notes    []string // what an operator should know and what is no error
 
 	cores     *guard.Pool
+	documents *cdr.Memory      // of all profiles
 	cache     *cache.Cache     // nil if off
 	adapters  []scan.Rewriter  // upstreams that may make things safe themselves
 	yara      *yara.Engine     // nil if off
@@ -109,7 +110,7 @@ func buildEngines(c *conf.Config, version string, changed func()) (*parts, error
 	if changed == nil {
 		changed = func() {}
 	}
-	p := &parts{config: c, made: time.Now(), version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0))}
+	p := &parts{config: c, made: time.Now(), version: version, changed: changed, cores: guard.NewPool(runtime.GOMAXPROCS(0)), documents: cdr.NewMemory(int64(c.Limits.DocumentMemory))}
 	err := errors.Join(
 		p.openCache(&c.Engines.Cache),
 		p.addYara(&c.Engines.Yara),
@@ -415,7 +416,8 @@ func (p *parts) addWAF(c *conf.WAF) error {
 
 // addCDR adds the engine that reports what a disarm would remove.
 func (p *parts) addCDR() {
-	p.compute(p.disarmer(&policy.Profile{}))
+	e := p.disarmer(&policy.Profile{})
+	p.add(e.Reserve(p.cores.Limit(e)))
 }
 
 func (p *parts) disarmer(profile *policy.Profile) *cdr.Engine {
@@ -424,6 +426,7 @@ func (p *parts) disarmer(profile *policy.Profile) *cdr.Engine {
 		Mode:     kitMode(profile.CDR),
 		Switches: kit.Switches{StripMetadata: profile.StripMetadata},
 		Timeout:  l.Time,
+		Memory:   p.documents,
 		Limits:   kit.Limits{Depth: l.Depth, Entries: l.Entries, Bytes: int64(l.DecodedBytes), Ratio: l.Ratio},
 		Types:    map[string]kit.Mode{},
 	}

@@ -104,6 +104,7 @@ func (c *cli) serve(parent context.Context) error {
 	}
 	failed := s.start(listeners, adminListener)
 	paceGC()
+	boundHeap()
 	debug.FreeOSMemory() // what only the start needed
 	dropPages()
 	s.announce(listeners, adminListener)

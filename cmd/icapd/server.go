@@ -155,6 +155,9 @@ func (s *server) measure() {
 	m.Gauge("spool_memory_bytes", "Bytes of bodies in memory.", func() float64 {
 		return float64(s.parts.Load().pipeline.Spooler.Usage().Memory)
 	})
+	m.Gauge("document_memory_bytes", "Working memory that documents which are made safe now are reckoned to need.", func() float64 {
+		return float64(s.parts.Load().documents.Used())
+	})
 	m.Gauge("spool_free_bytes", "Bytes that the disk of bodies in files has left; -1 if that is not known.", func() float64 {
 		if free, ok := freeSpace(spoolFolder(s.parts.Load().config)); ok {
 			return float64(free)
