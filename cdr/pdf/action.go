@@ -95,7 +95,7 @@ func (w *walker) next(v object, seen map[int]bool) array {
 		if !ok {
 			return
 		}
-		w.reached[num] = true
+		w.reach(num)
 		if num != 0 && seen[num] || len(seen) > maxNext {
 			w.found(vectorActionLoop, kit.ActionRemoved, "")
 			return
@@ -109,7 +109,7 @@ func (w *walker) next(v object, seen map[int]bool) array {
 		}
 	}
 	if r, ok := v.(ref); ok {
-		w.reached[r.num] = true
+		w.reach(r.num)
 	}
 	if a, ok := w.f.resolve(v).(array); ok {
 		for _, v := range a {

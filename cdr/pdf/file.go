@@ -21,11 +21,15 @@ type file struct {
 	sec     *security
 
 	containers map[int]*container
+	names      names
 
 	inflater   io.ReadCloser
 	endstream  [2]int // the last search for endstream: from, found
 	work       int    // bytes parsed so far
 	objects    int    // objects that the tables have and that were parsed so far
+	values     int    // in arrays and dictionaries of those
+	places     int    // of objects that the tables name
+	slots      []slot // that are free to be used
 	parsed     int    // objects parsed so far, the others included
 	depth      int    // objects that are being read
 	unused     []int  // free entries of the table in hand
@@ -41,14 +45,16 @@ type span struct{ from, to int }
 
 // slot is where an object is, and the object once it was parsed.
 type slot struct {
-	at        int // offset, or the number of the object stream
-	index     int // in the object stream
-	gen       int
+	value     object
+	at        int   // offset, or the number of the object stream
+	start, to int   // bytes of the file, for objects that are not packed
+	index     int32 // in the object stream
+	out       int32 // its number in the output in its first role; 0 for none
+	role      role  // that one
+	state     uint8
 	packed    bool // in an object stream
 	free      bool
-	state     uint8
-	value     object
-	start, to int // bytes of the file, for objects that are not packed
+	reached   bool // it is used
 }
 
 const (
@@ -103,7 +109,7 @@ func (f *file) reset() {
 	f.xref, f.containers = map[int]*slot{}, map[int]*container{}
 	f.trailer, f.old, f.sec, f.startxrefs, f.broken = nil, nil, nil, nil, nil
 	f.unused, f.fatal = nil, nil
-	f.objects = 0
+	f.objects, f.values, f.places = 0, 0, 0
 }
 
 // ready checks that the tables lead to a document.
@@ -194,11 +200,15 @@ func (f *file) get(num int) object {
 		if p, err = f.objectAt(s.at); err == nil && p.num != num {
 			err = kit.Corrupt("PDF object %d is %d", num, p.num)
 		}
-		s.value, s.start, s.to, s.gen = p.value, p.start, p.end, p.gen
+		s.value, s.start, s.to = p.value, p.start, p.end
+		f.values += p.values
 	}
 	s.state = slotRead
 	if f.objects++; err == nil && f.objects > f.job.Limits.Objects {
 		err = kit.Limit("objects", "more than %d PDF objects", f.job.Limits.Objects)
+	}
+	if err == nil && f.values > maxValues {
+		err = tooManyValues()
 	}
 	if err != nil {
 		s.value = nil
@@ -222,6 +232,7 @@ func (f *file) fail(num int, err error) {
 type parsed struct {
 	num, gen   int
 	start, end int
+	values     int // in it
 	value      object
 }
 
@@ -231,7 +242,7 @@ func (f *file) objectAt(at int) (parsed, error) {
 	if at < 0 || at >= len(f.data) {
 		return out, kit.Corrupt("PDF object at byte %d", at)
 	}
-	p := &parser{data: f.data, pos: at}
+	p := &parser{data: f.data, pos: at, names: f.known()}
 	p.space()
 	out.start = p.pos
 	var ok bool
@@ -243,7 +254,7 @@ func (f *file) objectAt(at int) (parsed, error) {
 	}
 	err := f.body(p, &out)
 	f.work += p.pos - at
-	out.end = p.pos
+	out.end, out.values = p.pos, p.values
 	if most := 32*len(f.data) + 1<<20; f.work > most {
 		return out, kit.Limit("work", "PDF objects overlap each other")
 	}
@@ -251,6 +262,14 @@ func (f *file) objectAt(at int) (parsed, error) {
 		return out, f.ctx.Err()
 	}
 	return out, err
+}
+
+// known are the names that were met so far.
+func (f *file) known() names {
+	if f.names == nil {
+		f.names = names{}
+	}
+	return f.names
 }
 
 func (f *file) body(p *parser, out *parsed) error {
@@ -386,8 +405,8 @@ func (f *file) unpack(num int, s *slot) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.index < len(c.numbers) && c.numbers[s.index] == num {
-		return f.packedObject(c, s.index)
+	if i := int(s.index); i < len(c.numbers) && c.numbers[i] == num {
+		return f.packedObject(c, i)
 	}
 	if c.places == nil { // the index is wrong; some writers count from one
 		c.places = make(map[int]int, len(c.numbers))
@@ -407,9 +426,10 @@ func (f *file) packedObject(c *container, i int) (object, error) {
 	if at < 0 || at > len(c.data) {
 		return nil, kit.Corrupt("PDF object %d is outside of its stream", c.numbers[i])
 	}
-	p := &parser{data: c.data, pos: at}
+	p := &parser{data: c.data, pos: at, names: f.known()}
 	v, err := p.object()
 	f.work += p.pos - at
+	f.values += p.values
 	if k, ok := v.(keyword); ok {
 		return nil, kit.Corrupt("PDF object %d is %.20q", c.numbers[i], string(k))
 	}

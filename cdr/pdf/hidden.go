@@ -63,7 +63,7 @@ func (f *file) unreached(w *walker) error {
 		if f.fatal != nil {
 			return f.fatal
 		}
-		if !w.reached[num] {
+		if !w.isReached(num) {
 			f.unreachedObject(w, num, v)
 		}
 	}

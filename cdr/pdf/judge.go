@@ -128,10 +128,10 @@ func (w *walker) mark(v object) {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if r, ok := v.(ref); ok {
-			if v = w.f.get(r.num); w.reached[r.num] || w.active(v) != "" {
+			if v = w.f.get(r.num); w.isReached(r.num) || w.active(v) != "" {
 				continue
 			}
-			w.reached[r.num] = true
+			w.reach(r.num)
 		}
 		switch v := v.(type) {
 		case ref:

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"icapd/cdr/kit"
@@ -9,10 +10,44 @@ import (
 
 // parser reads objects from bytes. It never reads outside of them, and nests no deeper than maxNesting.
 type parser struct {
-	data  []byte
-	pos   int
-	depth int
-	crypt *decrypter // of the indirect object in hand; nil for none
+	data   []byte
+	pos    int
+	depth  int
+	values int        // in arrays and dictionaries, so far
+	crypt  *decrypter // of the indirect object in hand; nil for none
+	names  names      // of the file; nil for none
+}
+
+// names are the names that a file has, each once: most objects have the same few keys and values.
+type names map[string]object
+
+// maxNames bounds how many names are kept, and maxName how long they are.
+const (
+	maxNames = 4096
+	maxName  = 32
+)
+
+// of returns the name of these bytes as an object.
+func (n names) of(raw []byte) object {
+	if o, ok := n[string(raw)]; ok {
+		return o
+	}
+	o := object(name(raw))
+	if n != nil && len(n) < maxNames && len(raw) <= maxName {
+		n[string(raw)] = o
+	}
+	return o
+}
+
+// emptyArray is every array without elements.
+var emptyArray object = array{}
+
+// fits returns a slice that takes little more room than its elements need.
+func fits[S ~[]E, E any](s S) S {
+	if cap(s)-len(s) > len(s)/4 {
+		return append(make(S, 0, len(s)), s...)
+	}
+	return s
 }
 
 const maxNesting = 200
@@ -64,7 +99,8 @@ func (p *parser) object() (object, error) {
 	}
 }
 
-func (p *parser) name() name {
+// name reads a name; what it returns is a name.
+func (p *parser) name() object {
 	p.pos++
 	start := p.pos
 	escaped := false
@@ -74,7 +110,7 @@ func (p *parser) name() name {
 	}
 	raw := p.data[start:p.pos]
 	if !escaped {
-		return name(raw)
+		return p.names.of(raw)
 	}
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
@@ -87,7 +123,7 @@ func (p *parser) name() name {
 		}
 		out = append(out, raw[i])
 	}
-	return name(out)
+	return p.names.of(out)
 }
 
 // noDigit is what hexDigit returns for what is none.
@@ -202,6 +238,27 @@ func (p *parser) decrypted(s []byte) (object, error) {
 	return p.crypt.string(s)
 }
 
+// maxValues bounds the values of all arrays and dictionaries of a file: each takes many times the room that it has there.
+const maxValues = 8_000_000
+
+// value counts one more of them.
+func (p *parser) value() error {
+	if p.values++; p.values > maxValues {
+		return tooManyValues()
+	}
+	return nil
+}
+
+// entry adds an entry of the file to a dictionary.
+func (p *parser) entry(d *dict, key name, v object) error {
+	d.add(key, v)
+	return p.value()
+}
+
+func tooManyValues() error {
+	return kit.Limit("objects", "more than %d values in PDF objects", maxValues)
+}
+
 func (p *parser) nest() error {
 	if p.depth++; p.depth > maxNesting {
 		return kit.Limit("depth", "more than %d PDF objects inside each other", maxNesting)
@@ -209,13 +266,18 @@ func (p *parser) nest() error {
 	return nil
 }
 
+// maxPiece is how many elements are put side by side at once: a long array that grew as one would leave several times its
+// size behind.
+const maxPiece = 4096
+
 func (p *parser) array() (object, error) {
 	if err := p.nest(); err != nil {
 		return nil, err
 	}
 	defer func() { p.depth-- }()
 	p.pos++
-	a := array{}
+	var a array
+	var pieces []array // that come before a
 	for {
 		p.space()
 		if p.pos >= len(p.data) {
@@ -223,7 +285,13 @@ func (p *parser) array() (object, error) {
 		}
 		if p.data[p.pos] == ']' {
 			p.pos++
-			return a, nil
+			switch {
+			case len(pieces) > 0:
+				return slices.Concat(append(pieces, a)...), nil
+			case len(a) == 0:
+				return emptyArray, nil
+			}
+			return fits(a), nil
 		}
 		v, err := p.object()
 		if err != nil {
@@ -234,6 +302,12 @@ func (p *parser) array() (object, error) {
 				return nil, kit.Corrupt("PDF array without an end")
 			}
 			v = nil
+		}
+		if err := p.value(); err != nil {
+			return nil, err
+		}
+		if len(a) == maxPiece {
+			pieces, a = append(pieces, a), make(array, 0, maxPiece)
 		}
 		a = append(a, v)
 	}
@@ -254,6 +328,7 @@ func (p *parser) dict() (object, error) {
 		if p.data[p.pos] == '>' {
 			if p.pos+1 < len(p.data) && p.data[p.pos+1] == '>' {
 				p.pos += 2
+				d.entries = fits(d.entries)
 				return d, nil
 			}
 			return nil, kit.Corrupt("PDF dictionary without an end")
@@ -264,7 +339,7 @@ func (p *parser) dict() (object, error) {
 			}
 			continue
 		}
-		key := p.name()
+		key, _ := p.name().(name)
 		p.space()
 		if bytes.HasPrefix(p.data[p.pos:], []byte(">>")) { // a key without a value
 			d.add(key, nil)
@@ -280,7 +355,9 @@ func (p *parser) dict() (object, error) {
 			}
 			v = nil
 		}
-		d.add(key, v)
+		if err := p.entry(d, key, v); err != nil {
+			return nil, err
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"icapd/cdr/kit"
@@ -29,7 +30,7 @@ func (f *file) repair() error {
 				containers = append(containers, o.num)
 			}
 		}
-		f.xref[o.num] = &slot{at: o.start, gen: o.gen}
+		f.xref[o.num] = f.slot(slot{at: o.start})
 		return len(f.xref) <= f.job.Limits.Objects
 	}, func(gap span) bool {
 		trailers = append(trailers, f.trailersIn(gap)...)
@@ -70,7 +71,7 @@ func (f *file) enterPacked(num int) error {
 		if len(f.xref) >= f.job.Limits.Objects {
 			return kit.Limit("objects", "more than %d PDF objects", f.job.Limits.Objects)
 		}
-		f.xref[n] = &slot{at: num, index: i, packed: true}
+		f.xref[n] = f.slot(slot{at: num, index: int32(min(i, math.MaxInt32)), packed: true})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"icapd/cdr/kit"
@@ -11,7 +12,7 @@ import (
 type walker struct {
 	f       *file
 	objects []object      // the output: object n+1 is objects[n]
-	index   map[visit]int // what was met already
+	index   map[visit]int // what was met already in a role after its first
 	queue   []visit
 	here    int // number of the object in hand
 	changed bool
@@ -22,8 +23,7 @@ type walker struct {
 	strays   int  // characters between objects that should not be there
 	dropped  []note
 	dropIdx  map[note]int
-	reached  map[int]bool // objects of the input that are used
-	levels   map[int]int  // how deep nodes of the page tree stand
+	levels   map[int]int // how deep nodes of the page tree stand
 	root     object
 	info     object
 }
@@ -38,7 +38,7 @@ type visit struct {
 type outRef int
 
 func newWalker(f *file) *walker {
-	return &walker{f: f, index: map[visit]int{}, reached: map[int]bool{}, dropIdx: map[note]int{}, levels: map[int]int{}}
+	return &walker{f: f, index: map[visit]int{}, dropIdx: map[note]int{}, levels: map[int]int{}}
 }
 
 // found notes something that cannot stay, so that the document must be written anew.
@@ -143,7 +143,7 @@ func isNumber(v object) bool {
 // object copies the object of a visit.
 func (w *walker) object(v visit) error {
 	w.here = v.num
-	n := w.index[v]
+	n := w.number(v)
 	var err error
 	switch o := w.f.get(v.num).(type) {
 	case *dict:
@@ -193,7 +193,7 @@ func (w *walker) copy(v object, r role) (object, bool) {
 				w.found(vectorActionLoop, kit.ActionRemoved, "")
 				return nil, false
 			}
-			w.reached[num] = true
+			w.reach(num)
 			a := w.action(o, r, map[int]bool{num: true})
 			return a, a != nil
 		}
@@ -206,7 +206,11 @@ func (w *walker) copy(v object, r role) (object, bool) {
 		}
 	case array:
 		if num == 0 {
-			return w.array(o, r), true
+			a := w.array(o, r)
+			if isOne(a, o) {
+				return v, true
+			}
+			return a, true
 		}
 	}
 	return w.refer(visit{num, r}), true
@@ -217,8 +221,8 @@ const maxPageLevels = 1000
 
 // refer returns the number in the output, and has the object copied if that was not yet asked for.
 func (w *walker) refer(v visit) outRef {
-	n, ok := w.index[v]
-	if !ok {
+	n := w.number(v)
+	if n == 0 {
 		if v.role == rolePages {
 			level := w.levels[w.here] + 1
 			if w.levels[v.num] = level; level > maxPageLevels {
@@ -227,16 +231,46 @@ func (w *walker) refer(v visit) outRef {
 		}
 		w.objects = append(w.objects, nil)
 		n = len(w.objects)
-		w.index[v] = n
-		w.reached[v.num] = true
+		w.setNumber(v, n)
+		w.reach(v.num)
 		w.queue = append(w.queue, v)
 	}
 	return outRef(n)
 }
 
-// array copies the elements. Where the elements are things of their own, the ones that go leave no hole.
+// number returns the number in the output of what was met already, 0 if it was not. The first role of an object is noted
+// where the object is: most have one.
+func (w *walker) number(v visit) int {
+	if s := w.f.xref[v.num]; s != nil && s.out != 0 && s.role == v.role {
+		return int(s.out)
+	}
+	return w.index[v]
+}
+
+func (w *walker) setNumber(v visit, n int) {
+	if s := w.f.xref[v.num]; s != nil && s.out == 0 && n <= math.MaxInt32 {
+		s.out, s.role = int32(n), v.role //nolint:gosec // G115: just checked
+		return
+	}
+	w.index[v] = n
+}
+
+// reach notes that an object of the input is used.
+func (w *walker) reach(num int) {
+	if s := w.f.xref[num]; s != nil {
+		s.reached = true
+	}
+}
+
+func (w *walker) isReached(num int) bool {
+	s := w.f.xref[num]
+	return s != nil && s.reached
+}
+
+// array copies the elements. Where the elements are things of their own, the ones that go leave no hole. An array of which all
+// stays as it is, is its own copy.
 func (w *walker) array(a array, r role) array {
-	out := make(array, 0, len(a))
+	var out array // nil while there is no difference
 	tree := r == roleDestTree || r == roleFileTree
 	for i, v := range a {
 		er := r
@@ -251,6 +285,12 @@ func (w *walker) array(a array, r role) array {
 			er = treeValue(r)
 		}
 		c, ok := w.copy(v, er)
+		if out == nil {
+			if ok && isSame(v, c) {
+				continue
+			}
+			out = append(make(array, 0, len(a)), a[:i]...)
+		}
 		switch {
 		case ok:
 			out = append(out, c)
@@ -261,8 +301,28 @@ func (w *walker) array(a array, r role) array {
 			out = append(out, nil)
 		}
 	}
+	if out == nil {
+		return a
+	}
 	return out
 }
+
+// isSame reports whether the copy of a value is the value itself.
+func isSame(v, c object) bool {
+	switch v := v.(type) {
+	case boolean, integer, real, name, text:
+		return true // copy hands them on
+	case array:
+		c, ok := c.(array)
+		return ok && isOne(v, c)
+	case *dict:
+		return c == object(v)
+	}
+	return false
+}
+
+// isOne reports whether two arrays are one.
+func isOne(a, b array) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 // compact are the roles whose arrays are sets of things.
 var compact = map[role]bool{
@@ -283,29 +343,49 @@ func treeValue(r role) role {
 	return roleDest
 }
 
-// dict copies the entries that may stay.
+// dict copies the entries that may stay. A dictionary of which all stays as it is, is its own copy: documents may have
+// millions of small ones.
 func (w *walker) dict(d *dict, r role) *dict {
-	out := &dict{entries: make([]entry, 0, len(d.entries)+1)}
 	w.checkKeys(d)
+	var out *dict // nil while there is no difference
+	if r == roleStamp || r == roleCatalog {
+		out = &dict{entries: make([]entry, 0, len(d.entries)+2)}
+	}
 	if r == roleStamp {
 		out.set("Type", name("Annot"))
 		out.set("Subtype", name("Stamp"))
 	}
-	for _, e := range d.entries {
-		kr := w.keyRole(d, e.key, r)
-		if kr == roleDrop || e.value == nil {
-			continue
+	for i, e := range d.entries {
+		v, ok := w.entry(d, e, r)
+		if out == nil {
+			if ok && isSame(e.value, v) {
+				continue
+			}
+			out = &dict{entries: append(make([]entry, 0, len(d.entries)), d.entries[:i]...)}
 		}
-		if kr == roleInfo && w.active(w.f.resolve(e.value)) != "" {
-			w.found(vectorHidden, kit.ActionRemoved, "an action in the document information")
-			continue
-		}
-		if v, ok := w.copy(e.value, kr); ok && (kr != roleInfo || isScalar(v)) {
+		if ok {
 			out.entries = append(out.entries, entry{e.key, v})
 		}
 	}
+	if out == nil {
+		return d
+	}
 	w.finish(out, r)
 	return out
+}
+
+// entry copies the value of an entry; false if it goes.
+func (w *walker) entry(d *dict, e entry, r role) (object, bool) {
+	kr := w.keyRole(d, e.key, r)
+	if kr == roleDrop || e.value == nil {
+		return nil, false
+	}
+	if kr == roleInfo && w.active(w.f.resolve(e.value)) != "" {
+		w.found(vectorHidden, kit.ActionRemoved, "an action in the document information")
+		return nil, false
+	}
+	v, ok := w.copy(e.value, kr)
+	return v, ok && (kr != roleInfo || isScalar(v))
 }
 
 // checkKeys notes a dictionary that readers read in different ways.

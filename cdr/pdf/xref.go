@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 
 	"icapd/cdr/kit"
 	"icapd/scan"
@@ -112,7 +113,7 @@ func (f *file) subsection(p *parser, shift int) error {
 		p.space()
 		at, ok := p.offset()
 		p.space()
-		gen, ok2 := p.digits(6)
+		_, ok2 := p.digits(6)
 		p.space()
 		if !ok || !ok2 || p.pos >= len(p.data) || p.data[p.pos] != 'n' && p.data[p.pos] != 'f' {
 			return kit.Corrupt("PDF cross-reference table, entry %d", first+i)
@@ -123,7 +124,7 @@ func (f *file) subsection(p *parser, shift int) error {
 			f.unused = append(f.unused, first+i)
 			continue
 		}
-		if err := f.enter(first+i, slot{at: at + shift, gen: gen}); err != nil {
+		if err := f.enter(first+i, slot{at: at + shift}); err != nil {
 			return err
 		}
 	}
@@ -163,8 +164,28 @@ func (f *file) enter(num int, s slot) error {
 	if len(f.xref) >= f.job.Limits.Objects {
 		return kit.Limit("objects", "more than %d PDF objects", f.job.Limits.Objects)
 	}
-	f.xref[num] = &s
+	if !s.free && !s.packed {
+		// Where there are more than fit, some are not where the tables say.
+		if f.places++; f.places > len(f.data)/leastObject {
+			return kit.Corrupt("PDF cross-references to more objects than the file has room for")
+		}
+	}
+	f.xref[num] = f.slot(s)
 	return nil
+}
+
+// leastObject is how many bytes an object takes at least: "1 0 obj ".
+const leastObject = 8
+
+// slot keeps a slot. Many are made at once: by itself each would take an eighth more.
+func (f *file) slot(s slot) *slot {
+	if len(f.slots) == 0 {
+		f.slots = make([]slot, min(max(16, len(f.xref)/4), 1024))
+	}
+	f.slots[0] = s
+	at := &f.slots[0]
+	f.slots = f.slots[1:]
+	return at
 }
 
 func (f *file) xrefStream(at, shift int) (*dict, error) {
@@ -233,10 +254,10 @@ func (f *file) row(num int, data []byte, widths [3]int, shift int) error {
 	case 0:
 		return f.enter(num, slot{free: true})
 	case 1:
-		return f.enter(num, slot{at: fields[1] + shift, gen: fields[2], free: fields[1] <= 0})
+		return f.enter(num, slot{at: fields[1] + shift, free: fields[1] <= 0})
 	case 2:
 		f.compressed = true
-		return f.enter(num, slot{at: fields[1], index: max(fields[2], 0), packed: true})
+		return f.enter(num, slot{at: fields[1], index: int32(min(max(fields[2], 0), math.MaxInt32)), packed: true})
 	}
 	return nil // other types are null, by the specification
 }
