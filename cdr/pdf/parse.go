@@ -249,12 +249,6 @@ func (p *parser) value() error {
 	return nil
 }
 
-// entry adds an entry of the file to a dictionary.
-func (p *parser) entry(d *dict, key name, v object) error {
-	d.add(key, v)
-	return p.value()
-}
-
 func tooManyValues() error {
 	return kit.Limit("objects", "more than %d values in PDF objects", maxValues)
 }
@@ -340,25 +334,32 @@ func (p *parser) dict() (object, error) {
 			continue
 		}
 		key, _ := p.name().(name)
-		p.space()
-		if bytes.HasPrefix(p.data[p.pos:], []byte(">>")) { // a key without a value
-			d.add(key, nil)
-			continue
-		}
-		v, err := p.object()
+		v, err := p.member()
 		if err != nil {
 			return nil, err
 		}
-		if k, ok := v.(keyword); ok {
-			if k == "endobj" || k == "stream" || k == "endstream" {
-				return nil, kit.Corrupt("PDF dictionary without an end")
-			}
-			v = nil
-		}
-		if err := p.entry(d, key, v); err != nil {
-			return nil, err
-		}
+		d.add(key, v)
 	}
+}
+
+// member reads the value of an entry; null where there is none.
+func (p *parser) member() (object, error) {
+	p.space()
+	if bytes.HasPrefix(p.data[p.pos:], []byte(">>")) { // a key without a value
+		return nil, nil
+	}
+	v, err := p.object()
+	if err == nil {
+		err = p.value()
+	}
+	k, ok := v.(keyword)
+	switch {
+	case err != nil || !ok:
+		return v, err
+	case k == "endobj", k == "stream", k == "endstream":
+		return nil, kit.Corrupt("PDF dictionary without an end")
+	}
+	return nil, nil
 }
 
 // add is set for an entry of the file: it notes a key that comes with another value than before.
