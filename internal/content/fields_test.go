@@ -73,6 +73,7 @@ S /1/id=7
 S /1/data=plain
 T /1/data/=not json}
 `, typeSSE},
+		{"sse, CR", "text/event-stream", "event: add\rdata: {\"k\":\"v\"}\r\rdata: x\ndata: y\r\n\r\ndata: z\r", "S /0/event=add\nK /0/data/k=k\nS /0/data/k=v\nS /1/data=x\nS /1/data=y\nS /2/data=z\n", typeSSE},
 		{"yaml", "application/yaml", "# c\na: \"x\\ty\"\nb:\n  - 'it''s'\n  - !!python/object:os.system\n", "C /1=# c\nK /2=a\nS /2=x\ty\nK /3=b\nS /4=it's\nS /5=!!python/object:os.system\n", typeYAML},
 		{"text", "text/plain", "just text", "T =just text\n", typeText},
 		{"jsonp", "text/javascript", `cb({"a":"b"})`, "K /a=a\nS /a=b\n", typeJSON},
@@ -119,6 +120,8 @@ func TestFieldEdits(t *testing.T) {
 		{typeNDJSON, "{\"a\":1}\n{\"b\":\"x\", \"c\":2}\n", "/1/b", scan.EditDrop, "", "{\"a\":1}\n{\"c\":2}\n"},
 		{typeNDJSON, "{\"a\":1}\n{\"b\":\"x\", \"c\":2}\n", "/1/b", scan.EditSet, "y", "{\"a\":1}\n{\"b\":\"y\", \"c\":2}\n"},
 		{typeSSE, "data: {\"k\": \"v\"}\n\ndata: x\n", "/0/data/k", scan.EditSet, "w", "data: {\"k\": \"w\"}\n\ndata: x\n"},
+		{typeSSE, "data: {\"k\": \"v\"}\r\rdata: x\r", "/0/data/k", scan.EditSet, "w", "data: {\"k\": \"w\"}\r\rdata: x\r"},
+		{typeSSE, "data: x\rdata: y\r", "/0/data", scan.EditSet, "w", "data: w\rdata: w\r"},
 		{typeSSE, "data: {\"k\": \"v\"}\n\ndata: x\n", "/1/data", scan.EditSet, "a\nb", "data: {\"k\": \"v\"}\n\ndata: a b\n"},
 		{typeYAML, "a: x\nb: y\n", "/1", scan.EditSet, "it's\n", "a: \"it's \"\nb: y\n"},
 	} {

@@ -26,13 +26,30 @@ type lineDoc struct {
 
 // eachLine calls f for every line that is not blank.
 func eachLine(ctx context.Context, data []byte, f func(l lineDoc) (bool, error)) error {
+	return linesBy(ctx, data, lineEnd, f)
+}
+
+// eventLineEnd returns the position behind the end of the line at pos, which CR ends, too (WHATWG HTML, section 9.2.5).
+func eventLineEnd(p []byte, pos int) int {
+	i := bytes.IndexAny(p[pos:], "\r\n")
+	if i < 0 {
+		return len(p)
+	}
+	if i += pos + 1; p[i-1] == '\r' && i < len(p) && p[i] == '\n' {
+		i++
+	}
+	return i
+}
+
+// linesBy is eachLine where next says where lines end.
+func linesBy(ctx context.Context, data []byte, next func(p []byte, pos int) int, f func(l lineDoc) (bool, error)) error {
 	index := 0
 	for pos := 0; pos < len(data); {
 		if index%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		next := lineEnd(data, pos)
-		end := next
+		behind := next(data, pos)
+		end := behind
 		for end > pos && (data[end-1] == '\n' || data[end-1] == '\r') {
 			end--
 		}
@@ -42,7 +59,7 @@ func eachLine(ctx context.Context, data []byte, f func(l lineDoc) (bool, error))
 			}
 			index++
 		}
-		pos = next
+		pos = behind
 	}
 	return nil
 }
@@ -138,8 +155,8 @@ type sseLine struct {
 // eachSSE calls f for every line that says something.
 func eachSSE(ctx context.Context, data []byte, f func(l sseLine) (bool, error)) error {
 	event, last := 0, 0
-	return eachLine(ctx, data, func(l lineDoc) (bool, error) {
-		if l.index > 0 && bytes.Count(data[last:l.start], []byte{'\n'}) > 1 { // a blank line between
+	return linesBy(ctx, data, eventLineEnd, func(l lineDoc) (bool, error) {
+		if l.index > 0 && breaks(data[last:l.start]) > 1 { // a blank line between
 			event++
 		}
 		last = l.end
@@ -159,6 +176,11 @@ func eachSSE(ctx context.Context, data []byte, f func(l sseLine) (bool, error)) 
 		s.json = s.name == "data" && looksJSONText(data[s.start:s.end])
 		return f(s)
 	})
+}
+
+// breaks counts line ends of any kind.
+func breaks(p []byte) int {
+	return bytes.Count(p, []byte{'\n'}) + bytes.Count(p, []byte{'\r'}) - bytes.Count(p, []byte("\r\n"))
 }
 
 // looksJSONText reports whether a line is a JSON array or object as a whole.
