@@ -545,7 +545,7 @@ func worth(head []byte, chars, sure int) bool {
 }
 
 // scriptStarts are what short programs and shortcuts begin with.
-var scriptStarts = []string{"#!/", "@echo ", "@ECHO ", "[InternetShortcut]", "WEB\r\n1\r\n", "WEB\n1\n"}
+var scriptStarts = []string{"#!/", "@echo ", "@ECHO ", "[InternetShortcut]", "WEB\r\n1\r\n", "WEB\n1\n", "Invoke-", "powershell "}
 
 func scriptStart(head []byte) bool {
 	return slices.ContainsFunc(scriptStarts, func(s string) bool { return bytes.HasPrefix(head, []byte(s)) })
