@@ -20,10 +20,29 @@ const dot = "\u00b7"
 //
 // What hid under a layer (base64, URL escapes) is made inert as it was meant to be read.
 func (e *Engine) Defang(value []byte, fc FieldContext, classes []string) (result []byte, action string) {
-	if len(value) == 0 || e.clean(value, fc) {
-		return value, "unchanged"
+	d := defanging{e: e, left: rewriteWork + rewriteByteWork*len(value)}
+	if result, action, ok := d.defang(value, fc, classes); ok {
+		return result, action
 	}
-	for _, v := range [][]byte{value, e.innermost(value, fc)} {
+	return placeholder(firstClass(classes)), "replaced"
+}
+
+// defanging is the work that one call of Rewrite may do.
+type defanging struct {
+	e    *Engine
+	left int // as work.go counts it
+}
+
+// defang is [Engine.Defang]; false if there was not enough work left to say how it ends.
+func (d *defanging) defang(value []byte, fc FieldContext, classes []string) (result []byte, action string, ok bool) {
+	if len(value) == 0 || d.clean(value, fc) {
+		return value, "unchanged", d.left >= 0
+	}
+	for _, layered := range []bool{true, false} {
+		v := value
+		if !layered {
+			v = d.innermost(value, fc)
+		}
 		if v == nil || len(v) > maxDefang {
 			continue
 		}
@@ -31,19 +50,25 @@ func (e *Engine) Defang(value []byte, fc FieldContext, classes []string) (result
 			if !try.fits(classes) {
 				continue
 			}
-			if out := try.change(slices.Clone(v)); e.inert(out, fc) {
-				return out, try.action
+			if out := try.change(slices.Clone(v)); d.inert(out, fc) {
+				return out, try.action, true
+			}
+			if d.left < 0 {
+				return nil, "", false
 			}
 		}
-		if out, ok := e.combined(v, fc, classes); ok {
-			return out, "broken"
+		if out, ok := d.combined(v, fc, classes); ok {
+			return out, "broken", true
 		}
 	}
-	class := "injection"
+	return placeholder(firstClass(classes)), "replaced", d.left >= 0
+}
+
+func firstClass(classes []string) string {
 	if len(classes) > 0 {
-		class = classes[0]
+		return classes[0]
 	}
-	return placeholder(class), "replaced"
+	return "injection"
 }
 
 // maxDefang bounds what is made inert in its place, in bytes; what is longer is replaced.
@@ -80,7 +105,7 @@ var attempts = []attempt{
 }
 
 // combined applies all that fits, and in the end all signs at once.
-func (e *Engine) combined(v []byte, fc FieldContext, classes []string) ([]byte, bool) {
+func (d *defanging) combined(v []byte, fc FieldContext, classes []string) ([]byte, bool) {
 	if slices.Contains(classes, "prompt") || slices.Contains(classes, "deser") {
 		return nil, false // words to a model and serialised objects have no inert spelling
 	}
@@ -90,36 +115,40 @@ func (e *Engine) combined(v []byte, fc FieldContext, classes []string) ([]byte, 
 			out = try.change(out)
 		}
 	}
-	if e.inert(out, fc) {
+	if d.inert(out, fc) {
 		return out, true
 	}
 	out = replaceSigns(removeInvisible(showControls(slices.Clone(v))))
-	if e.inert(out, fc) {
+	if d.inert(out, fc) {
 		return out, true
 	}
 	out = breakWords(out)
-	return out, e.inert(out, fc)
+	return out, d.inert(out, fc)
 }
 
 // inert reports whether something is left, and the engine finds nothing in it.
-func (e *Engine) inert(value []byte, fc FieldContext) bool {
-	return len(bytes.TrimSpace(value)) > 0 && e.clean(value, fc)
+func (d *defanging) inert(value []byte, fc FieldContext) bool {
+	d.left -= costChange * len(value)
+	return len(bytes.TrimSpace(value)) > 0 && d.clean(value, fc)
 }
 
-// clean reports whether the engine finds nothing in the value, of whatever severity.
-func (e *Engine) clean(value []byte, fc FieldContext) bool {
-	l := e.borrow(4 * len(value))
+// clean reports whether the engine finds nothing in the value, of whatever severity, and had the work left to say so.
+func (d *defanging) clean(value []byte, fc FieldContext) bool {
+	if d.left < 0 {
+		return false
+	}
+	l := d.e.borrow(4 * len(value))
 	l.brief = true
-	defer e.giveBack(l)
+	defer d.giveBack(l, l.left)
 	l.all(value, &fc)
 	return len(l.hits) == 0 && !l.spent && l.left >= 0
 }
 
 // innermost returns the value with its layers taken off, nil if it has none.
-func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
-	l := e.borrow(4 * len(value))
+func (d *defanging) innermost(value []byte, fc FieldContext) []byte {
+	l := d.e.borrow(4 * len(value))
 	l.blind = true
-	defer e.giveBack(l)
+	defer d.giveBack(l, l.left)
 	l.all(value, &fc)
 	if len(l.via) == 0 {
 		return nil
@@ -127,10 +156,11 @@ func (e *Engine) innermost(value []byte, fc FieldContext) []byte {
 	return bytes.ToValidUTF8(slices.Clone(l.view), []byte("\uFFFD"))
 }
 
-// giveBack puts what borrow took back into the pool.
-func (e *Engine) giveBack(l *look) {
+// giveBack puts what borrow took back into the pool, and counts the work that it did of what it was granted.
+func (d *defanging) giveBack(l *look, granted int) {
+	d.left -= granted - l.left
 	l.brief, l.blind = false, false
-	e.pool.Put(l)
+	d.e.pool.Put(l)
 }
 
 func removeInvisible(s []byte) []byte {
@@ -281,7 +311,7 @@ func breakNames(s []byte) []byte {
 
 // signs are symbols that look like ASCII punctuation, mean nothing to any sink, and are folded back by no
 // compatibility form and no code page.
-var signs = map[byte]string{
+var signs = [256]string{
 	'\'': "\u275c", '"': "\u275e", '`': "\u275b", '<': "\u27e8", '>': "\u27e9", ';': "\u204f", '|': "\u00a6", '&': "\u214b",
 	'(': "\u2768", ')': "\u2769", '{': "\u2774", '}': "\u2775", '[': "\u2772", ']': "\u2773", '\\': "\u244a", '%': "\u066a",
 	'=': "\ua78a", '#': "\u266f", '*': "\u2731", ':': "\ua789", '/': "\u27cb", '~': "\u223e", '$': "$" + dot, '@': "@" + dot,
@@ -303,10 +333,14 @@ func replaceSigns(s []byte) []byte {
 }
 
 func replaceSet(s []byte, set string) []byte {
+	var in [256]bool
+	for i := range len(set) {
+		in[set[i]] = true
+	}
 	out := make([]byte, 0, len(s)+len(s)/4)
 	for _, c := range s {
-		if r, ok := signs[c]; ok && bytes.IndexByte([]byte(set), c) >= 0 {
-			out = append(out, r...)
+		if in[c] {
+			out = append(out, signs[c]...)
 			continue
 		}
 		out = append(out, c)

@@ -18,3 +18,10 @@ func Triggers(e *Engine) (texts []string) {
 	}
 	return texts
 }
+
+// WithWork returns a rewriter that may do so much work for an item of any size.
+func (r *Rewriter) WithWork(n int) *Rewriter {
+	again := *r
+	again.work = n
+	return &again
+}

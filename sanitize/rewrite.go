@@ -3,6 +3,7 @@ package sanitize
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,6 +38,7 @@ func ParseMode(s string) (Mode, error) {
 type Rewriter struct {
 	engine *Engine
 	mode   Mode
+	work   int // for an item of any size
 }
 
 // NewRewriter returns a Rewriter that neutralises in the given mode and checks its work with the engine. An
@@ -45,7 +47,7 @@ func NewRewriter(e *Engine, mode Mode) *Rewriter {
 	if _, err := ParseMode(string(mode)); err != nil {
 		mode = ModePlaceholder
 	}
-	return &Rewriter{engine: e, mode: cmp.Or(mode, ModeDefang)}
+	return &Rewriter{engine: e, mode: cmp.Or(mode, ModeDefang), work: rewriteWork}
 }
 
 // Name implements scan.Rewriter.
@@ -56,13 +58,15 @@ func (r *Rewriter) Wants(it *scan.Item) bool { return it.Fields != nil }
 
 // Rewrite implements scan.Rewriter: an edit for each field that has one of the findings. In an item that was written
 // anew, because something embedded in one of its fields has changed, fields are found by their paths and looked at
-// again: what was found may be gone with what was embedded. The error is that of the item's fields or ctx's, or says
-// that a finding's field is no longer there.
+// again: what was found may be gone with what was embedded. The error is that of the item's fields or ctx's, says
+// that a finding's field is no longer there, or is a *scan.Gap: of an item whose fields take more work than its size allows
+// nothing is rewritten (limit "work").
 func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
 	if len(findings) == 0 {
 		return scan.Replacement{}, nil
 	}
-	p := rewriting{r: r, it: it, bySpan: make(map[scan.Span][]*scan.Finding)}
+	size := int(min(it.Blob.Size(), maxBlob))
+	p := rewriting{r: r, it: it, defanging: defanging{e: r.engine, left: r.work + rewriteByteWork*size}, bySpan: make(map[scan.Span][]*scan.Finding)}
 	for i := range findings {
 		if f := &findings[i]; f.Engine == Name {
 			p.bySpan[f.Span] = append(p.bySpan[f.Span], f)
@@ -79,12 +83,14 @@ func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.F
 	renewed := slices.ContainsFunc(findings, func(f scan.Finding) bool { return f.Item != nil && f.Item != it })
 	err := it.Fields(ctx, func(f *scan.Field) bool {
 		p.inPlace(f)
-		return len(p.bySpan) > 0 && ctx.Err() == nil
+		return len(p.bySpan) > 0 && ctx.Err() == nil && p.left >= 0
 	})
-	if err == nil && len(p.bySpan) > 0 && ctx.Err() == nil {
+	if err == nil && len(p.bySpan) > 0 && ctx.Err() == nil && p.left >= 0 {
 		err = p.moved(ctx)
 	}
 	switch {
+	case p.left < 0:
+		return scan.Replacement{}, &scan.Gap{Engine: Name, Path: it.Path, Reason: scan.ReasonLimit, Limit: "work", Err: errRewriteWork}
 	case err != nil && len(p.bySpan) > 0:
 		return scan.Replacement{}, err
 	case ctx.Err() != nil:
@@ -95,8 +101,11 @@ func (r *Rewriter) Rewrite(ctx context.Context, it *scan.Item, findings []scan.F
 	return p.rep, nil
 }
 
+var errRewriteWork = errors.New("its fields take more work to be made inert than a document of its size is given")
+
 // rewriting is one call of Rewrite.
 type rewriting struct {
+	defanging
 	r      *Rewriter
 	it     *scan.Item
 	bySpan map[scan.Span][]*scan.Finding // those whose fields were not met yet
@@ -130,8 +139,8 @@ func (p *rewriting) moved(ctx context.Context) error {
 	var hits []Hit
 	return p.it.Fields(ctx, func(f *scan.Field) bool {
 		fs := byPath[f.Path()]
-		if len(fs) == 0 {
-			return ctx.Err() == nil
+		if len(fs) == 0 || p.left < 0 {
+			return ctx.Err() == nil && p.left >= 0
 		}
 		maps.DeleteFunc(p.bySpan, func(_ scan.Span, left []*scan.Finding) bool { return left[0].Field == fs[0].Field })
 		hits = p.r.engine.Inspect(hits[:0], f.Value, FieldContext{Message: p.it.Message, Kind: f.Kind, Type: p.it.Type, field: f})
@@ -149,7 +158,7 @@ func (p *rewriting) moved(ctx context.Context) error {
 
 // edit notes the edit of a field, and what it is for.
 func (p *rewriting) edit(f *scan.Field, fs []*scan.Finding, classes []string) {
-	edit, action := p.r.edit(p.it, f, classes)
+	edit, action := p.change(f, classes)
 	p.rep.Edits = append(p.rep.Edits, edit)
 	for _, x := range fs {
 		p.rep.Changes = append(p.rep.Changes, scan.Change{
@@ -158,7 +167,9 @@ func (p *rewriting) edit(f *scan.Field, fs []*scan.Finding, classes []string) {
 	}
 }
 
-func (r *Rewriter) edit(it *scan.Item, f *scan.Field, classes []string) (edit scan.Edit, action string) {
+// change says what becomes of a field. It counts only if work is left behind it.
+func (p *rewriting) change(f *scan.Field, classes []string) (edit scan.Edit, action string) {
+	r, it := p.r, p.it
 	edit.Span = f.Span
 	if f.Kind == scan.KindNumber && r.mode != ModeDrop { // text in a number's place would break who reads numbers
 		edit.Op = scan.EditNull
@@ -177,7 +188,7 @@ func (r *Rewriter) edit(it *scan.Item, f *scan.Field, classes []string) (edit sc
 		return edit, "nulled"
 	case ModeDefang:
 		fc := FieldContext{Message: it.Message, Kind: f.Kind, Type: it.Type, field: f}
-		value, action := r.engine.Defang(f.Value, fc, classes)
+		value, action, _ := p.defang(f.Value, fc, classes)
 		if f.Kind == scan.KindKey && (action == "replaced" || slices.Contains(classes, "protopoll")) {
 			edit.Op = scan.EditDrop // two placeholders in one object would be one name twice
 			return edit, "dropped"

@@ -29,6 +29,7 @@ const (
 	costJudge           = 200
 	costJudgeByte       = 10
 	costGrammar         = 6  // a byte
+	costChange          = 30 // a byte of a field that is written anew in some way
 	costSpaced          = 20 // a byte of text that is spaced out, or is taken for it
 )
 
@@ -43,6 +44,12 @@ const (
 	// call all detectors, which a short value does only if it is made to.
 	longWork  = 64
 	longValue = 1 << 10
+
+	// rewriteWork is the work for making fields of an item inert, rewriteByteWork that for each of its bytes: a field takes a
+	// look for each way to do it, as a rule two to four, and a thousand fields that are payloads take a fifth of it. Where it
+	// does not suffice the item is not rewritten at all.
+	rewriteWork     = 60_000_000
+	rewriteByteWork = 400
 
 	// maxBlob bounds the bytes that an item may ask work for.
 	maxBlob = 1 << 40
