@@ -37,8 +37,8 @@ func Programs(it *scan.Item) []scan.Finding {
 
 // Strict returns what Programs returns, and what has no place in a file that is handed on as safe: parts of mails that
 // are elsewhere, and archives with what their readers do not show. A program that no text can take the place of is
-// proposed to be blocked. It reads archives, and
-// those with something to remove must be 256 MiB at most.
+// proposed to be blocked, and so is a mail that is a piece of another one. It reads archives, and those with something to
+// remove must be 256 MiB at most.
 func Strict(it *scan.Item) []scan.Finding {
 	if insideProgram(it) {
 		return nil
@@ -51,7 +51,9 @@ func Strict(it *scan.Item) []scan.Finding {
 	}
 	if isElsewhere(it) || isWholeElsewhere(it) {
 		f := finding(it, ClassAbsent, "a part of a mail that is not in it")
-		f.Hint = "block"
+		if f.Hint = "block"; isElsewhere(it) && inHolder(it) {
+			f.Hint = "rewrite"
+		}
 		return append(fs, f)
 	}
 	if len(fs) > 0 {
@@ -81,14 +83,16 @@ func (Rewriter) Name() string { return Name }
 // Wants implements scan.Rewriter.
 func (Rewriter) Wants(*scan.Item) bool { return true }
 
-// Rewrite implements scan.Rewriter: a text takes the place of a program, and an archive is written anew. An archive from
-// which an earlier rewrite has taken what was wrong stays as it is.
+// Rewrite implements scan.Rewriter: a text takes the place of a program or of a part of a mail that is elsewhere, and an
+// archive is written anew. An archive from which an earlier rewrite has taken what was wrong stays as it is.
 func (Rewriter) Rewrite(_ context.Context, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
 	for i := range findings {
 		switch f := &findings[i]; {
 		case f.Category != scan.ActiveContent:
 		case f.Rule == ClassProgram && inHolder(it):
 			return placeholder(it), nil
+		case f.Rule == ClassAbsent && isElsewhere(it) && inHolder(it):
+			return absentPlaceholder(it), nil
 		case f.Rule == ClassProgram || f.Rule == ClassAbsent:
 			return scan.Replacement{}, ErrNoSafeForm
 		case f.Rule == ClassHidden:

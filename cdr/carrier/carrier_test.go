@@ -303,7 +303,8 @@ func TestPrograms(t *testing.T) {
 		{&scan.Item{Name: "a.url", Type: "application/x-mswinurl", Parent: zipped}, "rewrite", "rewrite"},
 		{&scan.Item{Name: "A.class", Type: "application/x-java-applet", Parent: jar}, "-", "-"}, // goes with the jar
 		{&scan.Item{Name: "a.exe", Parent: &scan.Item{Type: "application/x-7z-compressed"}}, "", "block"},
-		{&scan.Item{Type: "text/plain", Claimed: "Message/External-Body; site=x", Parent: zipped}, "-", "block"},
+		{&scan.Item{Type: "text/plain", Claimed: "Message/External-Body; site=x"}, "-", "block"},
+		{&scan.Item{Type: "text/plain", Claimed: "Message/External-Body; site=x", Parent: &scan.Item{Type: "message/rfc822"}}, "-", "rewrite"},
 	} {
 		c.it.Blob = scan.Bytes("x")
 		for i, want := range []string{c.plain, c.strict} {
@@ -318,6 +319,31 @@ func TestPrograms(t *testing.T) {
 			if got != want {
 				t.Errorf("%s %s: %q, want %q", c.it.Name, c.it.Type, got, want)
 			}
+		}
+	}
+}
+
+// TestAbsentParts has parts of mails that are elsewhere: nothing of where goes into the text that stands in their place.
+func TestAbsentParts(t *testing.T) {
+	for _, claimed := range []string{`message/external-body; access-type=URL; URL="https://elsewhere.example/a"; name="elsewhere.exe"`, `Message/Partial; id="elsewhere"; number=1; total=2`} {
+		it := &scan.Item{Path: "body/x", Name: "elsewhere.exe", Claimed: claimed, Type: "text/plain", Blob: scan.Bytes("Content-ID: <elsewhere@x>"), Parent: &scan.Item{Type: "message/rfc822"}}
+		var absent []scan.Finding
+		for _, f := range Strict(it) {
+			if f.Rule == ClassAbsent {
+				absent = append(absent, f)
+			}
+		}
+		rep, err := Rewriter{}.Rewrite(t.Context(), it, absent)
+		if err != nil || rep.Type != "text/plain" || len(rep.Changes) != 1 || rep.Changes[0].Vector != ClassAbsent {
+			t.Fatalf("%s: %+v, %v", claimed, rep, err)
+		}
+		text, err := rep.Blob.Bytes()
+		if err != nil || bytes.Contains(text, []byte("elsewhere.e")) || bytes.Contains(text, []byte("elsewhere@")) || strings.Contains(rep.Name, "elsewhere") {
+			t.Errorf("%s: %q, named %q, %v", claimed, text, rep.Name, err)
+		}
+		it.Parent = nil
+		if _, err := (Rewriter{}).Rewrite(t.Context(), it, absent); !errors.Is(err, ErrNoSafeForm) {
+			t.Errorf("%s by itself: %v", claimed, err)
 		}
 	}
 }

@@ -100,25 +100,37 @@ func inHolder(it *scan.Item) bool {
 
 // placeholder is what stands where a program was.
 func placeholder(it *scan.Item) scan.Replacement {
-	const longest = 100
-	name := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._- ()", r) {
-			return r
-		}
-		return '_'
-	}, path.Base(strings.ReplaceAll(it.Name, `\`, "/")))
-	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "")
-	}
 	kind := it.Type
 	if !programTypes[kind] {
 		if kind = scriptIn(it); kind == "" {
 			kind = "file with the name of a program"
 		}
 	}
-	text := fmt.Sprintf("This file was removed because it is a program or script, which has no safe form.\r\n\r\nName: %s\r\nKind: %s\r\nSize: %d bytes\r\n", name, kind, it.Blob.Size())
+	return note(it, ClassProgram, kind, it.Name, "This file was removed because it is a program or script, which has no safe form.")
+}
+
+// absentPlaceholder is what stands where a part was that its reader would have fetched or put together. Its parameters, which
+// say where it is, go with its media type.
+func absentPlaceholder(it *scan.Item) scan.Replacement {
+	kind, _, _ := strings.Cut(strings.ToLower(it.Claimed), ";")
+	return note(it, ClassAbsent, strings.TrimSpace(kind), "part", "This part was removed because it is not in the mail, and would be fetched from elsewhere.")
+}
+
+// note is a text that takes an item's place, and says under which name what was.
+func note(it *scan.Item, class, kind, name, why string) scan.Replacement {
+	const longest = 100
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._- ()", r) {
+			return r
+		}
+		return '_'
+	}, path.Base(strings.ReplaceAll(name, `\`, "/")))
+	if len(name) > longest {
+		name = strings.ToValidUTF8(name[:longest], "")
+	}
+	text := fmt.Sprintf("%s\r\n\r\nName: %s\r\nKind: %s\r\nSize: %d bytes\r\n", why, name, kind, it.Blob.Size())
 	return scan.Replacement{
 		Blob: scan.Bytes(text), Type: "text/plain", Name: name + ".txt",
-		Changes: []scan.Change{{Rewriter: Name, Path: it.Path, Vector: ClassProgram, Action: "replaced", Detail: kind, Count: 1}},
+		Changes: []scan.Change{{Rewriter: Name, Path: it.Path, Vector: class, Action: "replaced", Detail: kind, Count: 1}},
 	}
 }

@@ -179,16 +179,12 @@ func mailRows() (rows []row) {
 		"behind the parts":        head + text + "--=_b--\r\n<html><script>CANARY</script></html>\r\n",
 		"picture from afar":       head + text + "--=_b\r\nContent-Type: text/html\r\n\r\n<html><body><p>x</p><img src=\"https://CANARY.example/a.gif\" alt=\"a\"></body></html>\r\n--=_b--\r\n",
 		"invitation":              head + text + "--=_b\r\nContent-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nATTACH:file://CANARY/x\r\nBEGIN:VALARM\r\nACTION:PROCEDURE\r\nATTACH:CANARY.exe\r\nEND:VALARM\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--=_b--\r\n",
+		"part from elsewhere":     head + text + "--=_b\r\nContent-Type: message/external-body; access-type=anon-ftp; site=\"CANARY\"; name=\"a\"\r\n\r\nContent-Type: text/plain\r\n\r\n--=_b--\r\n",
 		"program":                 program(`filename="run.vbs"`),
 		"program, name in pieces": program(`filename*0="run"; filename*1=".vbs"`),
 		"program, name encoded":   program(`filename*=utf-8''run%2Evbs`),
 	} {
 		rows = append(rows, row{what: what, ext: "eml", shown: sentences, make: filled(mail)})
-	}
-	for what, mail := range map[string]string{
-		"part from elsewhere": head + text + "--=_b\r\nContent-Type: message/external-body; access-type=anon-ftp; site=\"CANARY\"; name=\"a\"\r\n\r\nContent-Type: text/plain\r\n\r\n--=_b--\r\n",
-	} {
-		rows = append(rows, row{what: what, ext: "eml", none: true, make: filled(mail)})
 	}
 	return rows
 }

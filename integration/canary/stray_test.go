@@ -80,7 +80,9 @@ func strayMail() (rows []row) {
 	}
 	rows = append(rows, row{what: "receipt that a mail in a mail asks for", ext: "eml", shown: sentences[:1], make: filled(head + "MIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n" + head + "Disposition-Notification-To: CANARY@a.example\r\n" + body)})
 	for _, kind := range []string{`message/external-body; access-type=URL; URL="https://CANARY.example/a"`, `message/partial; id="CANARY"; number=1; total=2`} {
-		rows = append(rows, row{what: kind[:15], ext: "eml", none: true, make: filled(strings.Replace(head+body, "text/plain", kind, 1))})
+		rows = append(rows, row{what: kind[:15], ext: "eml", make: filled(strings.Replace(head+body, "text/plain", kind, 1))})
+		part := "--b\r\nContent-Type: text/plain\r\n\r\n" + sentences[0] + "\r\n--b\r\nContent-Type: " + kind + "\r\n\r\nContent-ID: <CANARY@a.example>\r\n\r\nCANARY\r\n--b--\r\n"
+		rows = append(rows, row{what: "part, " + kind[:15], ext: "eml", shown: sentences[:1], make: filled(head + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part)})
 	}
 	return rows
 }

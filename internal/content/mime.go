@@ -508,24 +508,41 @@ func renames(data []byte, e *mimeEntity, k *node) []patch {
 		}
 		fresh := value
 		if h == "content-type" && k.newType != "" {
-			_, rest, found := strings.Cut(value, ";")
-			fresh = k.newType
-			if found {
-				fresh += ";" + rest
-			}
+			fresh = retyped(value, k.newType)
 		}
 		if k.newName != "" && k.item.Name != "" {
-			plain := strings.ReplaceAll(fresh, k.item.Name, headerName(k.newName))
-			if plain == fresh {
-				plain = nameAnew(fresh, headerName(k.newName))
-			}
-			fresh = plain
+			fresh = withName(fresh, k.item.Name, headerName(k.newName))
 		}
 		if fresh != value {
 			out = append(out, patch{start: int64(line.value0), end: int64(line.value1), with: scan.Bytes(slices.Clone([]byte(fresh)))})
 		}
 	}
 	return out
+}
+
+// retyped gives another media type to the value of a Content-Type. Parameters but the name stay only under a type of the same
+// kind: what text has in the place of a part that is elsewhere must not say where that is.
+func retyped(value, kind string) string {
+	old, rest, found := strings.Cut(value, ";")
+	main, _, _ := strings.Cut(kind, "/")
+	if oldMain, _, _ := strings.Cut(strings.TrimSpace(old), "/"); found && strings.EqualFold(oldMain, main) {
+		return kind + ";" + rest
+	}
+	if name := fileName("", value); name != "" {
+		return cmp.Or(mime.FormatMediaType(kind, map[string]string{"name": headerName(name)}), kind)
+	}
+	return kind
+}
+
+// withName gives another name to a value, in the spelling that it has if the name stands in it as it is.
+func withName(value, name, fresh string) string {
+	if quoted := `"` + name + `"`; strings.Count(value, quoted) == 1 {
+		return strings.Replace(value, quoted, `"`+fresh+`"`, 1)
+	}
+	if anew := nameAnew(value, fresh); anew != value || len(name) < 4 { // a short one may be found in anything
+		return anew
+	}
+	return strings.ReplaceAll(value, name, fresh)
 }
 
 // nameAnew gives another name to a value that has one in pieces or in another alphabet (RFC 2231, RFC 2047). One that

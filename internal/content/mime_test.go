@@ -254,3 +254,22 @@ func TestPreamble(t *testing.T) {
 		}
 	}
 }
+
+// TestPartAnew has the heads of parts whose content has another type or name: what belonged to the old type goes.
+func TestPartAnew(t *testing.T) {
+	for _, c := range []struct{ value, kind, name, fresh, want string }{
+		{`application/x-msdownload; name="a"`, "text/plain", "a", "a.txt", `text/plain; name=a.txt`},
+		{`text/html; name="a"; charset=utf-8`, "text/plain", "a", "a.txt", `text/plain; name="a.txt"; charset=utf-8`},
+		{`message/external-body; access-type=URL; URL="https://a.example/"`, "text/plain", "", "", `text/plain`},
+		{`message/external-body; name*=utf-8''%C3%A4.exe; site=x`, "text/plain", "\u00e4.exe", "b.txt", `text/plain; name=b.txt`},
+		{`application/x-docm; x=y; name=long.docm`, "application/x-docx", "long.docm", "long.docx", `application/x-docx; name=long.docx; x=y`},
+	} {
+		got := retyped(c.value, c.kind)
+		if c.name != "" {
+			got = withName(got, c.name, c.fresh)
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.value, got, c.want)
+		}
+	}
+}
