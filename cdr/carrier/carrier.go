@@ -23,7 +23,8 @@ const (
 var ErrNoSafeForm = errors.New("a program or script has no safe form")
 
 // Programs returns a finding if the item is a program, script or shortcut, by its bytes or by its name, and none for what
-// is inside of one. It proposes a rewrite where a text can stand in its place (in a zip, tar or mail).
+// is inside of one. It proposes a rewrite where a text can stand in its place: in a mail, and in an archive that can be written
+// or becomes one that can.
 func Programs(it *scan.Item) []scan.Finding {
 	if !isProgram(it) || insideProgram(it) {
 		return nil

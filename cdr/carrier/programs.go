@@ -92,6 +92,7 @@ func isWholeElsewhere(it *scan.Item) bool {
 var holders = map[string]bool{
 	"application/zip": true, "application/x-tar": true, "application/x-cpio": true, "application/x-archive": true,
 	"message/rfc822": true, "application/mbox": true,
+	"application/x-7z-compressed": true, "application/x-rar-compressed": true, "application/vnd.ms-cab-compressed": true, // which become a zip
 }
 
 func inHolder(it *scan.Item) bool {

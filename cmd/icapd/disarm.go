@@ -298,7 +298,11 @@ func (r *disarmRecord) text() string {
 		fmt.Fprintf(&b, "%s: refused: %s\n", name, r.Reason)
 		fmt.Fprintf(&b, "    because of %s\n", event.OneLine(r.Rule, 300))
 	case r.Changed:
-		fmt.Fprintf(&b, "%s: made safe, %d bytes became %d\n", name, r.Input.Size, r.Output.Size)
+		fmt.Fprintf(&b, "%s: made safe, %d bytes became %d", name, r.Input.Size, r.Output.Size)
+		if r.Output.Type != r.Input.Type {
+			fmt.Fprintf(&b, " of %s", r.Output.Type)
+		}
+		b.WriteByte('\n')
 	default:
 		fmt.Fprintf(&b, "%s: nothing to remove\n", name)
 	}

@@ -5,8 +5,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // archiveRows put the canary into what archives and mails carry and readers do not show, and into programs.
@@ -52,6 +55,9 @@ func archiveRows(tb testing.TB) (rows []row) {
 			return zipped(tb, "readme.txt", text, name, c)
 		})
 	}
+	add("7z", "script", func(c string) []byte {
+		return sevenOf([2]string{"readme.txt", text}, [2]string{"run.ps1", c})
+	})
 	for what, h := range map[string]tar.Header{
 		"symlink": {Typeflag: tar.TypeSymlink, Linkname: "/etc/CANARY"}, "hard link": {Typeflag: tar.TypeLink, Linkname: "CANARY"},
 		"device": {Typeflag: tar.TypeChar, Uname: "CANARY"}, "pipe": {Typeflag: tar.TypeFifo, Gname: "CANARY"},
@@ -187,4 +193,26 @@ func mailRows() (rows []row) {
 		rows = append(rows, row{what: what, ext: "eml", shown: sentences, make: filled(mail)})
 	}
 	return rows
+}
+
+// sevenOf is a 7z archive of files that are not packed, in one folder for each (7zFormat.txt).
+func sevenOf(files ...[2]string) []byte {
+	u32 := func(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
+	sum := func(s string) string { return u32(int(crc32.ChecksumIEEE([]byte(s)))) }
+	number := func(n int) string { return "\xff" + u32(n) + u32(0) }
+	count := string(rune(len(files)))
+	var data, sizes, coders, sums, names string
+	for _, f := range files {
+		data += f[1]
+		sizes += number(len(f[1]))
+		coders += "\x01\x01\x00" // one coder, which copies
+		sums += sum(f[1])
+		for _, u := range utf16.Encode([]rune(f[0] + "\x00")) {
+			names += string([]byte{byte(u), byte(u >> 8)})
+		}
+	}
+	head := "\x01\x04\x06" + number(0) + count + "\x09" + sizes + "\x00" + "\x07\x0b" + count + "\x00" + coders + "\x0c" + sizes + "\x0a\x01" + sums + "\x00\x00" +
+		"\x05" + count + "\x11" + number(len(names)+1) + "\x00" + names + "\x00\x00"
+	start := u32(len(data)) + u32(0) + u32(len(head)) + u32(0) + sum(head)
+	return []byte("7z\xbc\xaf\x27\x1c\x00\x04" + sum(start) + start + data + head)
 }

@@ -43,6 +43,9 @@ const maxCabHeader = 4 << 20
 
 func (cabFormat) open(w *walk, n *node) error {
 	folders, files, err := readCab(n.item.Blob)
+	if err == nil {
+		n.state = cabStock(files)
+	}
 	names := nameSet{}
 	for i := range folders {
 		if stop := w.cabFolder(n, &folders[i], i, files, names); stop != nil {
@@ -53,6 +56,18 @@ func (cabFormat) open(w *walk, n *node) error {
 		return &scan.Gap{Reason: scan.ReasonCorrupt, Err: err}
 	}
 	return w.behind(n, cabEnd(n.item.Blob, folders))
+}
+
+func cabStock(files []cabFile) *stock {
+	all := &stock{}
+	for i := range files {
+		if files[i].size == 0 {
+			all.empty = append(all.empty, archived{name: files[i].name})
+			continue
+		}
+		all.files++
+	}
+	return all
 }
 
 // cabEnd returns where the last data block ends: what the header says of the cabinet's size need not be true. It counts where
@@ -159,7 +174,7 @@ func (w *walk) cabFolder(n *node, f *cabFolder, index int, files []cabFile, name
 		}
 		counter := &body.Counter{N: in.packed + 1<<10}
 		in.counter = counter
-		if err := w.unpack(n, child{segment: seg, name: lastElem(c.name)}, &exactReader{r: src, n: c.size}, counter); err != nil {
+		if err := w.unpack(n, child{segment: seg, name: lastElem(c.name), ref: archived{name: c.name}}, &exactReader{r: src, n: c.size}, counter); err != nil {
 			return err
 		}
 	}

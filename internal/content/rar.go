@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"strings"
 
 	"github.com/nwaples/rardecode/v2"
 
@@ -14,7 +15,7 @@ import (
 	"icapd/scan"
 )
 
-// rarFormat is a RAR archive, versions 1.5 to 7. It can be read and not written.
+// rarFormat is a RAR archive, versions 1.5 to 7. It can be read and not written: see repack.
 type rarFormat struct{}
 
 func (rarFormat) open(w *walk, n *node) error {
@@ -23,20 +24,26 @@ func (rarFormat) open(w *walk, n *node) error {
 	if err != nil {
 		return rarGap(err)
 	}
-	names := nameSet{}
+	names, all := nameSet{}, &stock{}
+	n.state = all
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
+			n.state = nil // nobody knows what is behind
 			return rarGap(err)
 		}
 		names.check(w.t, n, h.Name, scan.Span{})
+		member := archived{name: h.Name, at: h.ModificationTime}
 		if h.IsDir {
+			member.name = strings.TrimSuffix(member.name, "/") + "/"
+			all.empty = append(all.empty, member)
 			continue
 		}
-		c := child{segment: segment(h.Name), name: path.Base(h.Name)}
+		all.files++
+		c := child{segment: segment(h.Name), name: path.Base(h.Name), ref: member}
 		if h.Encrypted {
 			if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
 				return stop

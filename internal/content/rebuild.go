@@ -136,7 +136,7 @@ func (r *rebuild) wrap(n *node, err error) error {
 func (t *Tree) view(n *node) *scan.Item {
 	it := &scan.Item{
 		Message: n.item.Message, Parent: n.item.Parent, Depth: n.item.Depth, Path: n.item.Path,
-		Name: n.item.Name, Type: n.item.Type, Claimed: n.item.Claimed, Blob: n.current(),
+		Name: cmp.Or(n.newName, n.item.Name), Type: cmp.Or(n.newType, n.item.Type), Claimed: n.item.Claimed, Blob: n.current(),
 	}
 	t.setFields(n, it)
 	return it
@@ -209,7 +209,7 @@ func (r *rebuild) apply(ctx context.Context, n *node, it *scan.Item, rep *scan.R
 	switch {
 	case rep.Blob != nil:
 		n.blob, n.changed = rep.Blob, true
-		n.newType, n.newName = rep.Type, rep.Name
+		n.newType, n.newName = cmp.Or(rep.Type, n.newType), cmp.Or(rep.Name, n.newName)
 		return nil
 	case len(rep.Edits) == 0:
 		return nil

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
+	"strings"
 
 	"github.com/bodgit/sevenzip"
 	"github.com/ulikunitz/xz/lzma"
@@ -16,7 +17,7 @@ import (
 	"icapd/scan"
 )
 
-// sevenFormat is a 7z archive. It can be read and not written. The library takes as much memory as a header
+// sevenFormat is a 7z archive. It can be read and not written: see repack. The library takes as much memory as a header
 // asks for, so the header is read here first and refused if it asks for too much.
 type sevenFormat struct{}
 
@@ -57,13 +58,20 @@ func (sevenFormat) open(w *walk, n *node) error {
 	if err != nil {
 		return sevenGap(err)
 	}
-	names := nameSet{}
+	names, all := nameSet{}, &stock{}
+	n.state = all
 	for _, f := range r.File {
 		names.check(w.t, n, f.Name, scan.Span{})
+		member := archived{name: f.Name, at: f.Modified}
+		if f.FileInfo().IsDir() {
+			member.name = strings.TrimSuffix(member.name, "/") + "/"
+		}
 		if f.FileInfo().IsDir() || f.UncompressedSize == 0 {
+			all.empty = append(all.empty, member)
 			continue
 		}
-		c := child{segment: segment(f.Name), name: path.Base(f.Name)}
+		all.files++
+		c := child{segment: segment(f.Name), name: path.Base(f.Name), ref: member}
 		if encrypted {
 			if stop := w.fail(n.item.Path+c.segment, &scan.Gap{Reason: scan.ReasonEncrypted, Err: errEncrypted}); stop != nil {
 				return stop

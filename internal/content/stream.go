@@ -158,6 +158,9 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 			z.Header = old.Header
 		}
 		enc = z
+	case typeBzip2, typeLzip, typeLZMA, typeCompress: // which nobody writes here
+		enc = gzip.NewWriter(dst)
+		n.newType, n.newName = typeGzip, gzipName(n.item.Name)
 	case typeZstd:
 		enc, err = zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1))
 	case typeLz4:
@@ -174,6 +177,17 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 		return err
 	}
 	return enc.Close()
+}
+
+// gzipName is the name of a file when it is packed with gzip, "" for none.
+func gzipName(name string) string {
+	switch ext := strings.ToLower(path.Ext(name)); ext {
+	case ".tbz2", ".tbz", ".tb2", ".tlz", ".taz":
+		return withExtension(name, ".tgz")
+	case ".bz2", ".bz", ".lz", ".lzma", ".z":
+		return withExtension(name, ".gz")
+	}
+	return ""
 }
 
 // lzmaUnknown is the size field of LZMA for "until the end marker".
