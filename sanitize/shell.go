@@ -9,11 +9,13 @@ import (
 // substitutions; also with the quoting taken off that shells ignore inside words.
 func lookShell(l *look) {
 	l.shell(l.low)
-	if i := bytes.Index(l.low, []byte("%comspec%")); i >= 0 && bytes.Contains(l.low[i:], []byte(" /c")) {
-		l.sign(signShellTrick, i, i+24)
-	}
-	if i := bytes.Index(l.low, []byte(":~")); i > 0 && cutVariable(l.low, i) {
-		l.sign(signShellTrick, i, i+24)
+	if bytes.IndexByte(l.low, '%') >= 0 { // variables of cmd.exe
+		if i := bytes.Index(l.low, []byte("%comspec%")); i >= 0 && bytes.Contains(l.low[i:], []byte(" /c")) {
+			l.sign(signShellTrick, i, i+24)
+		}
+		if i := bytes.Index(l.low, []byte(":~")); i > 0 && cutVariable(l.low, i) {
+			l.sign(signShellTrick, i, i+24)
+		}
 	}
 	if l.kinds&(kindQuote|kindBackslash|kindDollar|kindSeparator) == 0 && bytes.IndexByte(l.low, '^') < 0 {
 		return
@@ -211,10 +213,10 @@ func (r *shellReading) runsAnother(i int) (w shellWord, ok bool) {
 		start--
 	}
 	switch word := r.s[start:i]; {
-	case shellLanguage[string(word)]:
+	case shellLanguage(word):
 		w = r.oneCommand(i + 1)
 		return w, w.kind == commandRare || w.kind != 0 && (w.argument == argumentStrong || w.argument == argumentNext)
-	case !runners[string(word)]:
+	case !runner(word):
 		return w, false
 	}
 	for range 4 {

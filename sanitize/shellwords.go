@@ -46,12 +46,23 @@ var commands = func() map[string]commandKind {
 	return m
 }()
 
-// shellLanguage are the words of a shell's language behind which a command begins, and runners are programs and built-ins that
-// text uses as words, too, and that run the command that they are given.
-var (
-	shellLanguage = wordSet("then do else")
-	runners       = wordSet("time flock cpulimit nice ionice setsid stdbuf timeout command builtin watch unshare chroot chrt taskset setarch")
-)
+// shellLanguage reports whether a word is one of a shell's language behind which a command begins.
+func shellLanguage(word []byte) bool {
+	switch string(word) {
+	case "then", "do", "else":
+		return true
+	}
+	return false
+}
+
+// runner reports whether a word, which text may have as well, is a program or built-in that runs the command that it is given.
+func runner(word []byte) bool {
+	switch string(word) {
+	case "time", "flock", "cpulimit", "nice", "ionice", "setsid", "stdbuf", "timeout", "command", "builtin", "watch", "unshare", "chroot", "chrt", "taskset", "setarch":
+		return true
+	}
+	return false
+}
 
 // commandLookup is commands for who asks about every word.
 var commandLookup = wordset.New(commands)

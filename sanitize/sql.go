@@ -32,7 +32,7 @@ func conditionOfBlock(s []byte) bool {
 // versionRange reports whether the text is a range of versions as package managers have them: 16 || 14 >=14.17.
 func versionRange(s []byte) bool {
 	const most = 80 // bytes
-	if len(s) < 4 || len(s) > most {
+	if len(s) < 4 || len(s) > most || !isDigit(s[0]) && bytes.IndexByte([]byte("<>~^|- "), s[0]) < 0 {
 		return false
 	}
 	dotted := false
