@@ -149,6 +149,9 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // of two that are ready, the select takes either
+		return nil, err
+	}
 	if gap := e.tooLarge(it.Blob.Size()); gap != nil {
 		return nil, gap
 	}
