@@ -44,11 +44,18 @@ func (s nameSet) check(t *Tree, n *node, name string, span scan.Span) {
 		r, _ := utf8.DecodeRuneInString(name[i:])
 		report("entry-name", fmt.Sprintf("an entry's name has the invisible character %U", r), scan.Medium)
 	}
-	key := strings.ToLower(strings.TrimRight(slashed, ". "))
-	if _, ok := s[key]; ok {
+	if s.twice(slashed) {
 		report("duplicate-entry", "two entries of one name: unpackers disagree about which one counts", scan.Medium)
 	}
+}
+
+// twice notes a name with slashes and reports whether it was there already, or one that is the same where systems do not tell
+// capitals, and dots and spaces at the end.
+func (s nameSet) twice(name string) bool {
+	key := strings.ToLower(strings.TrimRight(name, ". "))
+	_, ok := s[key]
 	s[key] = struct{}{}
+	return ok
 }
 
 func hasDotDot(name string) bool {

@@ -2,7 +2,6 @@ package content
 
 import (
 	"archive/zip"
-	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // Archives that can be read and not written (7z, RAR, cabinets) become a zip when something in them changes: who opens one of
@@ -41,7 +42,7 @@ func repack(ctx context.Context, n *node, dst io.Writer) error {
 	}
 	w := zip.NewWriter(dst)
 	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
-	names := map[string]bool{}
+	names := nameSet{}
 	add := func(a archived) (io.Writer, error) {
 		name, err := zipName(a.name, names)
 		if err != nil {
@@ -86,19 +87,17 @@ func repack(ctx context.Context, n *node, dst io.Writer) error {
 }
 
 // zipName returns the name of a member as a zip has it. It is an error if it leads out of the folder in which the zip is
-// unpacked, cannot be shown, or is there already where systems do not tell capitals.
-func zipName(name string, names map[string]bool) (string, error) {
+// unpacked, cannot be shown, or is there already.
+func zipName(name string, names nameSet) (string, error) {
 	slashed := strings.ReplaceAll(name, `\`, "/")
 	clean := path.Clean(slashed)
-	odd := strings.ContainsFunc(clean, func(r rune) bool { return unicode.IsControl(r) || r == ':' })
+	odd := strings.ContainsFunc(clean, func(r rune) bool { return unicode.IsControl(r) || deceptive(r) || r == ':' })
 	if !fs.ValidPath(clean) || clean == "." || odd || !utf8.ValidString(clean) || len(clean) > 1<<15 {
 		return "", fmt.Errorf("%w: the name %.100q", errRepack, name)
 	}
-	folded := strings.ToLower(clean)
-	if names[folded] {
+	if names.twice(clean) {
 		return "", fmt.Errorf("%w: two have the name %.100q", errRepack, name)
 	}
-	names[folded] = true
 	if strings.HasSuffix(slashed, "/") {
 		clean += "/"
 	}

@@ -76,10 +76,11 @@ func TestRepack(t *testing.T) {
 func TestRepackWhole(t *testing.T) {
 	good := cabOf(0, file{"a.txt", "text a"}, file{"b.txt", "text b"})
 	for what, data := range map[string]string{
-		"a name that leads out":     cabOf(0, file{"a.txt", "text a"}, file{`..\b.txt`, "text b"}),
-		"an absolute name":          cabOf(0, file{"a.txt", "text a"}, file{`C:\b.txt`, "text b"}),
-		"names that differ by case": cabOf(0, file{"a.txt", "text a"}, file{"A.TXT", "text b"}),
-		"cut off":                   good[:len(good)-3],
+		"a name that leads out":      cabOf(0, file{"a.txt", "text a"}, file{`..\b.txt`, "text b"}),
+		"an absolute name":           cabOf(0, file{"a.txt", "text a"}, file{`C:\b.txt`, "text b"}),
+		"names that differ by case":  cabOf(0, file{"a.txt", "text a"}, file{"A.TXT", "text b"}),
+		"names that differ by a dot": cabOf(0, file{"a.txt", "text a"}, file{"a.txt.", "text b"}),
+		"cut off":                    good[:len(good)-3],
 	} {
 		tree := openTree(t, []byte(data), Hints{})
 		for range tree.Items(t.Context()) {
