@@ -10,6 +10,9 @@ import (
 	"icapd/scan"
 )
 
+// blockLine is how long the lines of base64 in a text are at least; encoders write 60, 64 or 76.
+const blockLine = 56
+
 // Sizes of encoded text that stands inside of another text: in a program, a quotation, a document in a string.
 const (
 	minRun     = 40  // characters of its first line

@@ -299,3 +299,11 @@ func (sseFormat) rawRange(raw []byte, from, to int) (int, int) {
 }
 
 func (sseFormat) style(raw []byte, w io.Writer) io.Writer { return jsonFormat{}.style(raw, w) }
+
+// lineEnd returns the position behind the end of the line at pos.
+func lineEnd(p []byte, pos int) int {
+	if i := bytes.IndexByte(p[pos:], '\n'); i >= 0 {
+		return pos + i + 1
+	}
+	return len(p)
+}
