@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode"
 
+	"icapd/internal/lenient"
 	"icapd/scan"
 )
 
@@ -185,18 +186,13 @@ func tidyZip(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// folded is what a name is where systems do not tell capitals, kinds of slashes, and dots at the end.
-func folded(name string) string {
-	return strings.TrimRight(strings.ToLower(strings.ReplaceAll(name, `\`, "/")), ". ")
-}
-
 // twins returns an error if two files of an archive have one name, or names that are one to many systems, and differ: who
 // looks at the first and who unpacks the last see two archives. It returns the files that stand in it again, byte by byte
 // the same under the same name. An archive of size bytes in which they have more than that share them: errShared.
 func twins(files []*zip.File, size uint64) (again map[*zip.File]bool, err error) {
 	names := make(map[string]*zip.File, len(files))
 	for _, f := range files {
-		name := folded(f.Name)
+		name := lenient.Name(f.Name)
 		before := names[name]
 		names[name] = f
 		if before == nil {
@@ -402,7 +398,7 @@ func dirtyTar(data []byte) (bool, error) {
 		if h.Typeflag == tar.TypeReg {
 			f.body = data[at:min(int64(len(data)), int64(at)+h.Size)]
 		}
-		name := folded(h.Name)
+		name := lenient.Name(h.Name)
 		if before, ok := files[name]; ok {
 			if !before.same(f) {
 				return true, fmt.Errorf("%w: %.100q", errTwins, name)

@@ -49,7 +49,8 @@ func TestTwinsByCase(t *testing.T) {
 		want bool
 	}{
 		"other case": {member{"a.txt", "1"}, member{"A.TXT", "2"}, true}, "dot at the end": {member{"a.txt", "1"}, member{"a.txt.", "2"}, true},
-		"other slashes": {member{"d/a", "1"}, member{`d\A`, "2"}, true}, "the same bytes": {member{"a.txt", "1"}, member{"A.TXT", "1"}, false}, "two names": {member{"a.txt", "1"}, member{"b.txt", "2"}, false},
+		"dot in the path": {member{"d/a", "1"}, member{"./d./a", "2"}, true},
+		"other slashes":   {member{"d/a", "1"}, member{`d\A`, "2"}, true}, "the same bytes": {member{"a.txt", "1"}, member{"A.TXT", "1"}, false}, "two names": {member{"a.txt", "1"}, member{"b.txt", "2"}, false},
 	} {
 		_, err := tidyZip(zipOf(t, nil, c.a, c.b))
 		if errors.Is(err, errTwins) != c.want {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gabriel-vasile/mimetype"
 
+	"icapd/internal/lenient"
 	"icapd/internal/pattern"
 )
 
@@ -16,7 +17,7 @@ var flatODF = pattern.MustCompile(`<[a-z]+:document\s[^>]*:mimetype="(applicatio
 // Sniff returns the media type that the bytes show, without parameters and in lower case;
 // "application/octet-stream" if they show none.
 func Sniff(data []byte) string {
-	if bytes.HasPrefix(TrimRTF(data), []byte("{\\rt")) { // readers ask for no more than this
+	if _, ok := lenient.RTF(data); ok {
 		return "text/rtf"
 	}
 	if head := data[:min(len(data), 8192)]; bytes.Contains(head, []byte("vnd.oasis.opendocument")) {
@@ -37,12 +38,6 @@ func Sniff(data []byte) string {
 		}
 	}
 	return t
-}
-
-// TrimRTF returns the data without what some readers of Rich Text Format pass over in front of it: a mark of order of
-// bytes, white space and zeros.
-func TrimRTF(data []byte) []byte {
-	return bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 }
 
 // IsPackage reports whether an archive that lists its entries ends the data, whatever is in front of it: that is what

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"icapd/cdr/kit"
+	"icapd/internal/lenient"
 )
 
 // Format is the kit.Format for RTF.
@@ -21,8 +22,8 @@ func (Format) Types() []string { return []string{"text/rtf", "application/rtf"} 
 
 // Disarm implements kit.Handler.
 func (Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Result, error) {
-	data := kit.TrimRTF(doc.Data)
-	if !bytes.HasPrefix(data, []byte(`{\rt`)) {
+	data, ok := lenient.RTF(doc.Data)
+	if !ok {
 		return kit.Result{}, kit.Corrupt("no RTF header")
 	}
 	w := walker{ctx: ctx, job: job, in: data, out: make([]byte, 0, len(data))}

@@ -221,6 +221,7 @@ func TestZipHazards(t *testing.T) {
 		"drive":       {data: zipOf(t, file{`C:/x`, "x"}), rule: "path-traversal", items: 2},
 		"bidi":        {data: zipOf(t, file{"invoice\u202etxt.exe", "x"}), rule: "entry-name", items: 2},
 		"duplicate":   {data: zipOf(t, file{"a.TXT", "x"}, file{"A.txt", "y"}), rule: "duplicate-entry", items: 3},
+		"dot in path": {data: zipOf(t, file{"d/a.txt", "x"}, file{"./d. /a.txt", "y"}), rule: "duplicate-entry", items: 3},
 		"mismatch":    {data: strings.Replace(good, "a.txt", "q.txt", 1), rule: "zip-mismatch", items: 3},
 		"trailing":    {data: good + "more", rule: "zip-foreign-bytes", items: 4},
 		"leading":     {data: "PK\x03\x04junk" + good, rule: "zip-foreign-bytes", items: 3},
@@ -290,6 +291,23 @@ func TestTar(t *testing.T) {
 	paths(t, tree)
 	if got := rules(tree); !slices.Equal(got, []string{"archive-link", "path-traversal", "archive-device"}) {
 		t.Errorf("findings %q", got)
+	}
+}
+
+// TestPackedNames has what a compressed file is called inside, which must not depend on who packed it.
+func TestPackedNames(t *testing.T) {
+	for ext, p := range packedNames {
+		if again, ok := packedNames[p.gzip]; p.gzip != "" && (!ok || again.inside != p.inside) {
+			t.Errorf("%s has %q in it, and as %s %q", ext, p.inside, p.gzip, again.inside)
+		}
+	}
+	data := streamOf(t, typeZstd, prose)
+	for name, want := range map[string]string{"a.js.BZ": "a.js", "a.taz": "a.tar", "a.tar.zst": "a.tar", "a.svgz": "a.svg", "a.js": "", "": ""} {
+		tree := openTree(t, []byte(data), Hints{Name: name})
+		paths(t, tree)
+		if got := tree.root.kids[0].item.Name; got != want {
+			t.Errorf("in %q is %q, want %q", name, got, want)
+		}
 	}
 }
 

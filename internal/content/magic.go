@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+
+	"icapd/internal/lenient"
 )
 
 // magic is a binary type that is told by fixed bytes at a fixed place.
@@ -207,7 +209,8 @@ func findMagic(head []byte) string {
 		return typeCpio
 	case isEMF(head):
 		return typeEMF
-	case isSpacedRTF(head):
+	}
+	if _, ok := lenient.RTF(head); ok {
 		return typeRTF
 	}
 	return ""
@@ -216,16 +219,6 @@ func findMagic(head []byte) string {
 // isEMF reports whether bytes begin with the header of an enhanced metafile ([MS-EMF] 2.3.4.2).
 func isEMF(head []byte) bool {
 	return len(head) >= 88 && binary.LittleEndian.Uint32(head) == 1 && string(head[40:44]) == " EMF"
-}
-
-// isSpacedRTF reports whether bytes begin like a document in the Rich Text Format behind what some of its readers pass
-// over: a mark of order of bytes, white space, zeros.
-func isSpacedRTF(head []byte) bool {
-	switch head[0] {
-	case ' ', '\t', '\r', '\n', 0, 0xef:
-		return bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n\x00"), []byte("{\\rt"))
-	}
-	return false
 }
 
 // fits reports whether there is what must stand behind marks of few bytes, which any file has by chance.

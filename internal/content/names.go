@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"icapd/internal/lenient"
 	"icapd/scan"
 
 	"golang.org/x/text/encoding/charmap"
@@ -44,15 +45,14 @@ func (s nameSet) check(t *Tree, n *node, name string, span scan.Span) {
 		r, _ := utf8.DecodeRuneInString(name[i:])
 		report("entry-name", fmt.Sprintf("an entry's name has the invisible character %U", r), scan.Medium)
 	}
-	if s.twice(slashed) {
+	if s.twice(name) {
 		report("duplicate-entry", "two entries of one name: unpackers disagree about which one counts", scan.Medium)
 	}
 }
 
-// twice notes a name with slashes and reports whether it was there already, or one that is the same where systems do not tell
-// capitals, and dots and spaces at the end.
+// twice notes a name and reports whether it was there already, or one that is the same to some system.
 func (s nameSet) twice(name string) bool {
-	key := strings.ToLower(strings.TrimRight(name, ". "))
+	key := lenient.Name(name)
 	_, ok := s[key]
 	s[key] = struct{}{}
 	return ok

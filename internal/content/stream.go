@@ -134,14 +134,22 @@ func (f streamFormat) childName(n *node) string {
 			return path.Base(strings.ReplaceAll(z.Name, `\`, "/"))
 		}
 	}
-	name := n.item.Name
-	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case ".gz", ".bz2", ".xz", ".zst", ".lz4", ".lz", ".lzma", ".z":
-		return name[:len(name)-len(ext)]
-	case ".tgz", ".tbz2", ".txz", ".svgz":
-		return name[:len(name)-len(ext)] + map[string]string{".tgz": ".tar", ".tbz2": ".tar", ".txz": ".tar", ".svgz": ".svg"}[ext]
+	p, ok := packedNames[strings.ToLower(path.Ext(n.item.Name))]
+	if !ok {
+		return ""
 	}
-	return ""
+	return strings.TrimSuffix(n.item.Name, path.Ext(n.item.Name)) + p.inside
+}
+
+// packedNames are the extensions of compressed files.
+var packedNames = map[string]struct {
+	inside string // extension of what is in it
+	gzip   string // of the file when gzip packs it, "" if it is not repacked
+}{
+	".gz": {}, ".xz": {}, ".zst": {}, ".lz4": {},
+	".bz2": {gzip: ".gz"}, ".bz": {gzip: ".gz"}, ".lz": {gzip: ".gz"}, ".lzma": {gzip: ".gz"}, ".z": {gzip: ".gz"},
+	".tgz": {inside: ".tar"}, ".txz": {inside: ".tar"}, ".tzst": {inside: ".tar"}, ".svgz": {inside: ".svg"},
+	".tbz2": {".tar", ".tgz"}, ".tbz": {".tar", ".tgz"}, ".tb2": {".tar", ".tgz"}, ".tlz": {".tar", ".tgz"}, ".taz": {".tar", ".tgz"},
 }
 
 // pack implements packer.
@@ -160,7 +168,10 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 		enc = z
 	case typeBzip2, typeLzip, typeLZMA, typeCompress: // which nobody writes here
 		enc = gzip.NewWriter(dst)
-		n.newType, n.newName = typeGzip, gzipName(n.item.Name)
+		n.newType = typeGzip
+		if p := packedNames[strings.ToLower(path.Ext(n.item.Name))]; p.gzip != "" {
+			n.newName = withExtension(n.item.Name, p.gzip)
+		}
 	case typeZstd:
 		enc, err = zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1))
 	case typeLz4:
@@ -177,17 +188,6 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 		return err
 	}
 	return enc.Close()
-}
-
-// gzipName is the name of a file when it is packed with gzip, "" for none.
-func gzipName(name string) string {
-	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case ".tbz2", ".tbz", ".tb2", ".tlz", ".taz":
-		return withExtension(name, ".tgz")
-	case ".bz2", ".bz", ".lz", ".lzma", ".z":
-		return withExtension(name, ".gz")
-	}
-	return ""
 }
 
 // lzmaUnknown is the size field of LZMA for "until the end marker".
