@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"maps"
@@ -150,6 +151,28 @@ func sttb(texts ...string) []byte {
 func atom(kind, instance int, body ...[]byte) []byte {
 	b := cat(body...)
 	return cat(le16(instance<<4|3, kind), le32(len(b)), b)
+}
+
+// pptOf is a record with the version that says of what it is made, 0xF of records.
+func pptOf(version, kind int, body []byte) []byte {
+	return cat(le16(version, kind), le32(len(body)), body)
+}
+
+// theme is a package in which PowerPoint keeps what its old format has no room for.
+func theme(name, text string) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, part := range [][2]string{{"[Content_Types].xml", "<Types/>"}, {name, text}} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: part[0]})
+		if err != nil {
+			panic(err)
+		}
+		_, _ = w.Write([]byte(part[1]))
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }
 
 func container(kind int, body ...[]byte) []byte {

@@ -168,6 +168,12 @@ func TestDisarm(t *testing.T) {
 
 		{"ppt sound with a path", "action-media", ppt(t, container(pptExObjList, container(pptExWAV, atom(pptExMedia, 0, le32(9, 0)), atom(pptString, 0, wideCanary))), nil)},
 		{"ppt unknown record", "unknown-record", ppt(t, atom(0x7EEE, 0, payload), nil)},
+		{"ppt nothing between records", "", ppt(t, nil, nil, cat(atom(0x03EF, 0), make([]byte, 13)))},
+		{"ppt bytes between records", "container-slack", ppt(t, nil, nil, cat(atom(0x03EF, 0), make([]byte, 13), le32(0x00010000, 1<<30), payload), atom(0x03EF, 0))},
+		{"ppt package of newer programs", "", ppt(t, pptOf(0xF, 0x0428, theme("theme/theme1.xml", "<a/>")), nil)},
+		{"ppt package with a program", "ole-package", ppt(t, pptOf(0xF, 0x0428, theme("word/vbaProject.bin", canary)), nil)},
+		{"ppt package that leads out", "ole-package", ppt(t, pptOf(0, 0x040E, theme("_rels/.rels", `<Relationships><Relationship Target="`+canary+`" TargetMode="External"/></Relationships>`)), nil)},
+		{"ppt package of nothing", "ole-package", ppt(t, pptOf(0, 0x040E, cat([]byte("PK\x03\x04"), payload)), nil)},
 		{"ppt text for indexing", "unknown-stream", one(t, pptEntries(nil, nil), stream("Text_Content", payload), stream("Header", payload))},
 
 		{"msg nothing", "", msg(t, props{0x0037001F: "subject", 0x1000001F: "text"})},

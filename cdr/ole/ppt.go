@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 
@@ -72,11 +73,19 @@ func disarmSlides(d *document) error {
 	if err := d.pictures(); err != nil {
 		return err
 	}
-	s.cutTail(binary.LittleEndian.Uint32(user.data[16:]))
-	if err := s.find(s.data, 0); err != nil {
+	pieces, err := s.pieces(binary.LittleEndian.Uint32(user.data[16:]))
+	if err != nil {
 		return err
 	}
-	out, err := s.rewrite()
+	for _, p := range pieces {
+		if !p.record {
+			continue
+		}
+		if err := s.find(s.data[p.from:p.to], 0); err != nil {
+			return err
+		}
+	}
+	out, err := s.rewrite(pieces)
 	if err != nil {
 		return err
 	}
@@ -88,7 +97,8 @@ func disarmSlides(d *document) error {
 	return s.relocate(user.data[16:])
 }
 
-// header reads a record's header; children says that the record is made of records.
+// pptRecord reads a record; children says that it is made of records. Some of what newer programs keep for themselves
+// says so of a package, which it is not.
 func pptRecord(b []byte) (kind uint16, instance uint16, children bool, body []byte, err error) {
 	if len(b) < pptHeader {
 		return 0, 0, false, nil, kit.Corrupt("a presentation's record is cut off")
@@ -99,7 +109,8 @@ func pptRecord(b []byte) (kind uint16, instance uint16, children bool, body []by
 	if n > int64(len(b)-pptHeader) {
 		return 0, 0, false, nil, kit.Corrupt("record %#x of the presentation is longer than what it is in", le.Uint16(b[2:]))
 	}
-	return le.Uint16(b[2:]), v >> 4, v&0xF == 0xF, b[pptHeader : pptHeader+n], nil
+	body = b[pptHeader : pptHeader+n]
+	return le.Uint16(b[2:]), v >> 4, v&0xF == 0xF && !bytes.HasPrefix(body, []byte(packageHead)), body, nil
 }
 
 // find is the first walk: it gathers the objects and links that go.
@@ -111,9 +122,6 @@ func (s *show) find(b []byte, depth int) error {
 		return err
 	}
 	for len(b) > 0 {
-		if depth == 0 && blank(b) {
-			return nil
-		}
 		kind, _, children, body, err := pptRecord(b)
 		if err != nil {
 			return err
@@ -143,21 +151,6 @@ func (s *show) find(b []byte, depth int) error {
 		}
 	}
 	return nil
-}
-
-// cutTail takes out what is no record behind the last edit. Whatever is shown stands before it.
-func (s *show) cutTail(edit uint32) {
-	for at := 0; at < len(s.data) && !blank(s.data[at:]); {
-		_, _, _, body, err := pptRecord(s.data[at:])
-		if err != nil {
-			if int64(at) > int64(edit) {
-				s.data = s.data[:at]
-				s.removed(vectorTrailing, "behind the last edit", kit.ActionRemoved)
-			}
-			return
-		}
-		at += pptHeader + len(body)
-	}
 }
 
 // isKnownPPT reports whether a number is in one of the ranges of [MS-PPT] 2.13.24 and [MS-ODRAW]. PowerPoint skips others.
@@ -238,30 +231,31 @@ func eachRecord(b []byte, f func(kind, instance uint16, body []byte)) {
 }
 
 // rewrite is the second walk: it copies what stays. It returns nil if that is everything.
-func (s *show) rewrite() ([]byte, error) {
+func (s *show) rewrite(pieces []pptPiece) ([]byte, error) {
 	out := make([]byte, 0, len(s.data))
 	type place struct{ kind, from, to int }
 	var fix []place
-	b := s.data
-	for len(b) > 0 {
-		old := len(s.data) - len(b)
-		if blank(b) {
-			out = append(out, b...)
-			break
+	for _, p := range pieces {
+		whole := s.data[p.from:p.to]
+		if !p.record {
+			if blank(whole) {
+				out = append(out, whole...)
+			} else {
+				s.removed(vectorSlack, "between records", kit.ActionRemoved)
+			}
+			continue
 		}
-		kind, _, _, body, err := pptRecord(b)
+		kind, _, _, _, err := pptRecord(whole)
 		if err != nil {
 			return nil, err
 		}
-		whole := b[:pptHeader+len(body)]
-		b = b[len(whole):]
 		if kind == pptOleStorage {
 			s.removed(vectorObject, "ExternalOleObjectStg", kit.ActionRemoved)
-			s.gone[uint32(old)] = true //nolint:gosec // G115: a stream's length
+			s.gone[uint32(p.from)] = true //nolint:gosec // G115: a stream's length
 			continue
 		}
 		at := len(out)
-		s.moved[uint32(old)] = uint32(at) //nolint:gosec // G115: likewise
+		s.moved[uint32(p.from)] = uint32(at) //nolint:gosec // G115: likewise
 		if out, err = s.copy(out, whole, 0); err != nil {
 			return nil, err
 		}
@@ -413,8 +407,11 @@ func (s *show) drop(kind uint16, body []byte) bool {
 			return true
 		}
 	default:
-		if !isKnownPPT(kind) {
+		switch {
+		case !isKnownPPT(kind):
 			vector = vectorRecord
+		case bytes.HasPrefix(body, []byte(packageHead)) && !s.inertPackage(body):
+			vector = vectorNative
 		}
 	}
 	if vector == "" {
