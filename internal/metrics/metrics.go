@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +20,23 @@ type Metrics struct {
 	findings *prometheus.CounterVec
 	gaps     *prometheus.CounterVec
 	changes  *prometheus.CounterVec
+	known    []Family
+}
+
+// Family is a metric as the docs list it.
+type Family struct {
+	Name   string // whole
+	Kind   string // counter, gauge or histogram
+	Labels []string
+	Help   string
+}
+
+// Families returns all of icapd's own metrics that are registered, in the order of that. A scrape shows those alone that have
+// a value by now.
+func (m *Metrics) Families() []Family { return slices.Clone(m.known) }
+
+func (m *Metrics) note(kind, name, help string, labels ...string) {
+	m.known = append(m.known, Family{"icapd_" + name, kind, labels, help})
 }
 
 // The stages of a message, in the order of stageNames.
@@ -37,16 +55,18 @@ var stageNames = [numStages]string{"receive", "decode", "walk", "scan", "rewrite
 
 // New returns a registry that knows the process, the Go runtime and the given version.
 func New(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), tallies: newTallies()}
+	m.known = slices.Clone(m.tallies.known)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		m.note("counter", name, help, labels...)
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "icapd", Name: name, Help: help}, labels)
 	}
-	m := &Metrics{
-		registry: prometheus.NewRegistry(), tallies: newTallies(),
-		findings: counter("findings_total", "Findings by engine, class and severity.", "engine", "class", "severity"),
-		gaps:     counter("gaps_total", "What was not looked at, by engine and reason.", "engine", "reason"),
-		changes:  counter("changes_total", "Places rewritten, by rewriter and action.", "rewriter", "action"),
-	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "icapd", Name: "build_info", Help: "Always 1; the version is a label."}, []string{"version"})
+	m.findings = counter("findings_total", "Findings by engine, class and severity.", "engine", "class", "severity")
+	m.gaps = counter("gaps_total", "What was not looked at, by engine and reason.", "engine", "reason")
+	m.changes = counter("changes_total", "Places rewritten, by rewriter and action.", "rewriter", "action")
+	const about = "Always 1; the version is a label."
+	m.note("gauge", "build_info", about, "version")
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "icapd", Name: "build_info", Help: about}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.registry.MustRegister(m.tallies, m.findings, m.gaps, m.changes, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -55,11 +75,13 @@ func New(version string) *Metrics {
 
 // Gauge adds a figure that is asked for at each scrape. The name gets the prefix icapd_.
 func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.note("gauge", name, help)
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "icapd", Name: name, Help: help}, value))
 }
 
 // Counter adds a figure that only grows and is asked for at each scrape. The name gets the prefix icapd_.
 func (m *Metrics) Counter(name, help string, value func() float64) {
+	m.note("counter", name, help)
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "icapd", Name: name, Help: help}, value))
 }
 
@@ -120,4 +142,11 @@ func (l Labelled) Collect(out chan<- prometheus.Metric) {
 }
 
 // Add adds a family.
-func (m *Metrics) Add(l Labelled) { m.registry.MustRegister(l) }
+func (m *Metrics) Add(l Labelled) {
+	kind := "gauge"
+	if l.Counter {
+		kind = "counter"
+	}
+	m.note(kind, l.Name, l.Help, l.Label)
+	m.registry.MustRegister(l)
+}

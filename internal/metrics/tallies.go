@@ -14,6 +14,7 @@ import (
 // asks: a vector that is asked for its part by name, and counts atomically, costs several times as much for each message.
 type tallies struct {
 	messages, bytes, stages, engines *prometheus.Desc
+	known                            []Family
 	bounds                           []float64 // of histograms, in seconds
 
 	mu        sync.Mutex
@@ -46,18 +47,20 @@ type engineHistogram struct {
 const numBounds = 20
 
 func newTallies() *tallies {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
+	t := &tallies{
+		bounds: prometheus.ExponentialBucketsRange(0.00005, 60, numBounds),
+		byKey:  map[messageKey]*uint64{}, byService: map[string]int64{},
+	}
+	desc := func(kind, name, help string, labels ...string) *prometheus.Desc {
+		t.known = append(t.known, Family{"icapd_" + name, kind, labels, help})
 		return prometheus.NewDesc("icapd_"+name, help, labels, nil)
 	}
-	return &tallies{
-		messages: desc("messages_total", "Messages by service, HTTP method, ICAP status, verdict and action.",
-			"service", "method", "icap_status", "verdict", "action"),
-		bytes:   desc("body_bytes_total", "Bytes of message bodies received.", "service"),
-		stages:  desc("stage_seconds", "Time spent on a message, by stage. Decode and walk are parts of scan.", "stage"),
-		engines: desc("engine_seconds", "Time that an engine took for a message that it was shown something of, waiting included.", "engine"),
-		bounds:  prometheus.ExponentialBucketsRange(0.00005, 60, numBounds),
-		byKey:   map[messageKey]*uint64{}, byService: map[string]int64{},
-	}
+	t.messages = desc("counter", "messages_total", "Messages by service, HTTP method, ICAP status, verdict and action.",
+		"service", "method", "icap_status", "verdict", "action")
+	t.bytes = desc("counter", "body_bytes_total", "Bytes of message bodies received.", "service")
+	t.stages = desc("histogram", "stage_seconds", "Time spent on a message, by stage. Decode and walk are parts of scan.", "stage")
+	t.engines = desc("histogram", "engine_seconds", "Time that an engine took for a message that it was shown something of, waiting included.", "engine")
+	return t
 }
 
 // observe counts what there is of every message.
