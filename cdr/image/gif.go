@@ -49,6 +49,8 @@ type gifWalk struct {
 	c    copier
 	pos  int
 	done bool
+
+	frames int
 }
 
 func (g *gifWalk) block() error {
@@ -61,6 +63,9 @@ func (g *gifWalk) block() error {
 		g.pos++
 		g.done = true
 	case 0x2c:
+		if err := countFrame(&g.frames); err != nil {
+			return err
+		}
 		if start+10 > len(g.data) {
 			return kit.Corrupt("the file ends in an image descriptor")
 		}

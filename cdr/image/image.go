@@ -47,6 +47,17 @@ func (f Format) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 	return kit.Result{Data: out}, err
 }
 
+// maxFrames is how many frames an animation may have. Each is cheap to write and is drawn, as large as the whole picture, by
+// whoever shows it.
+const maxFrames = 10_000
+
+func countFrame(n *int) error {
+	if *n++; *n > maxFrames {
+		return kit.Limit("frames", "an animation of more than %d frames", maxFrames)
+	}
+	return nil
+}
+
 // stripsMetadata reports whether EXIF, XMP and their like must go.
 func stripsMetadata(job *kit.Job) bool {
 	return job.Switches.StripMetadata || job.Mode == kit.ModeRebuild

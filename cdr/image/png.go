@@ -2,7 +2,6 @@ package image
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"hash/crc32"
@@ -56,6 +55,7 @@ type pngWalk struct {
 	room     int64 // bytes of packed pixels that the picture may have yet
 	pixels   pngPixels
 	animated bool
+	frames   int
 }
 
 // chunk judges the chunk at pos.
@@ -70,6 +70,11 @@ func (w *pngWalk) chunk(name string, body []byte, end int) error {
 		tidyPixels(w.job, &w.c, &w.pixels)
 	}
 	w.animated = w.animated || name == "acTL"
+	if name == "fcTL" {
+		if err := countFrame(&w.frames); err != nil {
+			return err
+		}
+	}
 	if name == "IDAT" {
 		if w.room -= int64(len(body)); w.room < 0 {
 			return kit.Limit("pixels", "more packed pixels than the picture has")
@@ -158,7 +163,7 @@ func pngVector(job *kit.Job, name string, body []byte) (string, error) {
 	if name != "IDAT" && name != "fdAT" && foreign.Match(body) {
 		return vectorForeign, nil
 	}
-	if name == "iCCP" && !pngProfile(body) {
+	if name == "iCCP" && !pngProfile(job, body) {
 		return vectorUnknown, nil
 	}
 	return "", nil
@@ -169,13 +174,13 @@ const maxProfile = 16 << 20
 
 // pngProfile reports whether a chunk holds a colour profile (ICC.1:2022, section 7.2.12) that unpacks to its end, and nothing
 // behind it: anything may be packed in it.
-func pngProfile(body []byte) bool {
+func pngProfile(job *kit.Job, body []byte) bool {
 	_, packed, ok := bytes.Cut(body, []byte{0})
 	if !ok || len(packed) < 2 || packed[0] != 0 {
 		return false
 	}
 	src := bytes.NewReader(packed[1:])
-	z, err := zlib.NewReader(src)
+	z, err := job.Zlib(src)
 	if err != nil {
 		return false
 	}

@@ -41,7 +41,7 @@ func (p *pngPixels) take(body []byte, pos, end int) {
 }
 
 // tidy returns what is to stand in the place of the chunks, nil if they may stay.
-func (p *pngPixels) tidy() []byte {
+func (p *pngPixels) tidy(job *kit.Job) []byte {
 	size := pngSize(p.header)
 	switch n := int64(p.packed); {
 	case n == 0 || n > largePNG || size > n*largeRatio+largeRoom:
@@ -54,19 +54,19 @@ func (p *pngPixels) tidy() []byte {
 		packed = bytes.Join(p.parts, nil)
 	}
 	src := bytes.NewReader(packed)
-	z, err := zlib.NewReader(src)
+	z, err := job.Zlib(src)
 	if err != nil {
 		return nil // no reader shows anything
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(z, size+1))
 	switch {
 	case n > size:
-		return p.anew(packed, size)
+		return p.anew(job, packed, size)
 	case err == nil && src.Len() == 0 && n < size, errors.Is(err, io.ErrUnexpectedEOF):
 		return nil // cut off: readers show what there is
 	case err == nil && n == size: // the end of the stream has not been read
 		if _, err = z.Read(make([]byte, 1)); err == nil {
-			return p.anew(packed, size)
+			return p.anew(job, packed, size)
 		}
 	}
 	if src.Len() == 0 {
@@ -92,8 +92,8 @@ func speaks(b []byte) bool {
 }
 
 // anew packs the pixels and nothing else.
-func (p *pngPixels) anew(packed []byte, size int64) []byte {
-	z, err := zlib.NewReader(bytes.NewReader(packed))
+func (p *pngPixels) anew(job *kit.Job, packed []byte, size int64) []byte {
+	z, err := job.Zlib(bytes.NewReader(packed))
 	if err != nil {
 		return nil
 	}
@@ -143,7 +143,7 @@ func tidyPixels(job *kit.Job, c *copier, p *pngPixels) {
 	if p.done = true; len(p.parts) == 0 {
 		return
 	}
-	if fresh := p.tidy(); fresh != nil {
+	if fresh := p.tidy(job); fresh != nil {
 		job.Removed(vectorHidden, "behind the pixels", kit.ActionRemoved, "")
 		c.add(fresh)
 		return

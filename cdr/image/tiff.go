@@ -74,6 +74,7 @@ type tiffFile struct {
 	drop   bool // something must go
 	judged int  // bytes of metadata so far
 	inner  int  // directories of metadata so far
+	strips int  // strips and tiles so far
 }
 
 func disarmTIFF(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) {
@@ -248,6 +249,10 @@ func (f *tiffFile) resolve(page []tiffEntry, offsets, lengths uint16) error {
 	if l == nil || l.count != o.count {
 		return kit.Unsupported("tag %d without matching tag %d", offsets, lengths)
 	}
+	// Each has its place in the file, in four bytes or two, unless the tables of pages share theirs.
+	if f.strips += int(o.count); f.strips > len(f.data)/2 {
+		return kit.Limit("work", "pages that share the tables of their strips")
+	}
 	for i := range o.count {
 		from, n := int64(f.number(o, i)), int64(f.number(l, i))
 		if from+n > int64(len(f.data)) {
@@ -279,8 +284,33 @@ func (f *tiffFile) number(e *tiffEntry, i uint32) uint32 {
 	return 0
 }
 
+// fits checks that what is written is about as much as was read: tags and strips may share their bytes, thousands the same.
+func (f *tiffFile) fits() error {
+	const shared = 4 // times: writers have one table of colours, or one blank tile, for all
+	size := int64(0)
+	for _, page := range f.pages {
+		for i := range page {
+			e := &page[i]
+			if e.kind == 0 || !tiffTags[e.tag] {
+				continue
+			}
+			size += int64(len(e.value))
+			for _, p := range e.pieces {
+				size += int64(len(p))
+			}
+		}
+	}
+	if size > shared*int64(len(f.data))+1<<20 {
+		return kit.Limit("work", "a TIFF whose parts share bytes would become %d MiB", size>>20)
+	}
+	return nil
+}
+
 // write builds a new file: for each page its directory, then the values, then the pictures.
 func (f *tiffFile) write() ([]byte, error) {
+	if err := f.fits(); err != nil {
+		return nil, err
+	}
 	out := append(make([]byte, 0, len(f.data)), f.data[:4]...)
 	out = f.order.AppendUint32(out, 8)
 	for i, page := range f.pages {

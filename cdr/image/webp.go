@@ -25,7 +25,7 @@ func disarmWebP(ctx context.Context, job *kit.Job, data []byte) ([]byte, error) 
 	if size > int64(len(data)) || size < 20 {
 		return nil, kit.Corrupt("a file of %d bytes that says it has %d", len(data), size)
 	}
-	w := webpWalk{job: job, out: append(make([]byte, 0, size), data[:12]...)}
+	w := webpWalk{job: job, size: size, out: append(make([]byte, 0, size), data[:12]...)}
 	if err := w.chunks(ctx, data[12:size]); err != nil {
 		return nil, err
 	}
@@ -50,9 +50,12 @@ type webpWalk struct {
 	job     *kit.Job
 	out     []byte
 	changed bool
-	picture bool // a bitstream or a frame was seen
-	flagsAt int  // where the flags of VP8X are in out, 0 if there are none
-	dropped byte // flags of what was taken out
+	picture bool  // a bitstream or a frame was seen
+	flagsAt int   // where the flags of VP8X are in out, 0 if there are none
+	dropped byte  // flags of what was taken out
+	size    int64 // of the file
+	frames  int
+	decoded int64 // pixels so far
 }
 
 func (w *webpWalk) chunks(ctx context.Context, data []byte) error {
@@ -90,7 +93,7 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 		}
 		w.flagsAt = len(w.out) + 8
 	case "VP8L":
-		rest, err := checkVP8L(w.job, whole)
+		rest, err := w.check(whole)
 		if err != nil {
 			return err
 		}
@@ -129,6 +132,9 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 
 // frame checks the lossless bitstream of an animation's frame: its chunks begin after 16 bytes of position.
 func (w *webpWalk) frame(body []byte) error {
+	if err := countFrame(&w.frames); err != nil {
+		return err
+	}
 	if len(body) < 24 {
 		return kit.Corrupt("an animation frame of %d bytes", len(body))
 	}
@@ -139,7 +145,7 @@ func (w *webpWalk) frame(body []byte) error {
 	if n > int64(len(body)-24) {
 		return kit.Corrupt("a frame is longer than its chunk")
 	}
-	_, err := checkVP8L(w.job, body[16:24+n])
+	_, err := w.check(body[16 : 24+n])
 	return err
 }
 
@@ -155,13 +161,17 @@ func (w *webpWalk) lossless(body []byte) {
 	}
 }
 
-// maxLossless bounds what checkVP8L decodes: 4 bytes of memory a pixel, from files of any smallness.
-const maxLossless = 25_000_000
+// What bounds what check decodes: 4 bytes of memory a pixel, from files of any smallness, and all the time that there is
+// for a file that has thousands of such frames. All frames of a file together may have maxLossless more.
+const (
+	maxLossless    = 25_000_000
+	framesLossless = 32 // pixels for each byte of the file
+)
 
-// checkVP8L decodes a lossless bitstream, because decoders in the field crashed on ones that lie about their
+// check decodes a lossless bitstream, because decoders in the field crashed on ones that lie about their
 // Huffman tables (CVE-2023-4863): what this decoder does not take is not passed on. It returns how many bytes stand behind
 // the pixels.
-func checkVP8L(job *kit.Job, chunk []byte) (rest int, err error) {
+func (w *webpWalk) check(chunk []byte) (rest int, err error) {
 	const head = 8
 	if len(chunk) < head {
 		return 0, kit.Corrupt("a lossless picture of %d bytes", len(chunk))
@@ -172,10 +182,14 @@ func checkVP8L(job *kit.Job, chunk []byte) (rest int, err error) {
 	if err != nil {
 		return 0, kit.Corrupt("the lossless picture cannot be decoded: %w", err)
 	}
-	if err := job.Image(int64(cfg.Width), int64(cfg.Height)); err != nil {
+	if err := w.job.Image(int64(cfg.Width), int64(cfg.Height)); err != nil {
 		return 0, err
 	}
-	if int64(cfg.Width)*int64(cfg.Height) > maxLossless {
+	pixels := int64(cfg.Width) * int64(cfg.Height)
+	if w.decoded += pixels; w.decoded > 2*maxLossless+framesLossless*w.size {
+		return 0, kit.Limit("pixels", "lossless frames of more than %d pixels, which would have to be decoded", w.decoded-pixels)
+	}
+	if pixels > maxLossless {
 		return 0, kit.Limit("pixels", "a lossless picture of %d x %d pixels, which would have to be decoded", cfg.Width, cfg.Height)
 	}
 	src := bytes.NewReader(body)

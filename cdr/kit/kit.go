@@ -144,6 +144,7 @@ type Job struct {
 	entries  int
 	bytes    int64
 	inflater io.Reader // see inflate
+	zlib     io.Reader // see Zlib
 }
 
 // NewJob returns a job with the defaults of Limits filled in.

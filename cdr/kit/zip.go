@@ -3,6 +3,7 @@ package kit
 import (
 	"bytes"
 	"cmp"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -408,6 +409,20 @@ func (j *Job) inflate(raw []byte) (io.Reader, error) {
 		return nil, errors.New("cdr: an inflater that cannot be used again")
 	}
 	return j.inflater, again.Reset(bytes.NewReader(raw), nil)
+}
+
+// Zlib unpacks a stream of zlib with what unpacked the last one, which must not be in use any more: an icon may have ten
+// thousand pictures of some bytes, and a window is 40 KiB.
+func (j *Job) Zlib(src io.Reader) (io.Reader, error) {
+	if again, ok := j.zlib.(zlib.Resetter); ok {
+		return j.zlib, again.Reset(src, nil)
+	}
+	z, err := zlib.NewReader(src)
+	if err != nil {
+		return nil, err
+	}
+	j.zlib = z
+	return z, nil
 }
 
 // ZipWriter writes an archive: kept entries as they are packed, new ones by deflate. It writes no extra fields, no

@@ -180,6 +180,10 @@ func (p *pack) eachTag(at *part, f func(t *kit.XMLToken)) error {
 	if err != nil {
 		return err
 	}
+	return p.eachTagOf(text, f)
+}
+
+func (p *pack) eachTagOf(text []byte, f func(t *kit.XMLToken)) error {
 	x := kit.NewXML(text, p.job.Limits.XMLDepth)
 	for {
 		t, err := x.Next()
@@ -198,7 +202,11 @@ func (p *pack) readTypes() error {
 	if p.types == nil {
 		return nil // flat: the parts say it themselves
 	}
-	return p.eachTag(p.types, func(t *kit.XMLToken) {
+	lines := 0
+	err := p.eachTag(p.types, func(t *kit.XMLToken) {
+		if lines++; lines > maxRelations {
+			return
+		}
 		mime, _ := t.Attr("ContentType")
 		switch t.Local() {
 		case "Default":
@@ -208,10 +216,16 @@ func (p *pack) readTypes() error {
 		case "Override":
 			name, _ := t.Attr("PartName")
 			name = strings.TrimLeft(name, "/")
-			p.overrides = append(p.overrides, typeRule{name, mime})
-			p.byName[foldName(name)] = foldType(mime)
+			if fold := foldName(name); p.index[fold] != nil { // what names no part is never asked for and never written
+				p.overrides = append(p.overrides, typeRule{name, mime})
+				p.byName[fold] = foldType(mime)
+			}
 		}
 	})
+	if err == nil && lines > maxRelations {
+		return kit.Limit("parts", "more than %d content types", maxRelations)
+	}
+	return err
 }
 
 func foldType(mime string) string {

@@ -62,13 +62,15 @@ func (p *pack) readRelations(at *part) error {
 		}
 		rels = &owner.rels
 	}
-	if text, err := p.text(at); err != nil {
+	text, err := p.text(at)
+	if err != nil {
 		return err
-	} else if bytes.Count(text, []byte(relationTag)) > 2*maxRelations { // each may have an end tag
+	}
+	if bytes.Count(text, []byte(relationTag)) > 2*maxRelations { // each may have an end tag
 		return kit.Limit("parts", "more than %d relationships", maxRelations)
 	}
 	rels.part, rels.byID = at, map[string]*relation{}
-	err := p.eachTag(at, func(t *kit.XMLToken) {
+	err = p.eachTagOf(text, func(t *kit.XMLToken) {
 		if t.Local() != "Relationship" {
 			return
 		}

@@ -19,3 +19,21 @@ func TestManyRelationships(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 }
+
+// TestManyTypes: types of parts that are not there take no room, and what is more than any package has is refused.
+func TestManyTypes(t *testing.T) {
+	of := func(n int) *pack {
+		p := newPack(t.Context(), kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil))
+		p.types = &part{name: "[Content_Types].xml", flat: []byte(`<Types><Override PartName="/a.xml" ContentType="b/c"/>` + strings.Repeat(`<Override PartName="/other.xml" ContentType="d/e"/>`, n) + `</Types>`)}
+		p.add(p.types)
+		p.add(&part{name: "a.xml"})
+		return p
+	}
+	if p := of(1000); p.readTypes() != nil || len(p.overrides) != 1 || p.typeOf(p.index["a.xml"]) != "b/c" {
+		t.Errorf("%d types", len(p.overrides))
+	}
+	var g *scan.Gap
+	if err := of(maxRelations).readTypes(); !errors.As(err, &g) || g.Limit != "parts" {
+		t.Errorf("%v", err)
+	}
+}

@@ -28,6 +28,7 @@ type file struct {
 	work       int    // bytes parsed so far
 	objects    int    // objects that the tables have and that were parsed so far
 	values     int    // in arrays and dictionaries of those
+	longest    int64  // that what is being decoded may become, 0 for what the limits allow
 	places     int    // of objects that the tables name
 	slots      []slot // that are free to be used
 	parsed     int    // objects parsed so far, the others included
@@ -207,8 +208,8 @@ func (f *file) get(num int) object {
 	if f.objects++; err == nil && f.objects > f.job.Limits.Objects {
 		err = kit.Limit("objects", "more than %d PDF objects", f.job.Limits.Objects)
 	}
-	if err == nil && f.values > maxValues {
-		err = tooManyValues()
+	if most := f.mostValues(); err == nil && f.values > most {
+		err = tooManyValues(most)
 	}
 	if err != nil {
 		s.value = nil
@@ -242,7 +243,7 @@ func (f *file) objectAt(at int) (parsed, error) {
 	if at < 0 || at >= len(f.data) {
 		return out, kit.Corrupt("PDF object at byte %d", at)
 	}
-	p := &parser{data: f.data, pos: at, names: f.known()}
+	p := &parser{data: f.data, pos: at, names: f.known(), most: f.mostValues()}
 	p.space()
 	out.start = p.pos
 	var ok bool
@@ -426,7 +427,7 @@ func (f *file) packedObject(c *container, i int) (object, error) {
 	if at < 0 || at > len(c.data) {
 		return nil, kit.Corrupt("PDF object %d is outside of its stream", c.numbers[i])
 	}
-	p := &parser{data: c.data, pos: at, names: f.known()}
+	p := &parser{data: c.data, pos: at, names: f.known(), most: f.mostValues()}
 	v, err := p.object()
 	f.work += p.pos - at
 	f.values += p.values

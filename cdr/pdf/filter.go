@@ -83,6 +83,24 @@ func (f *file) decode(s *stream) ([]byte, error) {
 	return data, nil
 }
 
+// errLong says that a stream is longer than what it is read for can be.
+var errLong = errors.New("pdf: a stream that unpacks to too much")
+
+// decodeShort is decode for a stream of which there is no use if it is longer than most bytes: the error is errLong then.
+func (f *file) decodeShort(s *stream, most int64) ([]byte, error) {
+	f.longest = most
+	defer func() { f.longest = 0 }()
+	return f.decode(s)
+}
+
+// unpacked counts as kit.Job's does.
+func (f *file) unpacked(packed, n int64, done bool) error {
+	if f.longest > 0 && n > f.longest {
+		return errLong
+	}
+	return f.job.Unpacked(packed, n, done)
+}
+
 func (f *file) unfilter(spec filterSpec, data []byte) ([]byte, error) {
 	packed := int64(len(data))
 	switch spec.name {
@@ -97,11 +115,11 @@ func (f *file) unfilter(spec filterSpec, data []byte) ([]byte, error) {
 		if n, ok := f.resolve(spec.parms.get("EarlyChange")).(integer); ok {
 			early = n != 0
 		}
-		out, err := unlzw(data, early, func(n int) error { return f.job.Unpacked(packed, int64(n), false) })
+		out, err := unlzw(data, early, func(n int) error { return f.unpacked(packed, int64(n), false) })
 		if err != nil {
 			return nil, err
 		}
-		if err := f.job.Unpacked(packed, int64(len(out)), true); err != nil {
+		if err := f.unpacked(packed, int64(len(out)), true); err != nil {
 			return nil, err
 		}
 		return f.predict(out, spec.parms)
@@ -110,11 +128,11 @@ func (f *file) unfilter(spec filterSpec, data []byte) ([]byte, error) {
 	case "ASCII85Decode", "A85":
 		return unascii85(data), nil
 	case "RunLengthDecode", "RL":
-		out, err := unrunlength(data, func(n int) error { return f.job.Unpacked(packed, int64(n), false) })
+		out, err := unrunlength(data, func(n int) error { return f.unpacked(packed, int64(n), false) })
 		if err != nil {
 			return nil, err
 		}
-		return out, f.job.Unpacked(packed, int64(len(out)), true)
+		return out, f.unpacked(packed, int64(len(out)), true)
 	case "Crypt":
 		if n, _ := f.resolve(spec.parms.get("Name")).(name); n == "" || n == "Identity" {
 			return data, nil
@@ -142,11 +160,11 @@ func (f *file) inflate(data []byte) ([]byte, error) {
 		}
 		n, err := f.inflater.Read(out[len(out):cap(out)])
 		out = out[:len(out)+n]
-		if limit := f.job.Unpacked(packed, int64(len(out)), false); limit != nil {
+		if limit := f.unpacked(packed, int64(len(out)), false); limit != nil {
 			return nil, limit
 		}
 		if err != nil { // the end, or damage: what came until then counts
-			return out, f.job.Unpacked(packed, int64(len(out)), true)
+			return out, f.unpacked(packed, int64(len(out)), true)
 		}
 		if n == 0 && f.ctx.Err() != nil {
 			return nil, f.ctx.Err()

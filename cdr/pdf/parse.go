@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -14,6 +15,7 @@ type parser struct {
 	pos    int
 	depth  int
 	values int        // in arrays and dictionaries, so far
+	most   int        // that these may be; 0 is maxValues
 	crypt  *decrypter // of the indirect object in hand; nil for none
 	names  names      // of the file; nil for none
 }
@@ -238,19 +240,27 @@ func (p *parser) decrypted(s []byte) (object, error) {
 	return p.crypt.string(s)
 }
 
-// maxValues bounds the values of all arrays and dictionaries of a file: each takes many times the room that it has there.
-const maxValues = 8_000_000
+// What bounds the values of all arrays and dictionaries of a file: each takes many times the room that it has there, and packed
+// it may have none at all.
+const (
+	maxValues  = 8_000_000
+	baseValues = 2_000_000 // that any file may have
+	byteValues = 2         // that it may have for each of its bytes more
+)
 
-// value counts one more of them.
+// mostValues is how many values the file may have.
+func (f *file) mostValues() int { return min(baseValues+byteValues*len(f.data), maxValues) }
+
+// value counts one more value.
 func (p *parser) value() error {
-	if p.values++; p.values > maxValues {
-		return tooManyValues()
+	if p.values++; p.values > cmp.Or(p.most, maxValues) {
+		return tooManyValues(cmp.Or(p.most, maxValues))
 	}
 	return nil
 }
 
-func tooManyValues() error {
-	return kit.Limit("objects", "more than %d values in PDF objects", maxValues)
+func tooManyValues(most int) error {
+	return kit.Limit("objects", "more than %d values in PDF objects", most)
 }
 
 func (p *parser) nest() error {

@@ -12,7 +12,7 @@ import (
 // metadata copies an XMP packet as well-formed XML, without document type, processing instructions and comments. One
 // that is not well-formed is left out: nobody else should have to guess what it means.
 func (w *walker) metadata(s *stream) (object, error) {
-	data, err := w.f.decode(s)
+	data, err := w.f.decodeShort(s, maxMetadata)
 	if isFinal(err) {
 		return nil, err
 	}
@@ -36,6 +36,10 @@ func (w *walker) metadata(s *stream) (object, error) {
 	return &stream{dict: d, raw: out}, nil
 }
 
+// maxMetadata is how long a description may be: editors that note each picture that one was ever pasted from come to some
+// MiB.
+const maxMetadata = 16 << 20
+
 // actingMetadata matches what is a page or a program, and no description.
 var actingMetadata = pattern.MustCompile(`(?i)<(?:[a-z_][a-z0-9_.\-]*:)?(?:script|iframe|object|embed|html)[\s/>]|^(?:MZ|PK\x03\x04|\x7fELF)`)
 
@@ -47,6 +51,7 @@ func cleanXMP(data []byte, depth int) (out []byte, active bool, err error) {
 	}
 	x := kit.NewXML(bytes.TrimLeft(data, " \r\n\t"), depth)
 	data = bytes.TrimLeft(data, " \r\n\t")
+	out = make([]byte, 0, len(data))
 	for {
 		t, err := x.Next()
 		if errors.Is(err, io.EOF) {
