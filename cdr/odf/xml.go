@@ -241,6 +241,7 @@ func (c *cleaner) tag(t *kit.XMLToken, depth int) {
 		if name == "object-ole" {
 			c.frame = len(c.open)
 		}
+		c.holdFrame(t, name)
 		if t.Kind == kit.XMLStart {
 			c.skip = depth
 		}
