@@ -139,6 +139,9 @@ func (g *gifWalk) extension(start int) error {
 	case label == 0xf9 && len(first) == 4, label == 0xff && (bytes.Equal(first, []byte("NETSCAPE2.0")) || bytes.Equal(first, []byte("ANIMEXTS1.0"))) && g.pos-start <= 32:
 		g.c.keep(start, g.pos)
 		return nil
+	case label == 0xfe && plainGIFComment(g.data[start:g.pos], first) && !stripsMetadata(g.job),
+		label == 0xff && plainGIFExtension(g.data[start:g.pos]) && g.job.Mode != kit.ModeRebuild:
+		g.c.keep(start, g.pos)
 	case label == 0xfe:
 		g.job.Removed(vectorComment, "comment extension", kit.ActionRemoved, "")
 	case label == 0x01: // nobody draws it

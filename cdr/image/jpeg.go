@@ -163,6 +163,8 @@ func (j *jpegWalk) appVector(marker byte, body []byte) string {
 		return ""
 	case marker == 0xee && is("Adobe") && len(body) >= 12 && len(body) <= 36 && !words.Match(body[12:]), marker == 0xec && is("Ducky\x00") && len(body) <= 16:
 		return ""
+	case marker == 0xe3 && plainPalette(body):
+		return ""
 	case marker == jpegAPP0 && (is("JFIF\x00") || is("JFXX\x00")):
 		return vectorUnknown // a second one, more than the header says, or a thumbnail
 	case marker == 0xe2 && is("ICC_PROFILE\x00"):

@@ -142,14 +142,14 @@ func pngRoom(header []byte) int64 {
 // pngVector says why a chunk must go, "" if it stays.
 func pngVector(job *kit.Job, name string, body []byte) (string, error) {
 	switch {
-	case name == "tEXt" && pngStamp.Match(body), name == "iTXt" && bytes.HasPrefix(body, []byte("XML:com.adobe.xmp\x00")), name == "eXIf":
+	case name == "tEXt" && (pngStamp.Match(body) || pngOwn.Match(body)), name == "iTXt" && bytes.HasPrefix(body, []byte("XML:com.adobe.xmp\x00")), name == "eXIf":
 		if stripsMetadata(job) || judgesText(job) && !plainChunk(name, body) {
 			return vectorMetadata, nil
 		}
-	case name == "tEXt" && pngComment(body) && !stripsMetadata(job):
+	case (name == "tEXt" || name == "iTXt") && pngComment(name, body) && !stripsMetadata(job):
 	case name == "tIME" && len(body) != 7:
 		return vectorUnknown, nil
-	case name == "iDOT" && len(body) == 28 || name == "vpAg" && len(body) == 9: // of Apple's and ImageMagick's writers
+	case pngNumbers[name] > 0 && len(body) == pngNumbers[name]:
 	case name == "cmPP" && len(body) == 12 && bytes.HasPrefix(body, []byte("JCmp0712")): // of Office, which packs pictures by it
 	case name == "tEXt" || name == "zTXt" || name == "iTXt":
 		return vectorComment, nil
@@ -207,9 +207,3 @@ func plainChunk(name string, body []byte) bool {
 // pngStamp matches text chunks that tools write about themselves: who wrote the file and when. They are short, and
 // say nothing that somebody typed.
 var pngStamp = pattern.MustCompile(`^(?:Software|Creation Time|date:create|date:modify|date:timestamp|Source|Thumb::[A-Za-z:]{1,24}|svg:base-uri|pdf:Version|png:[A-Za-z.:]{1,24})\x00[ -;=?-~]{0,80}$`)
-
-// pngComment reports whether a text chunk is a comment that an encoder wrote about itself.
-func pngComment(body []byte) bool {
-	text, ok := bytes.CutPrefix(body, []byte("Comment\x00"))
-	return ok && stamp.Match(text)
-}

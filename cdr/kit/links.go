@@ -83,7 +83,7 @@ func FieldVector(instruction string) string {
 	switch name := strings.ToUpper(args[0]); name {
 	case "DDE", "DDEAUTO":
 		return VectorFieldDDE
-	case "INCLUDETEXT", "INCLUDEPICTURE", "INCLUDE", "IMPORT", "LINK", "RD", "DATABASE":
+	case "INCLUDETEXT", "INCLUDEPICTURE", "INCLUDE", "IMPORT", "LINK", "RD", "DATABASE", "AUTOTEXTLIST":
 		return VectorFieldInclude
 	case "HTMLCONTROL", "CONTROL", "HTMLACTIVEX", "ADDIN", "PRINT", "EMBED":
 		return VectorFieldActive

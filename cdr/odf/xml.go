@@ -180,6 +180,10 @@ func (c *cleaner) token(t *kit.XMLToken, depth int) error {
 		if bytes.Contains(raw, []byte("[")) {
 			return kit.Unsupported("an OpenDocument part with a document type of its own")
 		}
+		if ownType.Match(raw) {
+			c.out = append(c.out, raw...)
+			return nil
+		}
 		c.remove(vectorEntity, "document type", kit.ActionRemoved)
 	case kit.XMLPI:
 		if string(t.Name) == "xml" {
@@ -386,6 +390,10 @@ var (
 
 	dangerFormula = pattern.MustCompile(`(?i)'(?:file|https?|ftp|smb):[^']*'#|\b(?:DDE|WEBSERVICE|FILTERXML|RTD|CALL|REGISTER(?:\.ID)?|EXEC|INFO|IMPORTDATA|IMPORTXML)\s*\(|\|'[^']*'!|\bHYPERLINK\s*\(\s*(?:"|&quot;)\s*(?:file|javascript|vbscript|smb|data|ms-[a-z-]+|macro|vnd\.sun\.star\.[a-z]+|\\\\)`)
 )
+
+// ownType matches the document types that OpenOffice.org wrote into every document, mostly of the manifest. Nothing is declared
+// in them, and the file that they name is in no folder.
+var ownType = pattern.MustCompile(`^<!DOCTYPE\s+[a-z]{1,16}:[a-z-]{1,24}\s+PUBLIC\s+"-//OpenOffice\.org//DTD (?:Manifest|OfficeDocument|Modified W3C MathML|Image|Toolbar|MenuBar|StatusBar|Accelerator) [0-9.]{1,5}//EN"\s+"(?i:manifest|office|math|image|toolbar|menubar|statusbar|accelerator)\.dtd"\s*>$`)
 
 // ownFrames are the names of frames that every reader has.
 var ownFrames = []string{"_self", "_blank", "_parent", "_top"}
