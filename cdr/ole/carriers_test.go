@@ -119,7 +119,7 @@ func docEntries(text string, inWide bool, pairs map[int][]byte, data []byte) []*
 	le.PutUint16(main[fibFlags:], flagTable)
 	le.PutUint16(main[32:], 14)
 	le.PutUint16(main[fibCounts:], 22)
-	le.PutUint32(main[countsFirst+12:], uint32(len(runes)))
+	le.PutUint32(main[fibTexts:], uint32(len(runes)))
 	le.PutUint16(main[fibPairs:], 136)
 	table := []byte{0}
 	for n := range 136 {

@@ -15,9 +15,11 @@ import (
 const (
 	fibFlags    = 10
 	fibCounts   = 62 // where the number of 32-bit values is
+	fibTexts    = 76 // how many characters each of the texts has
 	fibPairs    = 152
 	fibMagic    = 0xA5EC
 	fibOldest   = 0x00C1 // Word 97
+	flagComplex = 0x0004
 	flagTable   = 0x0200
 	flagCrypt   = 0x0100
 	flagObfusc  = 0x8000
@@ -29,7 +31,6 @@ const (
 	pairPms     = 44
 	pairPmsNew  = 126
 	pairODSO    = 127
-	countsFirst = 64
 )
 
 // wordDocument is a Word document at work.
@@ -39,6 +40,7 @@ type wordDocument struct {
 	table []byte // the table stream in use, our own copy
 	name  string // of the table stream
 	pairs int    // how many offsets the block has
+	old   bool   // Word 6 or 95: what is in tables now was in the main stream
 
 	pieces  []piece
 	placed  map[uint32]uint32 // where the pictures of objects are, by the objects' numbers
@@ -68,12 +70,16 @@ func disarmWord(d *document) error {
 	if err := w.fields(); err != nil {
 		return err
 	}
-	if w.d.objects {
+	if w.d.objects && !w.old {
 		if err := w.objects(); err != nil {
 			return err
 		}
 	}
-	if err := w.linkedPictures(); err != nil {
+	pictures := w.linkedPictures
+	if w.old {
+		pictures = w.oldPictures
+	}
+	if err := pictures(); err != nil {
 		return err
 	}
 	w.tables()
@@ -81,7 +87,7 @@ func disarmWord(d *document) error {
 		main.data, table.data = w.main, w.table
 	}
 	for _, e := range d.root.kids { // drawings with links are in Data and in the table
-		if e.kind == kindStream && among(e.name, "Data", w.name) {
+		if e.kind == kindStream && !w.old && among(e.name, "Data", w.name) {
 			if out := d.drawings(e.data, e.name); out != nil {
 				e.data = out
 			}
@@ -100,8 +106,11 @@ func disarmWord(d *document) error {
 // open checks the file information block and finds the table stream.
 func (w *wordDocument) open() (*entry, error) {
 	le := binary.LittleEndian
+	if isOldWord(w.main) {
+		return w.openOld()
+	}
 	if len(w.main) < fibPairs+2 || le.Uint16(w.main) != fibMagic {
-		return nil, kit.Unsupported("a document that is older than Word 97, or damaged")
+		return nil, kit.Unsupported("a document that is older than Word 6, or damaged")
 	}
 	if v := le.Uint16(w.main[2:]); v < fibOldest {
 		return nil, kit.Unsupported("a document of version %d, which is older than Word 97", v)
@@ -130,13 +139,23 @@ func (w *wordDocument) open() (*entry, error) {
 	return table, nil
 }
 
+// pairBytes returns the pair of offset and length with this number, 8 bytes.
+func (w *wordDocument) pairBytes(n int) []byte {
+	at := fibPairs + 2 + 8*n
+	if w.old {
+		at = oldPair(n)
+	}
+	return w.main[at : at+8]
+}
+
 // pair returns what a pair of offset and length points to in the table stream, nil for nothing.
 func (w *wordDocument) pair(n int) []byte {
 	if n >= w.pairs {
 		return nil
 	}
 	le := binary.LittleEndian
-	at, size := int64(le.Uint32(w.main[fibPairs+2+8*n:])), int64(le.Uint32(w.main[fibPairs+6+8*n:]))
+	field := w.pairBytes(n)
+	at, size := int64(le.Uint32(field)), int64(le.Uint32(field[4:]))
 	if size == 0 || at+size > int64(len(w.table)) {
 		return nil
 	}
@@ -146,6 +165,9 @@ func (w *wordDocument) pair(n int) []byte {
 // readPieces reads the piece table ([MS-DOC] 2.8.35).
 func (w *wordDocument) readPieces() error {
 	le := binary.LittleEndian
+	if w.old && le.Uint16(w.main[fibFlags:])&flagComplex == 0 {
+		return w.onePiece()
+	}
 	clx := w.pair(pairClx)
 	for len(clx) >= 3 && clx[0] == 1 {
 		n := 3 + int(le.Uint16(clx[1:]))
@@ -164,9 +186,15 @@ func (w *wordDocument) readPieces() error {
 		p := piece{from: int(le.Uint32(plc[4*i:])), to: int(le.Uint32(plc[4*i+4:]))}
 		fc := le.Uint32(plc[4*(count+1)+8*i+2:])
 		p.wide, p.at = true, int(fc&0x3FFFFFFF)
-		size := 2 * (p.to - p.from)
-		if fc&0x40000000 != 0 {
-			p.wide, p.at, size = false, p.at/2, p.to-p.from
+		switch {
+		case w.old:
+			p.wide = w.wideOld()
+		case fc&0x40000000 != 0:
+			p.wide, p.at = false, p.at/2
+		}
+		size := p.to - p.from
+		if p.wide {
+			size *= 2
 		}
 		if p.to < p.from || p.at+size > len(w.main) || i > 0 && p.from != w.pieces[i-1].to {
 			return kit.Corrupt("a piece of text is outside of the document")
@@ -399,9 +427,12 @@ const (
 // retype makes a field a quote in the table of fields, which readers go by, and locks its result.
 func (w *wordDocument) retype(begin, end int) {
 	le := binary.LittleEndian
-	base := 0
+	base, counts := 0, fibTexts
+	if w.old {
+		counts = oldCounts
+	}
 	for _, s := range stories {
-		n := int(le.Uint32(w.main[countsFirst+12+4*s.count:]))
+		n := int(le.Uint32(w.main[counts+4*s.count:]))
 		if begin >= base+n {
 			base += n
 			continue
@@ -444,16 +475,26 @@ func (w *wordDocument) tables() {
 		w.changed = true
 		w.d.removed(t.vector, w.name, kit.ActionRemoved, "")
 		clear(b)
-		clear(w.main[fibPairs+2+8*t.pair:][:8])
+		clear(w.pairBytes(t.pair))
 	}
-	w.associated()
+	if w.old {
+		w.oldAssociated()
+	} else {
+		w.associated()
+	}
 }
 
 // harmlessCommands reports whether a table of commands is empty: a version, and the mark of its end.
 func harmlessCommands(b []byte) bool { return len(b) <= 2 || b[0] == 0xFF && b[1] == 0x40 }
 
+// leadsAway reports whether a text beside the document is the name of a template, or of the data or the heads of a mail merge,
+// that is somewhere else ([MS-DOC] 2.2.4).
+func leadsAway(i int, text string) bool {
+	return (i <= 1 || i == 8 || i == 9) && strings.ContainsAny(text, `/\:`)
+}
+
 // associated empties the names of the template and of the data of a mail merge, if they lead somewhere
-// ([MS-DOC] 2.2.4, 2.9.273).
+// ([MS-DOC] 2.9.273).
 func (w *wordDocument) associated() {
 	b := w.pair(pairAssoc)
 	le := binary.LittleEndian
@@ -471,8 +512,7 @@ func (w *wordDocument) associated() {
 		if n > len(rest) {
 			return
 		}
-		text := utf16Text(rest[2:n])
-		if (i <= 1 || i == 8 || i == 9) && strings.ContainsAny(text, `/\:`) {
+		if leadsAway(i, utf16Text(rest[2:n])) {
 			found = true
 			w.d.removed(vectorTemplate, w.name, kit.ActionRemoved, "")
 			out = append(out, 0, 0)
@@ -487,5 +527,5 @@ func (w *wordDocument) associated() {
 	w.changed = true
 	clear(b)
 	copy(b, out)
-	le.PutUint32(w.main[fibPairs+6+8*pairAssoc:], uint32(len(out))) //nolint:gosec // G115: shorter than before
+	le.PutUint32(w.pairBytes(pairAssoc)[4:], uint32(len(out))) //nolint:gosec // G115: shorter than before
 }
