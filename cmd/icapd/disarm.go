@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +36,7 @@ func (c *cli) disarmCommand() *cobra.Command {
 		Short: "make a file, or all files of a folder, safe",
 		Long: `Takes out of a document what can act, neutralises fields with payloads, and writes the result to OUT. A file with
 nothing to remove is written as it is, byte for byte. OUT appears only when it is complete. If IN is a folder, OUT is
-one too, and gets a file for each.
+one too, and gets a file for each; links in it are left out, and named on standard error.
 
 The profile is the one that --url and the configuration choose, with rewriting in force where it only reports. What it
 blocks gets no output; nor does a program or script, but in an archive or mail a short text takes its place.
@@ -66,6 +68,8 @@ type side struct {
 	Type   string `json:"type"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+
+	Extension string `json:"extension,omitempty"` // of a name that fits the type, if the file's does not
 }
 
 // removal is one line of the report.
@@ -103,7 +107,7 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 	if d.msg, err = d.message(p.config); err != nil {
 		return err
 	}
-	files, size, problems := collect([]string{in})
+	files, left, size, problems := collect([]string{in})
 	info, statErr := os.Stat(in)
 	folder := in != stdin && statErr == nil && info.IsDir()
 	if folder && d.out == stdin {
@@ -118,6 +122,9 @@ func (d *disarmer) run(ctx context.Context, in string) error {
 	for _, problem := range problems {
 		d.complain(problem)
 		code = exitError
+	}
+	for _, path := range left {
+		d.complain(fmt.Errorf("%s: a link or no file; left out", path))
 	}
 	for _, file := range files {
 		out := d.out
@@ -191,17 +198,32 @@ func (d *disarmer) one(ctx context.Context, file, out string) int {
 	case r.Action == policy.Block.String():
 		code = exitFound
 	}
-	if d.json {
-		err = encode(d.reportTo(out), &r)
-	} else if r.Error == "" {
-		d.bar.clear()
-		_, err = io.WriteString(d.reportTo(out), r.text())
+	if r.Output == nil && !d.fresh(out) {
+		d.complain(fmt.Errorf("%s: left as it was before; %s has no output", out, file))
 	}
-	if err != nil {
-		d.complain(err)
+	if err := d.tell(out, &r); err != nil {
+		d.complain(plain(err))
 		return exitError
 	}
 	return code
+}
+
+// fresh reports whether nothing stands where the output goes.
+func (d *disarmer) fresh(out string) bool {
+	_, err := os.Lstat(out)
+	return out == stdin || err != nil
+}
+
+// tell writes the report about a file. Errors have been told already.
+func (d *disarmer) tell(out string, r *disarmRecord) (err error) {
+	switch {
+	case d.json:
+		err = encode(d.reportTo(out), r)
+	case r.Error == "":
+		d.bar.clear()
+		_, err = io.WriteString(d.reportTo(out), r.text())
+	}
+	return err
 }
 
 // reportTo is where the report goes: not among the bytes of the output.
@@ -237,7 +259,7 @@ func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord
 	switch res.Decision.Action {
 	case policy.Allow:
 	case policy.Rewrite:
-		blob, r.Changed = res.Body, true
+		blob = res.Body
 		if res.NewType != "" {
 			mediaType = res.NewType
 		}
@@ -245,8 +267,29 @@ func (d *disarmer) disarm(ctx context.Context, file, out string, r *disarmRecord
 		return nil
 	}
 	sum, err := d.write(ctx, out, blob)
+	if err != nil {
+		if out == stdin {
+			out = "standard output"
+		}
+		return fmt.Errorf("%s cannot be written: %w", out, reason(err))
+	}
+	r.Changed = res.Decision.Action == policy.Rewrite
 	r.Output = &side{Type: mediaType, Size: blob.Size(), SHA256: sum}
-	return err
+	if want := filepath.Ext(res.NewName); r.Changed && !strings.EqualFold(want, filepath.Ext(out)) {
+		r.Output.Extension = want
+	}
+	return nil
+}
+
+// reason is what went wrong with a file, without the name that it had for the time.
+func reason(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Op != "mkdir" {
+		return pe.Err
+	}
+	if le, ok := errors.AsType[*os.LinkError](err); ok {
+		return le.Err
+	}
+	return plain(err)
 }
 
 // eager is the profile with rewriting in force where it only reports, nothing skipped, and nothing let through that is
@@ -301,6 +344,9 @@ func (r *disarmRecord) text() string {
 		fmt.Fprintf(&b, "%s: made safe, %d bytes became %d", name, r.Input.Size, r.Output.Size)
 		if r.Output.Type != r.Input.Type {
 			fmt.Fprintf(&b, " of %s", r.Output.Type)
+		}
+		if r.Output.Extension != "" {
+			fmt.Fprintf(&b, "; programs may want it named %s", r.Output.Extension)
 		}
 		b.WriteByte('\n')
 	default:

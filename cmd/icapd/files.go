@@ -20,7 +20,7 @@ const stdin = "-"
 // collect returns the files that the arguments name, folders walked in sorted order, and how many bytes they have.
 // What is neither a file nor a folder (a socket, a device) is an error if it is named, and left out in a folder;
 // links in a folder are not followed, so that a walk ends.
-func collect(args []string) (files []string, size int64, problems []error) {
+func collect(args []string) (files, left []string, size int64, problems []error) {
 	for _, arg := range args {
 		if arg == stdin {
 			files = append(files, stdin)
@@ -37,6 +37,9 @@ func collect(args []string) (files []string, size int64, problems []error) {
 					return nil
 				}
 				if !d.Type().IsRegular() {
+					if !d.IsDir() {
+						left = append(left, path)
+					}
 					return nil
 				}
 				files = append(files, path)
@@ -53,7 +56,7 @@ func collect(args []string) (files []string, size int64, problems []error) {
 			problems = append(problems, fmt.Errorf("%s: neither a file nor a folder", arg))
 		}
 	}
-	return files, size, problems
+	return files, left, size, problems
 }
 
 func nonNil(err error) []error {

@@ -243,7 +243,7 @@ func (s *scanner) run(ctx context.Context, args []string) error {
 	if s.msg, err = s.message(p.config); err != nil {
 		return err
 	}
-	files, size, walkErr := collect(args)
+	files, _, size, walkErr := collect(args)
 	s.bar = newProgress(s.stdio, len(files), size)
 	defer s.bar.finish()
 
