@@ -143,7 +143,6 @@ type Job struct {
 	depth    int
 	entries  int
 	bytes    int64
-	inflater io.Reader // see inflate
 	zlib     io.Reader // see Zlib
 }
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/klauspost/compress/flate"
+	"icapd/internal/deflate"
 )
 
 // Zip is an archive that a document is stored in (APPNOTE.TXT 6.3.10). It is read by its central directory, as office
@@ -381,12 +381,8 @@ func (e *ZipEntry) Read(job *Job) ([]byte, error) {
 	}
 	out := e.raw
 	if e.Method == 8 {
-		r, err := job.inflate(e.raw)
-		if err != nil {
-			return nil, err
-		}
 		buf := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
-		_, err = io.Copy(buf, io.LimitReader(r, e.Size+1))
+		_, err := io.Copy(buf, io.LimitReader(deflate.NewReader(bytes.NewReader(e.raw)), e.Size+1))
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) || int64(buf.Len()) != e.Size {
 			return nil, Corrupt("entry %.80q cannot be unpacked", e.Name)
 		}
@@ -396,19 +392,6 @@ func (e *ZipEntry) Read(job *Job) ([]byte, error) {
 		return nil, Corrupt("entry %.80q does not have its checksum", e.Name)
 	}
 	return out, job.Unpacked(int64(len(e.raw)), e.Size, true)
-}
-
-// inflate unpacks with what unpacked the last entry: its windows are larger than most parts.
-func (j *Job) inflate(raw []byte) (io.Reader, error) {
-	if j.inflater == nil {
-		j.inflater = flate.NewReader(bytes.NewReader(raw))
-		return j.inflater, nil
-	}
-	again, ok := j.inflater.(flate.Resetter)
-	if !ok {
-		return nil, errors.New("cdr: an inflater that cannot be used again")
-	}
-	return j.inflater, again.Reset(bytes.NewReader(raw), nil)
 }
 
 // Zlib unpacks a stream of zlib with what unpacked the last one, which must not be in use any more: an icon may have ten
@@ -432,8 +415,7 @@ type ZipWriter struct {
 	dir bytes.Buffer
 	n   int
 
-	deflaters [2]*flate.Writer // of the last entries: their tables are larger than most parts
-	packed    bytes.Buffer
+	packed bytes.Buffer
 }
 
 // Keep writes an entry without unpacking it.
@@ -463,19 +445,13 @@ func (w *ZipWriter) Put(name string, data []byte, like *ZipEntry, store bool) er
 const longPart = 1 << 20
 
 // deflate packs into w.packed.
-func (w *ZipWriter) deflate(data []byte) (err error) {
+func (w *ZipWriter) deflate(data []byte) error {
 	w.packed.Reset()
-	kind, level := 0, flate.DefaultCompression
+	level := deflate.Small
 	if len(data) >= longPart {
-		kind, level = 1, flate.BestSpeed
+		level = deflate.Fast
 	}
-	d := w.deflaters[kind]
-	if d == nil {
-		d, err = flate.NewWriter(&w.packed, level)
-		w.deflaters[kind] = d
-	} else {
-		d.Reset(&w.packed)
-	}
+	d, err := deflate.NewWriter(&w.packed, level)
 	if err == nil {
 		_, err = d.Write(data)
 	}

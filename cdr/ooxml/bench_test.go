@@ -46,7 +46,7 @@ func TestOrdinaryNamesAreReadOver(t *testing.T) {
 		{familySheet, "row c v r t si sst xf font border col cols alignment mergeCell dimension sheetData"},
 		{familySlide, "p r rPr t pPr sp spPr nvSpPr txBody off ext bodyPr lstStyle solidFill srgbClr schemeClr ln latin"},
 	} {
-		p := &pack{rules: ruleTable()}
+		p := &pack{rules: commonRules()}
 		p.kind.family = c.family
 		_, quiet := p.ruled()
 		for name := range strings.SplitSeq(c.names, " ") {

@@ -35,11 +35,10 @@ type pack struct {
 	relations int // that were read
 	bookmarks int // that were added
 	rules     map[string]rule
-	named     [2]*kit.NameSet // see ruled
-	namedFor  family
-	old       bool     // a document of Office 2003
-	oldError  error    // of a picture in it
-	sheets    workbook // what is gone from the workbook
+	named     [2]*kit.NameSet // of an old document, see ruled
+	old       bool            // a document of Office 2003
+	oldError  error           // of a picture in it
+	sheets    workbook        // what is gone from the workbook
 }
 
 // typeRule is one line of [Content_Types].xml.
@@ -74,7 +73,7 @@ type part struct {
 }
 
 func newPack(ctx context.Context, job *kit.Job) *pack {
-	return &pack{job: job, ctx: ctx, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}, rules: ruleTable()}
+	return &pack{job: job, ctx: ctx, index: map[string]*part{}, byExt: map[string]string{}, byName: map[string]string{}, rules: commonRules()}
 }
 
 func openPackage(ctx context.Context, job *kit.Job, z *kit.Zip) (*pack, error) {

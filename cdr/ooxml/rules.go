@@ -3,6 +3,7 @@ package ooxml
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"icapd/cdr/kit"
 	"icapd/internal/pattern"
@@ -30,19 +31,47 @@ func always(family family, vector string) rule {
 	}}
 }
 
-// ruled returns the names that have rules in this document, and those without the rules that only count inside of a field.
-func (p *pack) ruled() (all, quiet *kit.NameSet) {
-	if p.named[0] == nil || p.namedFor != p.kind.family {
-		p.named, p.namedFor = [2]*kit.NameSet{{}, {}}, p.kind.family
-		for name, r := range p.rules {
-			if r.family != familyOther && r.family != p.kind.family {
-				continue
-			}
-			p.named[0].Add(name)
-			if p.old || !inField[name] {
-				p.named[1].Add(name)
-			}
+// common are the rules of all packages, and the names that have some, by family. To make them takes longer than to read a
+// small document, of which a message may have a thousand.
+var common struct {
+	once  sync.Once
+	rules map[string]rule
+	named [familyXPS + 1][2]*kit.NameSet
+}
+
+func commonRules() map[string]rule {
+	common.once.Do(func() {
+		common.rules = ruleTable()
+		for f := range common.named {
+			common.named[f] = namesOf(common.rules, family(f), false)
 		}
+	})
+	return common.rules
+}
+
+// namesOf returns the names that have rules in documents of a family, and those without the rules that only count inside of a
+// field.
+func namesOf(rules map[string]rule, f family, old bool) (named [2]*kit.NameSet) {
+	named = [2]*kit.NameSet{{}, {}}
+	for name, r := range rules {
+		if r.family != familyOther && r.family != f {
+			continue
+		}
+		named[0].Add(name)
+		if old || !inField[name] {
+			named[1].Add(name)
+		}
+	}
+	return named
+}
+
+// ruled returns what namesOf says of this document.
+func (p *pack) ruled() (all, quiet *kit.NameSet) {
+	switch {
+	case !p.old:
+		return common.named[p.kind.family][0], common.named[p.kind.family][1]
+	case p.named[0] == nil:
+		p.named = namesOf(p.rules, p.kind.family, true)
 	}
 	return p.named[0], p.named[1]
 }

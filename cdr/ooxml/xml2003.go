@@ -21,6 +21,7 @@ func disarm2003(ctx context.Context, job *kit.Job, text []byte, f family) ([]byt
 	if f == familySheet {
 		add = sheetRules2003
 	}
+	p.rules = maps.Clone(p.rules)
 	maps.Copy(p.rules, add())
 	plain, err := p.expand(p.main, text)
 	if err != nil {

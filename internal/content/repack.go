@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/klauspost/compress/flate"
+	"icapd/internal/deflate"
 )
 
 // Archives that can be read and not written (7z, RAR, cabinets) become a zip when something in them changes: who opens one of
@@ -41,7 +41,7 @@ func repack(ctx context.Context, n *node, dst io.Writer) error {
 		return errPartial
 	}
 	w := zip.NewWriter(dst)
-	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return deflate.NewWriter(out, deflate.Fast) })
 	names := nameSet{}
 	add := func(a archived) (io.Writer, error) {
 		name, err := zipName(a.name, names)

@@ -13,9 +13,8 @@ import (
 	"path"
 
 	"icapd/internal/body"
+	"icapd/internal/deflate"
 	"icapd/scan"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // zipFormat is a zip archive and everything that is built on it: OOXML, ODF, jar, apk, epub.
@@ -210,7 +209,7 @@ func (w *walk) zipMember(n *node, e *zipEntry, c child, span scan.Span) error {
 func unzip(e *zipEntry, r io.Reader) (io.Reader, error) {
 	switch e.method {
 	case 8:
-		return corruptReader{flate.NewReader(r)}, nil
+		return corruptReader{deflate.NewReader(r)}, nil
 	case 12:
 		return stream(typeBzip2, r)
 	case 14:
@@ -298,7 +297,7 @@ func (w *walk) streamMember(n *node, e *zipEntry, index int) (used int64, err er
 	}
 	in := &body.Counter{R: io.NewSectionReader(n.item.Blob, e.data, max(0, n.item.Blob.Size()-e.data))}
 	buf := bufio.NewReader(in)
-	err = w.unpack(n, c, corruptReader{flate.NewReader(buf)}, in)
+	err = w.unpack(n, c, corruptReader{deflate.NewReader(buf)}, in)
 	return in.N - int64(buf.Buffered()), err
 }
 

@@ -9,9 +9,8 @@ import (
 	"io"
 	"slices"
 
+	"icapd/internal/deflate"
 	"icapd/scan"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // zipWriter writes an archive with some members replaced.
@@ -118,7 +117,7 @@ func (z *zipWriter) compress(ctx context.Context, b scan.Blob, f *zipFresh) (sca
 		return b, err
 	}
 	sp := z.t.group.New(0, "")
-	fl, err := flate.NewWriter(sp, flate.DefaultCompression)
+	fl, err := deflate.NewWriter(sp, deflate.Small)
 	if err == nil {
 		err = copyBlob(ctx, io.MultiWriter(crc, fl), b)
 	}
