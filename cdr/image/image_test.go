@@ -253,6 +253,8 @@ func TestCanaries(t *testing.T) {
 		{"png exif", "image/png", vectorMetadata, pngWith(p, "eXIf", canary), strip},
 		{"jpeg comment", "image/jpeg", vectorComment, jpegWith(j, jpegCOM, canary), kit.Switches{}},
 		{"jpeg unknown segment", "image/jpeg", vectorUnknown, jpegWith(j, 0xe7, canary), kit.Switches{}},
+		{"jpeg bytes between segments", "image/jpeg", vectorHidden, slices.Insert(bytes.Clone(j), 2, []byte(canary)...), kit.Switches{}},
+		{"jpeg bytes behind what is no marker", "image/jpeg", vectorHidden, slices.Insert(bytes.Clone(j), 2, append([]byte{0xff, 0xff, 0}, canary...)...), kit.Switches{}},
 		{"jpeg unknown APP1", "image/jpeg", vectorUnknown, jpegWith(j, 0xe1, canary), kit.Switches{}},
 		{"jpeg reserved marker", "image/jpeg", vectorUnknown, jpegWith(j, 0xf3, canary), kit.Switches{}},
 		{"jpeg trailing after fill", "image/jpeg", vectorTrailing, append(append(bytes.Clone(j), 0, 0, 0), canary...), kit.Switches{}},

@@ -63,18 +63,37 @@ func (j *jpegWalk) plainProfile(body []byte) bool {
 	return !j.icc && len(body) >= name
 }
 
+// marker goes behind the next marker. Fill bytes may stand before one; decoders pass over other bytes, too, which are not
+// written.
+func (j *jpegWalk) marker() (byte, error) {
+	from, strange := j.pos, false
+	for j.pos < len(j.data) {
+		m := j.data[j.pos]
+		j.pos++
+		switch {
+		case m != 0xff || j.pos == len(j.data):
+			strange = true
+		case j.data[j.pos] == 0xff: // fill
+		case j.data[j.pos] == 0:
+			strange = true
+		default:
+			if strange {
+				j.job.Removed(vectorHidden, "between segments", kit.ActionRemoved, "")
+			}
+			j.pos++
+			return j.data[j.pos-1], nil
+		}
+	}
+	return 0, kit.Corrupt("no marker from byte %d on", from)
+}
+
 // segment handles the marker at pos and what belongs to it.
 func (j *jpegWalk) segment() error {
-	start := j.pos
-	for j.pos < len(j.data) && j.data[j.pos] == 0xff { // fill bytes may stand before a marker
-		j.pos++
+	marker, err := j.marker()
+	if err != nil {
+		return err
 	}
-	if j.pos == start || j.pos >= len(j.data) {
-		return kit.Corrupt("no marker at byte %d", start)
-	}
-	marker := j.data[j.pos]
-	j.pos++
-	start = j.pos - 2
+	start := j.pos - 2
 	switch {
 	case marker == jpegEOI:
 		j.c.keep(start, j.pos)
@@ -83,7 +102,7 @@ func (j *jpegWalk) segment() error {
 	case marker == 0x01, marker >= 0xd0 && marker <= 0xd7: // TEM, RSTn: no length
 		j.c.keep(start, j.pos)
 		return nil
-	case marker == 0 || marker == jpegSOI:
+	case marker == jpegSOI:
 		return kit.Corrupt("marker %#x at byte %d", marker, start)
 	}
 	if len(j.data)-j.pos < 2 {
