@@ -84,27 +84,15 @@ type frame struct {
 	field  bool // \field
 	result span // of a \result or \fldrslt group that was closed inside
 
-	sink    *text // where text goes to: of the field or link around it; nil for nowhere
-	own     *text // the instruction of this field, or the target of this link
-	picture *picture
+	sink     *text    // where text goes to: of the field or link around it; nil for nowhere
+	own      *text    // the instruction of this field, or the target of this link
+	more     []*text  // further instructions of this field, each by itself
+	unicode  int      // how many characters stand in for a \u
+	property property // of a shape: \sp
+	picture  *picture
 }
 
 type span struct{ from, to int }
-
-// text gathers an instruction or a link target.
-type text struct {
-	b     []byte
-	built bool // a field stands where the name of the field should be
-}
-
-// maxInstruction is far more than any field of people has; what is longer is not read but refused.
-const maxInstruction = 64 << 10
-
-func (t *text) add(b ...byte) {
-	if t != nil && len(t.b) <= maxInstruction {
-		t.b = append(t.b, b...)
-	}
-}
 
 type walker struct {
 	ctx     context.Context
@@ -113,7 +101,7 @@ type walker struct {
 	pos     int
 	stack   []frame
 	changed bool
-	skip    int // characters that \uc says to skip after \u, in the text that is gathered
+	skip    skips
 }
 
 func (w *walker) run() error {
@@ -155,10 +143,11 @@ func (w *walker) open() error {
 	if len(w.stack) >= w.job.Limits.RTFDepth {
 		return kit.Limit("depth", "%d groups inside each other", len(w.stack))
 	}
-	f := frame{at: len(w.out)}
+	f := frame{at: len(w.out), unicode: 1}
 	if len(w.stack) > 0 {
-		f.sink = w.top().sink
+		f.sink, f.unicode = w.top().sink, w.top().unicode
 	}
+	w.skip.words = 0 // a brace ends what stands in for a character, in one of the readings
 	w.stack = append(w.stack, f)
 	w.copy(w.pos + 1)
 	return nil
@@ -169,6 +158,7 @@ func (w *walker) close() error {
 	f := *w.top()
 	w.copy(w.pos + 1)
 	w.stack = w.stack[:len(w.stack)-1]
+	w.skip.words = 0 // a brace ends what stands in for a character, in one of the readings
 	if err := w.judge(&f); err != nil {
 		return err
 	}
@@ -216,21 +206,26 @@ func (w *walker) judge(f *frame) error {
 		f.drop = vectorObject
 	case f.field && f.own != nil:
 		f.drop = fieldVector(f.own)
+		for _, t := range f.more {
+			if f.drop == "" {
+				f.drop = fieldVector(t)
+			}
+		}
 	case f.own != nil && f.dest == "fldinst" && !w.inField(): // an instruction without its field
 		f.drop = fieldVector(f.own)
-	case f.own != nil && f.dest == "hlsrc" && !kit.SafeLink(string(f.own.b)):
+	case f.own != nil && f.dest == "hlsrc" && !f.own.safeLink():
 		f.drop = vectorLink
 		if len(w.stack) > 0 && w.top().dest == "hl" { // its place in the target, and its name, say nothing without it
 			w.top().drop = vectorLink
 		}
-	case f.own != nil && f.dest == "propname" && kit.LoadsProgram(string(f.own.b)):
+	case f.own != nil && f.dest == "propname" && f.own.any(kit.LoadsProgram):
 		f.drop = vectorLinkValue
 		if len(w.stack) > 0 && w.top().dest == "userprops" { // its value stands beside it
 			w.top().drop = vectorLinkValue
 		}
-	case f.own != nil && f.dest == "hlinkbase" && len(bytes.TrimSpace(f.own.b)) > 0 && !kit.SafeLink(string(f.own.b)):
+	case f.own != nil && f.dest == "hlinkbase" && !f.own.blank() && !f.own.safeLink():
 		f.drop = vectorLink
-	case f.dest == "sp" && w.nestedIn("sp") < maxNestedShapes && (linkedShape.Match(w.out[f.at:]) || actingShape.Match(w.out[f.at:])):
+	case f.dest == "sp" && f.property.acts():
 		f.drop = vectorShape
 	case f.dest == "colorschememapping" && !plainScheme(w.out[f.at:]), f.dest == "themedata" && !plainTheme(w.out[f.at:]):
 		f.drop = vectorTheme
@@ -249,16 +244,6 @@ func (w *walker) inField() bool {
 		}
 	}
 	return false
-}
-
-func fieldVector(t *text) string {
-	switch {
-	case len(t.b) > maxInstruction:
-		return kit.VectorFieldActive
-	case t.built:
-		return vectorFieldBuilt
-	}
-	return kit.FieldVector(string(t.b))
 }
 
 // note tells the group around about one that stays.
@@ -318,15 +303,6 @@ func (w *walker) control() error {
 	return nil
 }
 
-// gather adds a character to the instruction around, unless it only stands in for a \u before it.
-func (w *walker) gather(c byte) {
-	if w.skip > 0 {
-		w.skip--
-		return
-	}
-	w.top().sink.add(c)
-}
-
 // word handles a control word with its number.
 func (w *walker) word() error {
 	end := w.pos + 1
@@ -375,7 +351,7 @@ func (w *walker) meaning(name string, number int) {
 	if f.words == 1 {
 		f.dest = name
 	}
-	w.skip = 0
+	w.skip.word()
 	if vector := forbidden[name]; vector != "" && f.drop == "" {
 		f.drop = vector
 		if name != "objdata" && name != "template" && w.inObject() {
@@ -388,22 +364,20 @@ func (w *walker) meaning(name string, number int) {
 		f.object = true
 	case "field":
 		f.field = true
-		if f.sink != nil && len(bytes.TrimSpace(f.sink.b)) == 0 {
+		if f.sink != nil && f.sink.blank() {
 			f.sink.built = true
 		}
-	case "fldinst", "hlsrc", "hlinkbase", "propname":
+	case "fldinst", "hlsrc", "hlinkbase", "propname", "sn", "sv":
 		w.instruction(f, name)
 	case "fldrslt":
 		if i := w.field(); i >= 0 {
 			f.sink = w.outerSink(i) // the result of a nested field is part of the instruction around that
 		}
+	case "uc":
+		f.unicode = max(number, 0)
 	case "u":
-		w.skip = 1
-		if f.sink != nil {
-			f.sink.b = append(f.sink.b, string(rune(uint16(number)))...) //nolint:gosec // G115: \u takes a signed 16-bit number
-		}
-	case "tab", "line", "par":
-		f.sink.add(' ')
+		w.skip = skips{f.unicode, f.unicode}
+		f.sink.add([]byte(string(rune(uint16(number))))...) //nolint:gosec // G115: \u takes a signed 16-bit number
 	case "pict":
 		f.picture = &picture{frame: len(w.stack), data: -1}
 	case "pngblip":
@@ -414,6 +388,8 @@ func (w *walker) meaning(name string, number int) {
 		f.picture.is(kindMetafile)
 	case "macpict", "pmmetafile", "dibitmap", "wbitmap":
 		f.picture.is(kindPlain)
+	default:
+		f.sink.add(characters[name]...)
 	}
 }
 
@@ -441,18 +417,6 @@ func (w *walker) outerSink(field int) *text {
 		return nil
 	}
 	return w.stack[field-1].sink
-}
-
-// instruction makes the group gather its text, for the field around it if there is one.
-func (w *walker) instruction(f *frame, name string) {
-	t := &text{}
-	if i := w.field(); i >= 0 && name == "fldinst" {
-		if w.stack[i].own == nil {
-			w.stack[i].own = t
-		}
-		t = w.stack[i].own
-	}
-	f.own, f.sink = t, t
 }
 
 // binary handles \binN, after which N bytes are data whatever they look like.

@@ -9,28 +9,6 @@ import (
 	"icapd/internal/pattern"
 )
 
-// linkedShape matches a property of a shape that names a picture to fetch: one that is somewhere else than a file beside
-// the document. Word writes the file name of embedded pictures into the same property.
-var linkedShape = pattern.MustCompile(`(?i)\\sn\s+(?:pib(?:Print)?Name|(?:lineF|f)illBlipName|wzScript[A-Za-z]*|metroBlob)\s*\}\s*(?:\{\s*)?\{?\\sv\s+[^{}]*(?:[/:]|\\\\|\\'(?:2f|3a|5c))`)
-
-// actingShape matches the properties of a shape that hold a script of a page, the address of who signs, a film, and the one that
-// Word once overflowed on (CVE-2010-3333).
-var actingShape = pattern.MustCompile(`(?i)\\sn\s+(?:wzScript[A-Za-z]*|pFragments|wzSigSetupProvUrl|movie)\s*\}`)
-
-// maxNestedShapes is how many properties of shapes may stand in each other so that each is judged by itself. One that is
-// deeper is judged with the one around it, or the same bytes would be read at every depth.
-const maxNestedShapes = 4
-
-// nestedIn returns how many of the open groups are of a destination.
-func (w *walker) nestedIn(dest string) (count int) {
-	for i := range w.stack {
-		if w.stack[i].dest == dest {
-			count++
-		}
-	}
-	return count
-}
-
 // groupData returns what the hexadecimal digits of a group say after its control word.
 func groupData(group []byte, word string) []byte {
 	_, digits, ok := bytes.Cut(group, []byte(word))
