@@ -94,8 +94,23 @@ func FieldVector(instruction string) string {
 		return VectorFieldMacro
 	case "HYPERLINK":
 		return hyperlinkVector(args[1:])
+	case "SET":
+		return laidVector(args[1:])
 	}
 	return ""
+}
+
+// laidVector judges the text that a field lays in a bookmark, which may stand where the instruction of another field is.
+// Words in small letters are words.
+func laidVector(args []string) string {
+	if len(args) < 2 {
+		return ""
+	}
+	words := fieldArgs(args[1])
+	if len(words) < 2 || words[0] != strings.ToUpper(words[0]) || strings.EqualFold(words[0], "SET") {
+		return ""
+	}
+	return FieldVector(args[1])
 }
 
 // plainLetters takes out what is not seen, and makes full-width letters the common ones: readers differ in whether they do.

@@ -45,6 +45,7 @@ func TestFieldVector(t *testing.T) {
 		`PAGE`: "", `  PAGE \* MERGEFORMAT `: "", ``: "", `TOC \o "1-3" \h`: "", `REF _x \h`: "", `DATE \@ "yyyy"`: "",
 		`DDEAUTO c:\\windows\\cmd.exe "/k calc"`: "field-dde", "\r\n dDe x y": "field-dde",
 		`INCLUDEPICTURE "http://evil.test/x" \d`: "field-include", `LINK Excel.Sheet "x"`: "field-include", `AUTOTEXTLIST "x" \s Style \t "tip"`: "field-include", `AUTOTEXT x`: "",
+		`SET x "DDE y z"`: "field-dde", `SET x "Link to it"`: "", `SET x "1"`: "",
 		`MACROBUTTON NoMacro [type here]`: "", `MACROBUTTON AutoOpen x`: "field-macro", `PRINT 27 "x"`: "field-active",
 		`HYPERLINK "https://a.test"`: "", `HYPERLINK \l "here"`: "", `HYPERLINK "x.doc" \l "here"`: "link-scheme",
 		`HYPERLINK \o "tip" "file:///c:/x"`: "link-scheme", `HYPERLINK \t "_blank" https://a.test`: "",

@@ -63,6 +63,31 @@ func property(t *kit.XMLToken) string {
 	return ""
 }
 
+// isFormControl reports whether an element is a control of a form by what only controls have: elements of text and drawings
+// have the same names, and prefixes are the writer's choice.
+func isFormControl(t *kit.XMLToken) bool {
+	if bytes.HasPrefix(t.Name, []byte("form:")) {
+		return t.Local() != "form"
+	}
+	for a := range t.Attrs {
+		switch a.Local() {
+		case "control-implementation", "button-type":
+			return true
+		}
+	}
+	return false
+}
+
+// isQueried reports whether the lines of a list come from a database.
+func isQueried(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		if a.Local() == "list-source-type" {
+			return a.Value() != "" && a.Value() != "value-list"
+		}
+	}
+	return false
+}
+
 var (
 	databaseProperties = map[string]bool{"DataSourceName": true, "Command": true, "URL": true, "ActiveConnection": true, "ConnectionResource": true, "Filter": true}
 	addressProperties  = map[string]bool{"TargetURL": true, "ImageURL": true, "HelpURL": true, "SubmitURL": true, "TargetFrame": true}

@@ -239,7 +239,7 @@ func (p *packageWalk) entry(e *kit.ZipEntry) error {
 			return nil
 		}
 		if path.Ext(name) != ".xml" {
-			return nil
+			return p.icon(e, data)
 		}
 		return p.xml(e, data)
 	case strings.HasSuffix(name, ".xml"), strings.HasSuffix(name, ".rdf"):
@@ -284,7 +284,7 @@ func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
 		return nil
 	case dir == "pictures" || dir == "objectreplacements" || dir == "thumbnails" || dir == "media" || dir == "fonts":
 		return p.picture(e, data)
-	case path.Base(name) == "layout-cache":
+	case path.Base(name) == "layout-cache" && bytes.HasPrefix(data, []byte("\x01\x00")): // the version of its form
 		return nil
 	case strings.HasPrefix(dir, "object") && !strings.Contains(name, "/"):
 		p.drop(e, vectorOLE)
@@ -293,6 +293,15 @@ func (p *packageWalk) binary(e *kit.ZipEntry, name string, data []byte) error {
 		return p.picture(e, data)
 	case strings.HasPrefix(kit.Sniff(data), "image/"): // of an embedded document under a name of its own, or in the place of a model
 		return p.picture(e, data)
+	}
+	p.drop(e, vectorUnknown)
+	return nil
+}
+
+// icon is about the pictures of buttons, which are all that the user interface is made of besides XML.
+func (p *packageWalk) icon(e *kit.ZipEntry, data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 || strings.HasPrefix(kit.Sniff(data), "image/") {
+		return nil
 	}
 	p.drop(e, vectorUnknown)
 	return nil

@@ -129,6 +129,14 @@ func TestCanaries(t *testing.T) {
 		extra []string
 	}{
 		"basic":              {"", []string{"Basic/Standard/Module1.xml", "<script:module>CANARY</script:module>", "Basic/script-lc.xml", "CANARY"}},
+		"background outside": {"<style:background-image xlink:href='../CANARY.png'/><draw:fill-image xlink:href='/CANARY.png'/><text:list-level-style-image xlink:href='Pictures/%2e%2e/../CANARY.png'/>", nil},
+		"behind a folder":    {"<draw:frame><draw:image xlink:href='Pictures/../../CANARY.png'/></draw:frame>", nil},
+		"any other address":  {"<x:y xmlns:x='urn:x' xlink:href='search-ms:CANARY'/><x:z xmlns:x='urn:x' xlink:href='jdbc:CANARY'/>", nil},
+		"control, prefixed":  {"<q:listbox xmlns:q='urn:oasis:names:tc:opendocument:xmlns:form:1.0' q:button-type='submit' xlink:href='CANARY' office:target-frame='CANARY'/>", nil},
+		"list of a query":    {"<form:listbox form:list-source-type='sql' form:list-source='CANARY'/><form:form form:filter='CANARY' form:order='CANARY'/>", nil},
+		"what it means":      {"<text:p grddl:transformation='http://CANARY/x.xsl'/>", nil},
+		"icon that is none":  {"", []string{"Configurations2/images/Bitmaps/x.bin", "CANARY"}},
+		"cache that is none": {"", []string{"layout-cache", "CANARY"}},
 		"python":             {"", []string{"Scripts/python/CANARY.py", "CANARY"}},
 		"dialog":             {"", []string{"Dialogs/Standard/d.xml", "CANARY"}},
 		"java":               {"", []string{"applet/x.class", "CANARY"}},

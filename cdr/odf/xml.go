@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ var (
 		for _, name := range []string{
 			"href", "src", "image-data", "url", "control-implementation", "base", "value", "formula", "condition", "expression",
 			"target-frame-name", "button-type", "target-frame", "command", "datasource", "database-name", "connection-resource",
-			"local-url",
+			"local-url", "filter", "order", "list-source", "transformation",
 		} {
 			n.Add(name)
 		}
@@ -320,6 +321,9 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	case "command":
 		return commandVector(t)
 	case "image", "object":
+		if name == "image" && isFormControl(t) {
+			return ""
+		}
 		if c.frame > 0 && c.frame == len(c.open) && c.lacks(t) {
 			return vectorOLE
 		}
@@ -376,8 +380,11 @@ func outside(href string) bool {
 	if scheme, rest, ok := strings.Cut(href, ":"); ok && !strings.ContainsAny(scheme, "/#?") {
 		return !strings.EqualFold(scheme, "vnd.sun.star.package") && !strings.EqualFold(scheme, "vnd.sun.star.graphicobject") || rest == ""
 	}
-	clean := strings.TrimPrefix(href, "./")
-	return strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, `\`) || strings.HasPrefix(clean, "../") && !inParent.MatchString(clean)
+	if plain, err := url.PathUnescape(href); err == nil {
+		href = plain
+	}
+	clean := path.Clean(strings.ReplaceAll(href, `\`, "/"))
+	return strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") && !inParent.MatchString(clean)
 }
 
 // inParent matches references of an embedded object to pictures of the document around it.
@@ -435,25 +442,33 @@ func (c *cleaner) attribute(t *kit.XMLToken, element string, a *kit.XMLAttr) (ve
 		if cellRanges[name] && otherDocument.MatchString(a.Value()) {
 			return vectorTable, "", false
 		}
-		return formAttribute(name, element, a)
+		return formAttribute(t, name, element, a)
 	}
 	return "", "", false
 }
 
 // formAttribute does the same for what forms send, and where.
-func formAttribute(name, element string, a *kit.XMLAttr) (vector, value string, keep bool) {
+func formAttribute(t *kit.XMLToken, name, element string, a *kit.XMLAttr) (vector, value string, keep bool) {
 	switch name {
 	case "button-type":
 		if v := a.Value(); v != "push" && v != "" {
 			return vectorForm, "push", true
 		}
 	case "target-frame":
-		if (element == "form" || element == "button") && a.Value() != "" {
+		if (element == "form" || element == "button" || isFormControl(t)) && a.Value() != "" {
 			return vectorForm, "", false
 		}
-	case "command", "datasource", "database-name", "connection-resource":
+	case "command", "datasource", "database-name", "connection-resource", "filter", "order":
 		if element == "form" && a.Value() != "" {
 			return vectorDatabase, "", true
+		}
+	case "list-source":
+		if isQueried(t) && a.Value() != "" {
+			return vectorDatabase, "", false
+		}
+	case "transformation": // GRDDL: a style sheet that says what the document means, which all writers take from one place
+		if v := a.Value(); v != "" && !strings.HasPrefix(v, "http://docs.oasis-open.org/office/") {
+			return vectorExternal, "", false
 		}
 	}
 	return "", "", false
@@ -467,7 +482,7 @@ func (c *cleaner) href(t *kit.XMLToken, element, target string) (vector, value s
 		}
 	case scriptScheme.MatchString(strings.TrimLeft(target, "# \t\r\n")):
 		return vectorLink, "#", true
-	case element == "button" && bytes.HasPrefix(t.Name, []byte("form")):
+	case element == "button" && bytes.HasPrefix(t.Name, []byte("form")), isFormControl(t):
 		if target != "" && target != "#" {
 			return vectorForm, "#", true
 		}
@@ -475,14 +490,11 @@ func (c *cleaner) href(t *kit.XMLToken, element, target string) (vector, value s
 		if !kit.SafeLink(target) || !kit.SafePlace(target) {
 			return vectorLink, "#", true
 		}
-	case webScheme.MatchString(target), bareScheme.MatchString(target), fetched[element] && outside(target):
+	case webScheme.MatchString(target), bareScheme.MatchString(target), outside(target):
 		return vectorExternal, "", true // LibreOffice does not open a document whose background or font is at "#"
 	}
 	return "", "", false
 }
-
-// fetched are elements whose file is looked for where they say, and that have no rule of their own.
-var fetched = map[string]bool{"font-face-uri": true, "definition-src": true, "alphabetical-index-auto-mark-file": true, "sound": true, "audio": true}
 
 // endBinary hands a picture of a flat document to its handler.
 func (c *cleaner) endBinary() error {

@@ -54,7 +54,7 @@ func startFormulaHolder(w *walk, t *kit.XMLToken, _ *element) bool {
 
 var formulaAttributes = map[string]bool{
 	"sp textlink": true, "cameraTool cellRange": true, "cfvo val": true, "inputCells val": true, "cacheField formula": true, "calculatedItem formula": true,
-	"formControlPr fmlaLink": true, "formControlPr fmlaRange": true, "formControlPr fmlaTxbx": true, "formControlPr fmlaGroup": true,
+	"controlPr linkedCell": true, "controlPr listFillRange": true, "formControlPr fmlaLink": true, "formControlPr fmlaRange": true, "formControlPr fmlaTxbx": true, "formControlPr fmlaGroup": true,
 }
 
 // startDataModel is about the workbook's list of the tables of its data model, which is gone; diagrams have one of their own.

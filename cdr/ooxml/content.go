@@ -95,6 +95,8 @@ func (p *pack) altChunk(ctx context.Context, at *part, data []byte) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("PK")):
 		kind = wordMain + "document"
+	case kind == "application/xhtml+xml":
+		kind = "text/html"
 	case strings.HasPrefix(kind, "text/") && kind != "text/rtf":
 		if at.mime == "text/html" || at.mime == "application/xhtml+xml" {
 			kind = "text/html"

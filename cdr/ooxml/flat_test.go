@@ -86,22 +86,31 @@ func sheetML(cells string) string {
 func Test2003(t *testing.T) {
 	svg := base64.StdEncoding.EncodeToString([]byte("<svg xmlns='http://www.w3.org/2000/svg'><script>" + canary + "</script></svg>"))
 	for name, text := range map[string]string{
-		"macros":   wordML(`<w:docSuppData><w:binData w:name="editdata.mso">` + canary + `</w:binData></w:docSuppData>`),
-		"storage":  wordML(`<w:binData w:name="editdata.mso">` + canary + `</w:binData>`),
-		"objects":  wordML(`<w:docOleData><w:binData w:name="oledata.mso">` + canary + `</w:binData></w:docOleData>`),
-		"object":   wordML(`<w:pict><o:OLEObject Type="Embed" ProgID="` + canary + `"/></w:pict>`),
-		"linked":   wordML(`<w:pict><o:OLEObject Type="Link" ProgID="x" UpdateMode="Always" ShapeID="s" DrawAspect="Icon" ObjectID="_1" r="` + canary + `"><o:LinkType>` + canary + `</o:LinkType></o:OLEObject></w:pict>`),
-		"codes":    wordML(`<w:pict><o:OLEObject Type="Embed" ProgID="StaticMetafile"><o:WordFieldCodes>\s ` + canary + `</o:WordFieldCodes></o:OLEObject></w:pict>`),
-		"svg":      wordML(`<w:pict><w:binData w:name="wordml://1.svg">` + svg + `</w:binData></w:pict>`),
-		"field":    wordML(code("DDE " + canary)),
-		"link":     wordML(`<w:hlink w:dest="file:///` + canary + `"><w:t>shown</w:t></w:hlink>`),
-		"template": wordML(`<w:docPr><w:attachedTemplate w:val="` + canary + `"/></w:docPr>`),
-		"image":    wordML(`<w:pict><v:shape><v:imagedata src="http://` + canary + `"/></v:shape></w:pict>`),
-		"formula":  sheetML(`<Cell ss:Formula="=WEBSERVICE(&quot;` + canary + `&quot;)"><Data>shown</Data></Cell>`),
-		"dde":      sheetML(`<Cell ss:Formula="=cmd|'` + canary + `'!A0"><Data>shown</Data></Cell>`),
-		"address":  sheetML(`<Cell ss:HRef="file:///` + canary + `"><Data>shown</Data></Cell>`),
-		"name":     sheetML(`<Names><NamedRange ss:Name="Auto_Open" ss:RefersTo="=` + canary + `"/></Names>`),
-		"query":    sheetML(`<QueryTable>` + canary + `</QueryTable>`),
+		"macros":                wordML(`<w:docSuppData><w:binData w:name="editdata.mso">` + canary + `</w:binData></w:docSuppData>`),
+		"storage":               wordML(`<w:binData w:name="editdata.mso">` + canary + `</w:binData>`),
+		"objects":               wordML(`<w:docOleData><w:binData w:name="oledata.mso">` + canary + `</w:binData></w:docOleData>`),
+		"object":                wordML(`<w:pict><o:OLEObject Type="Embed" ProgID="` + canary + `"/></w:pict>`),
+		"linked":                wordML(`<w:pict><o:OLEObject Type="Link" ProgID="x" UpdateMode="Always" ShapeID="s" DrawAspect="Icon" ObjectID="_1" r="` + canary + `"><o:LinkType>` + canary + `</o:LinkType></o:OLEObject></w:pict>`),
+		"codes":                 wordML(`<w:pict><o:OLEObject Type="Embed" ProgID="StaticMetafile"><o:WordFieldCodes>\s ` + canary + `</o:WordFieldCodes></o:OLEObject></w:pict>`),
+		"svg":                   wordML(`<w:pict><w:binData w:name="wordml://1.svg">` + svg + `</w:binData></w:pict>`),
+		"field":                 wordML(code("DDE " + canary)),
+		"link":                  wordML(`<w:hlink w:dest="file:///` + canary + `"><w:t>shown</w:t></w:hlink>`),
+		"template":              wordML(`<w:docPr><w:attachedTemplate w:val="` + canary + `"/></w:docPr>`),
+		"image":                 wordML(`<w:pict><v:shape><v:imagedata src="http://` + canary + `"/></v:shape></w:pict>`),
+		"formula":               sheetML(`<Cell ss:Formula="=WEBSERVICE(&quot;` + canary + `&quot;)"><Data>shown</Data></Cell>`),
+		"dde":                   sheetML(`<Cell ss:Formula="=cmd|'` + canary + `'!A0"><Data>shown</Data></Cell>`),
+		"address":               sheetML(`<Cell ss:HRef="file:///` + canary + `"><Data>shown</Data></Cell>`),
+		"name":                  sheetML(`<Names><NamedRange ss:Name="Auto_Open" ss:RefersTo="=` + canary + `"/></Names>`),
+		"name of a macro":       sheetML(`<ExcelName><Name>x</Name><Macro>` + canary + `</Macro></ExcelName><MacroSheet>` + canary + `</MacroSheet>`),
+		"rules":                 sheetML(`<Condition><Value1>1</Value1><Value2>CALL("` + canary + `")</Value2></Condition><Min>WEBSERVICE("` + canary + `")</Min>`),
+		"pivot table of a book": sheetML(`<PTSource><ConsolidationReference><FileName>\\x\[` + canary + `.xls]S</FileName></ConsolidationReference></PTSource>`),
+		"map":                   sheetML(`<x2:MapInfo xmlns:x2="urn:x"><x2:Schema x2:SchemaRef="http://` + canary + `"/><x2:Binding><x2:File>` + canary + `</x2:File></x2:Binding></x2:MapInfo>`),
+		"components":            sheetML(`<LocationOfComponents HRef="file:///\\` + canary + `"/>`),
+		"customization":         sheetML(`<CustomDocumentProperties><q:_AssemblyLocation0 xmlns:q="urn:q">` + canary + `</q:_AssemblyLocation0></CustomDocumentProperties>`),
+		"smart tag":             wordML(`<o:SmartTagType o:namespaceuri="urn:x" o:url="http://` + canary + `"/>`),
+		"script in a cell":      sheetML(`<Cell><Data><script>` + canary + `</script>shown</Data></Cell>`),
+		"page of Access":        wordML(`<w:p><w:r><w:msAccessHTML>` + canary + `</w:msAccessHTML></w:r></w:p>`),
+		"query":                 sheetML(`<QueryTable>` + canary + `</QueryTable>`),
 	} {
 		r, job, err := runFlat(t, text)
 		if err != nil || !r.Changed() || survives(map[string]string{"": string(r.Data)}) != "" || strings.Contains(string(r.Data), svg[80:]) {
@@ -120,6 +129,7 @@ func Test2003(t *testing.T) {
 		wordML(`<w:pict><v:shape o:ole=""/><o:OLEObject Type="Embed" ProgID="StaticMetafile" ShapeID="_x0000_i1026" DrawAspect="Content" ObjectID="_15"><o:WordFieldCodes>\s</o:WordFieldCodes></o:OLEObject></w:pict>`),
 		wordML(`<w:pict><w:binData w:name="wordml://1.png">` + picture + `</w:binData><v:shape><v:imagedata src="wordml://1.png"/></v:shape></w:pict><w:hlink w:dest="https://a.test/"/>`),
 		sheetML(`<Cell ss:Formula="=SUM(R[-1]C:R[-2]C[3])" ss:HRef="https://a.test/"><Data>1</Data></Cell>`),
+		sheetML(`<LocationOfComponents HRef="file:///D:\"/><FileName>[Book1]Sheet1</FileName><CustomDocumentProperties><dt:a xmlns:dt="urn:d">x</dt:a></CustomDocumentProperties>`),
 	} {
 		if r, job, err := runFlat(t, text); err != nil || r.Changed() {
 			t.Errorf("a clean one was changed: %v %v", err, job.Removals())

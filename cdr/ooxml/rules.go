@@ -120,7 +120,10 @@ func ruleTable() map[string]rule {
 		"frameset":         always(familyWord, vectorFrame),
 		"mailMerge":        always(familyWord, vectorMerge),
 		"objectLink":       always(familyWord, vectorOLELink),
+		"objectEmbed":      {familyWord, startOLEObject},
 		"movie":            always(familyWord, vectorMedia),
+		"scriptAnchor":     always(familyWord, vectorScript),
+		"applet":           always(familyWord, vectorScript),
 		"webVideoPr":       always(familyOther, vectorMedia), // a frame of a web page
 		"schemaLibrary":    always(familyWord, vectorExternal),
 		"entryMacro":       always(familyWord, vectorMacroRef),
@@ -132,7 +135,7 @@ func ruleTable() map[string]rule {
 		"tab":              {familyWord, startBreak},
 		"control":          {familyOther, startControl},
 
-		"f": {familySheet, startFormula}, "formula": {familySheet, startFormula}, "formula1": {familySheet, startFormula},
+		"f": {familyOther, startPlainFormula}, "controlPr": {familySheet, startFormulaHolder}, "formula": {familySheet, startFormula}, "formula1": {familySheet, startFormula},
 		"formula2": {familySheet, startFormula}, "calculatedColumnFormula": {familySheet, startFormula},
 		"totalsRowFormula": {familySheet, startFormula}, "cfRule": {familySheet, startRuleHolder},
 		"dataValidation": {familySheet, startRuleHolder}, "sparkline": {familySheet, startRuleHolder},
@@ -419,7 +422,12 @@ func startShape(w *walk, t *kit.XMLToken, e *element) bool {
 
 // startSchema takes the address from the schema of an XML map: what it says is in the element.
 func startSchema(w *walk, t *kit.XMLToken, _ *element) bool {
-	w.cutAttr(t, "SchemaRef", vectorData)
+	for a := range t.Attrs {
+		if a.Local() == "SchemaRef" {
+			w.remove(vectorData, "<Schema> "+string(a.Name), kit.ActionNeutralised, a.Value())
+			w.edits.cut(a.Start, a.End)
+		}
+	}
 	return false
 }
 

@@ -245,6 +245,12 @@ type sheetState struct {
 func startFormula(w *walk, t *kit.XMLToken, e *element) bool {
 	inCell := t.Local() == "f" && w.parentIs("c")
 	if inCell {
+		for _, name := range []string{"r1", "r2"} { // the cells that a table of values is calculated from
+			if v, _ := t.Attr(name); v != "" && !oneCell.MatchString(v) {
+				w.formulaGone(vectorFormula, v)
+				return true
+			}
+		}
 		if typ, _ := t.Attr("t"); typ == "shared" {
 			if si, ok := t.Attr("si"); ok && w.sheet.shared[si] {
 				w.formulaGone(vectorFormula, "")
@@ -284,6 +290,17 @@ func startFormula(w *walk, t *kit.XMLToken, e *element) bool {
 		}
 	}
 	return false
+}
+
+// oneCell matches the place of a cell.
+var oneCell = pattern.MustCompile(`^\s*\$?[A-Za-z]{1,3}\$?[0-9]{1,7}\s*$`)
+
+// startPlainFormula is about formulas of sheets, and of charts in any document.
+func startPlainFormula(w *walk, t *kit.XMLToken, e *element) bool {
+	if w.p.kind.family != familySheet && !strings.Contains(w.at.mime, "chart") {
+		return false
+	}
+	return startFormula(w, t, e)
 }
 
 // formulaText is the text between a formula's tags.

@@ -46,11 +46,12 @@ func wordRules2003() map[string]rule {
 		"hlink":        {familyWord, startOldLink},
 		"pict":         {familyWord, startOldPicture},
 		"ocx":          always(familyWord, vectorActiveX),
-		"scriptAnchor": always(familyWord, vectorScript),
-		"applet":       always(familyWord, vectorScript),
 		"recipients":   always(familyWord, vectorMerge),
+		"altChunk":     always(familyWord, vectorAltChunk),
+		"msAccessHTML": always(familyWord, vectorScript),
+		"SmartTagType": {familyWord, startSmartTag},
 
-		"saveThroughXSLT": always(familyWord, vectorExternal),
+		"saveThroughXSLT": always(familyWord, vectorExternal), "CustomDocumentProperties": {familyWord, startOldProperties},
 	}
 }
 
@@ -58,11 +59,69 @@ func sheetRules2003() map[string]rule {
 	return map[string]rule{
 		"Cell": {familySheet, startOldCell}, "A": {familySheet, startOldCell}, "NamedRange": {familySheet, startOldName},
 		"SupBook": always(familySheet, vectorBook), "ExternName": always(familySheet, vectorBook), "DDELink": always(familySheet, vectorBook),
+		"ExcelName": always(familySheet, vectorMacroName), "Macro": always(familySheet, vectorMacroName), "MacroSheet": always(familySheet, vectorXLM),
 		"QueryTable": always(familySheet, vectorQuery), "QuerySource": always(familySheet, vectorData), "PublishObjects": always(familySheet, vectorPublish),
 		"Connection": always(familySheet, vectorData), "binData": always(familySheet, vectorOLE),
 		"f": {familySheet, startFormula}, "fmla": {familySheet, startFormula}, "Value": {familySheet, startFormula}, "Value1": {familySheet, startFormula},
+		"Value2": {familySheet, startFormula}, "Min": {familySheet, startFormula}, "Max": {familySheet, startFormula},
+		"FileName": {familySheet, startOldSource}, "DataSource": {familySheet, startOldSource}, "Binding": always(familySheet, vectorData),
+		"WebQuery": always(familySheet, vectorQuery), "ConnectionInfo": always(familySheet, vectorData),
+		"MacroName": always(familySheet, vectorMacroName), "OleLink": always(familySheet, vectorOLELink),
+		"Script": always(familySheet, vectorScript), "script": always(familySheet, vectorScript),
+		"SmartTagType": {familySheet, startSmartTag}, "CustomDocumentProperties": {familySheet, startOldProperties},
+		"LocationOfComponents": {familySheet, startOldLocation},
 	}
 }
+
+// startOldSource is about the book that a pivot table is made from: one by itself is the book that it stands in.
+func startOldSource(w *walk, _ *kit.XMLToken, e *element) bool {
+	from := e.tagEnd
+	e.end = func(w *walk, e *element, end *kit.XMLToken) {
+		if from > end.Start {
+			return
+		}
+		if v := formulaText(w.data[from:end.Start]); strings.ContainsAny(v, `/\:|`) || !kit.SafePlace(v) {
+			w.remove(vectorPivot, "<"+e.local+">", kit.ActionRemoved, v)
+			w.edits.cut(e.start, end.End)
+		}
+	}
+	return false
+}
+
+// startOldLocation is about the place that the program takes its components for the Web from: Excel wrote the drive that it was
+// installed from, and another machine is none.
+func startOldLocation(w *walk, t *kit.XMLToken, _ *element) bool {
+	for a := range t.Attrs {
+		if a.Local() == "HRef" && !installed.MatchString(a.Value()) {
+			w.remove(vectorExternal, "<LocationOfComponents>", kit.ActionRemoved, a.Value())
+			return true
+		}
+	}
+	return false
+}
+
+// installed matches a folder of a drive.
+var installed = pattern.MustCompile(`^(?i:(?:file:///)?[a-z]:[\\/][^:]*)?$`)
+
+// startOldProperties is about the document's own properties, each an element of its name: they go if a program is loaded by one.
+func startOldProperties(w *walk, t *kit.XMLToken, e *element) bool {
+	if t.Kind == kit.XMLEmpty {
+		return false
+	}
+	from := t.End
+	e.end = func(w *walk, e *element, end *kit.XMLToken) {
+		for _, m := range propertyName.FindAllSubmatch(w.data[from:end.Start], -1) {
+			if kit.LoadsProgram(string(m[1])) {
+				w.remove(vectorExternal, "<CustomDocumentProperties>", kit.ActionRemoved, string(m[1]))
+				w.edits.cut(e.start, end.End)
+				return
+			}
+		}
+	}
+	return false
+}
+
+var propertyName = pattern.MustCompile(`<(?:[^\s<>/:]{1,64}:)?([^\s<>/:]{1,256})`)
 
 // startOldDocument takes back what the document says of itself: that there are macros and controls in it.
 func startOldDocument(w *walk, t *kit.XMLToken, _ *element) bool {
