@@ -15,6 +15,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"icapd/internal/body"
 	"icapd/scan"
 )
 
@@ -444,4 +445,20 @@ func jsonSafe(r rune) rune {
 		return 'x'
 	}
 	return r
+}
+
+// TestOLEShared: streams that are made of the same sectors are a limit before they are as much work as thousands of files.
+func TestOLEShared(t *testing.T) {
+	data := []byte(oleOf(file{"One", strings.Repeat("some text ", 4000)}, file{"Two", "x"}, file{"Three", "x"}))
+	const directory, entry, place = 1024, 128, 116
+	for i := 2; i <= 3; i++ {
+		copy(data[directory+i*entry+place:][:8], data[directory+entry+place:])
+	}
+	tree := openTree(t, data, Hints{})
+	for range tree.Items(t.Context()) { //nolint:revive // the gaps are of interest
+	}
+	gaps := tree.Gaps()
+	if len(gaps) != 1 || gaps[0].Reason != scan.ReasonLimit || gaps[0].Limit != body.LimitRatio {
+		t.Fatalf("%v", gaps)
+	}
 }

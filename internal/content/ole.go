@@ -10,6 +10,7 @@ import (
 
 	"github.com/richardlehane/mscfb"
 
+	"icapd/internal/body"
 	"icapd/scan"
 )
 
@@ -20,7 +21,14 @@ type oleFormat struct{}
 // maxOLEStreams bounds the streams whose names are read.
 const maxOLEStreams = 20_000
 
-var errOLEStreams = errors.New("more streams than are read")
+// maxOLEGain is how many times the file's size its streams may be together: each has sectors of its own, and text becomes
+// longer by half at most when it is read. Thousands may be made to lead to the same sectors.
+const maxOLEGain = 2
+
+var (
+	errOLEStreams = errors.New("more streams than are read")
+	errOLEShared  = errors.New("streams share the bytes that they are made of")
+)
 
 func (oleFormat) open(w *walk, n *node) error {
 	d, err := mscfb.New(n.item.Blob)
@@ -31,12 +39,20 @@ func (oleFormat) open(w *walk, n *node) error {
 		return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errOLEStreams}
 	}
 	titles := attachTitles(d)
+	size := int64(0)
 	for _, f := range d.File {
 		if f.Size <= 0 || f.FileInfo().IsDir() {
 			continue
 		}
+		before := len(n.kids)
 		if stop := w.oleStream(n, f, titles); stop != nil {
 			return stop
+		}
+		for _, k := range n.kids[before:] {
+			size += k.item.Blob.Size()
+		}
+		if size > maxOLEGain*n.item.Blob.Size() {
+			return &scan.Gap{Reason: scan.ReasonLimit, Limit: body.LimitRatio, Err: errOLEShared}
 		}
 	}
 	return nil
