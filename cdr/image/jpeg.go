@@ -148,6 +148,8 @@ func (j *jpegWalk) keepSegment(marker byte, body []byte, start int) error {
 		vector = vectorComment
 	case marker >= jpegAPP0 && marker <= 0xef:
 		vector = j.appVector(marker, body)
+	case marker == 0xdc && len(body) != 2, marker == 0xdd && len(body) != 2, marker == 0xdf && len(body) != 1: // DNL, DRI, EXP: one number each
+		vector = vectorUnknown
 	case marker < 0xc0, marker == 0xc8, marker >= 0xf0: // RES, JPG, JPG0 to JPG13: reserved for extensions that nobody wrote
 		vector = vectorUnknown
 	}
@@ -179,6 +181,10 @@ func (j *jpegWalk) appVector(marker byte, body []byte) string {
 		return vectorForeign
 	case marker == jpegAPP0 && is("JFIF\x00") && len(body) >= 14 && len(body) == 14+3*int(body[12])*int(body[13]) && !j.jfif:
 		j.jfif = true
+		if words.Match(body[14:]) { // words are no picture
+			j.c.add(append([]byte{0xff, 0xe0, 0, 16}, append(bytes.Clone(body[:12]), 0, 0)...))
+			return vectorUnknown
+		}
 		return ""
 	case marker == 0xee && is("Adobe") && len(body) >= 12 && len(body) <= 36 && !words.Match(body[12:]), marker == 0xec && is("Ducky\x00") && len(body) <= 16:
 		return ""

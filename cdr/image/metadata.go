@@ -51,6 +51,8 @@ func plainExif(data []byte) bool {
 		return false
 	}
 	todo, seen := []int{first}, map[int]bool{}
+	used := newCoverage(len(data))
+	used.add(0, 8)
 	for len(todo) > 0 {
 		at := todo[0]
 		todo = todo[1:]
@@ -63,8 +65,9 @@ func plainExif(data []byte) bool {
 		if end > len(data) || n > mostTags {
 			return false
 		}
+		used.add(at, min(end+4, len(data)))
 		for i := range n {
-			next, plain := plainTag(order, data, at+2+12*i)
+			next, plain := plainTag(order, data, at+2+12*i, used)
 			if !plain {
 				return false
 			}
@@ -78,11 +81,12 @@ func plainExif(data []byte) bool {
 			}
 		}
 	}
-	return true
+	return !words.Match(used.unused(data))
 }
 
 // plainTag judges the directory entry at a place, and returns the place of the directory that it points to.
-func plainTag(order tiffOrder, data []byte, at int) (next int, plain bool) {
+// What it takes is used.
+func plainTag(order tiffOrder, data []byte, at int, used *coverage) (next int, plain bool) {
 	tag, kind, count := order.Uint16(data[at:]), order.Uint16(data[at+2:]), order.Uint32(data[at+4:])
 	if kind == 0 || int(kind) >= len(tiffSizes) {
 		return 0, false
@@ -102,6 +106,7 @@ func plainTag(order tiffOrder, data []byte, at int) (next int, plain bool) {
 			return 0, false
 		}
 		value = data[offset : offset+size]
+		used.add(int(offset), int(offset+size))
 	} else {
 		value = value[:size]
 	}
@@ -244,7 +249,7 @@ func plainDirectory(order tiffOrder, file []byte, at int) bool {
 		return false
 	}
 	for i := range n {
-		if _, plain := plainTag(order, file, at+2+12*i); !plain {
+		if _, plain := plainTag(order, file, at+2+12*i, newCoverage(0)); !plain {
 			return false
 		}
 	}

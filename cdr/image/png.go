@@ -92,6 +92,8 @@ func (w *pngWalk) chunk(name string, body []byte, end int) error {
 	case vector == "":
 		w.c.keep(w.pos, end)
 		return nil
+	case name == "IEND":
+		w.c.add([]byte("\x00\x00\x00\x00IEND\xae\x42\x60\x82"))
 	}
 	w.job.Removed(vector, "chunk "+name, kit.ActionRemoved, "")
 	return nil
@@ -147,7 +149,7 @@ func pngVector(job *kit.Job, name string, body []byte) (string, error) {
 			return vectorMetadata, nil
 		}
 	case (name == "tEXt" || name == "iTXt") && pngComment(name, body) && !stripsMetadata(job):
-	case name == "tIME" && len(body) != 7:
+	case pngWrong(name, body):
 		return vectorUnknown, nil
 	case pngNumbers[name] > 0 && len(body) == pngNumbers[name]:
 	case name == "cmPP" && len(body) == 12 && bytes.HasPrefix(body, []byte("JCmp0712")): // of Office, which packs pictures by it
@@ -168,6 +170,34 @@ func pngVector(job *kit.Job, name string, body []byte) (string, error) {
 	}
 	return "", nil
 }
+
+// pngSizes are the lengths of chunks that hold numbers and nothing else, shortest and longest.
+var pngSizes = map[string][2]int{
+	"IEND": {0, 0}, "gAMA": {4, 4}, "cHRM": {32, 32}, "sRGB": {1, 1}, "pHYs": {9, 9}, "bKGD": {1, 6}, "sBIT": {1, 4}, "hIST": {2, 512}, "tRNS": {0, 256},
+	"tIME": {7, 7}, "acTL": {8, 8}, "fcTL": {26, 26}, "cICP": {4, 4}, "mDCV": {24, 24}, "cLLI": {8, 8}, "oFFs": {9, 9}, "sCAL": {4, 40},
+}
+
+// pngWrong reports whether a chunk cannot be what its name says, such that decoders pass over it, or over the end of it.
+func pngWrong(name string, body []byte) bool {
+	if sizes, ok := pngSizes[name]; ok && (len(body) < sizes[0] || len(body) > sizes[1]) {
+		return true
+	}
+	switch name {
+	case "hIST":
+		return len(body)%2 != 0
+	case "sPLT": // name, depth, and for each colour four samples and how often it is there
+		_, rest, ok := bytes.Cut(body, []byte{0})
+		return !ok || len(rest) == 0 || rest[0] == 8 && len(rest)%6 != 1 || rest[0] == 16 && len(rest)%10 != 1 || rest[0] != 8 && rest[0] != 16
+	case "pCAL": // what samples measure, in words
+		return words.Match(body)
+	case "sCAL":
+		return !pngScale.Match(body)
+	}
+	return false
+}
+
+// pngScale matches the unit and the two numbers of an sCAL chunk.
+var pngScale = pattern.MustCompile(`^[\x01\x02][0-9.eE+-]{1,18}\x00[0-9.eE+-]{1,18}$`)
 
 // maxProfile is how long a colour profile may be, in bytes; those of printers have some millions.
 const maxProfile = 16 << 20

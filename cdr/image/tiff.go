@@ -190,7 +190,9 @@ func (f *tiffFile) entry(at int) (tiffEntry, error) {
 	switch {
 	case e.tag == 347 && len(e.value) > 1 && (e.value[0] != 0xff || e.value[1] != 0xd8): // JPEG tables that are none
 		f.remove(&e, vectorUnknown)
-	case tiffTags[e.tag], e.tag == 330 && (e.kind == 4 || e.kind == 13 || e.kind == 16 || e.kind == 18): // numbers that lead to directories
+	case e.tag == 34675 && !isProfile(e.value):
+		f.remove(&e, vectorUnknown)
+	case tiffTags[e.tag], e.tag == 330 && f.pictures(&e): // numbers that lead to directories
 	case tiffMetadata[e.tag] && f.judge(&e) && !stripsMetadata(f.job) && !foreign.Match(e.value) && (!judgesText(f.job) || plainTIFFTag(e, f.order, f.data)):
 	case tiffMetadata[e.tag]:
 		f.remove(&e, vectorMetadata)
@@ -198,6 +200,47 @@ func (f *tiffFile) entry(at int) (tiffEntry, error) {
 		f.remove(&e, vectorUnknown)
 	}
 	return e, nil
+}
+
+// pictures reports whether the directories that an entry leads to are those of pictures, such as smaller copies of the one that is
+// shown, with no more said in them.
+func (f *tiffFile) pictures(e *tiffEntry) bool {
+	const most = 16
+	if e.kind != 4 && e.kind != 13 || e.count == 0 || e.count > most {
+		return false
+	}
+	for i := range e.count {
+		at := int64(f.order.Uint32(e.value[4*i:]))
+		if at+2 > int64(len(f.data)) {
+			return false
+		}
+		n, width := int64(f.order.Uint16(f.data[at:])), false
+		if at+2+12*n > int64(len(f.data)) {
+			return false
+		}
+		for b := f.data[at+2 : at+2+12*n]; len(b) > 0; b = b[12:] {
+			tag, kind, count := f.order.Uint16(b), f.order.Uint16(b[2:]), int64(f.order.Uint32(b[4:]))
+			width = width || tag == 256
+			if tiffTags[tag] || kind == 0 || int(kind) >= len(tiffSizes) {
+				continue
+			}
+			value, from := b[8:], int64(0)
+			size := tiffSizes[kind] * count
+			if size > 4 {
+				if from = int64(f.order.Uint32(b[8:])); from+size > int64(len(f.data)) {
+					return false
+				}
+				value = f.data[from : from+size]
+			}
+			if f.judged += len(value); f.judged > len(f.data) || words.Match(value) {
+				return false
+			}
+		}
+		if !width {
+			return false
+		}
+	}
+	return true
 }
 
 // judge reports whether so many more bytes of metadata may be looked at: tags may share their bytes, each time to be judged

@@ -92,6 +92,12 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 			return err
 		}
 		w.flagsAt = len(w.out) + 8
+		if len(body) > 10 {
+			w.changed = true
+			w.job.Removed(vectorHidden, "chunk VP8X", kit.ActionRemoved, "")
+			w.out = append(binary.LittleEndian.AppendUint32(append(w.out, name...), 10), body[:10]...)
+			return nil
+		}
 	case "VP8L":
 		rest, err := w.check(whole)
 		if err != nil {
@@ -103,11 +109,21 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 		}
 	case "VP8 ", "ALPH", "ANIM":
 	case "ANMF":
-		if err := w.frame(body); err != nil {
+		plain, err := w.frame(body)
+		if err != nil {
 			return err
 		}
+		if len(plain) < len(body) {
+			w.changed = true
+			w.job.Removed(vectorUnknown, "chunk ANMF", kit.ActionRemoved, "")
+			w.out = binary.LittleEndian.AppendUint32(append(w.out, name...), uint32(len(plain))) //nolint:gosec // G115: shorter than it was
+			w.out = append(w.out, plain...)
+			return nil
+		}
 	case "ICCP":
-		if w.job.Mode == kit.ModeRebuild {
+		if !isProfile(body) {
+			vector, w.dropped = vectorUnknown, w.dropped|webpICC
+		} else if w.job.Mode == kit.ModeRebuild {
 			vector, w.dropped = vectorMetadata, w.dropped|webpICC
 		}
 	case "EXIF", "XMP ":
@@ -130,23 +146,35 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 	return nil
 }
 
-// frame checks the lossless bitstream of an animation's frame: its chunks begin after 16 bytes of position.
-func (w *webpWalk) frame(body []byte) error {
+// frame checks the lossless bitstreams of an animation's frame, whose chunks begin after 16 bytes of position, and returns the
+// frame without chunks that no frame has.
+func (w *webpWalk) frame(body []byte) ([]byte, error) {
+	const place = 16
 	if err := countFrame(&w.frames); err != nil {
-		return err
+		return nil, err
 	}
-	if len(body) < 24 {
-		return kit.Corrupt("an animation frame of %d bytes", len(body))
+	if len(body) < place+8 {
+		return nil, kit.Corrupt("an animation frame of %d bytes", len(body))
 	}
-	if string(body[16:20]) != "VP8L" {
-		return nil
+	plain := append(make([]byte, 0, len(body)), body[:place]...)
+	for rest := body[place:]; len(rest) >= 8; {
+		n := int64(binary.LittleEndian.Uint32(rest[4:]))
+		if n > int64(len(rest)-8) {
+			return nil, kit.Corrupt("a chunk of a frame is longer than the frame")
+		}
+		end := min(8+n+n&1, int64(len(rest)))
+		switch string(rest[:4]) {
+		case "VP8L":
+			if _, err := w.check(rest[:8+n]); err != nil {
+				return nil, err
+			}
+			plain = append(plain, rest[:end]...)
+		case "VP8 ", "ALPH":
+			plain = append(plain, rest[:end]...)
+		}
+		rest = rest[end:]
 	}
-	n := int64(binary.LittleEndian.Uint32(body[20:]))
-	if n > int64(len(body)-24) {
-		return kit.Corrupt("a frame is longer than its chunk")
-	}
-	_, err := w.check(body[16 : 24+n])
-	return err
+	return plain, nil
 }
 
 // lossless writes a bitstream without what stood behind it.
@@ -198,6 +226,9 @@ func (w *webpWalk) check(chunk []byte) (rest int, err error) {
 	}
 	return src.Len(), nil
 }
+
+// isProfile reports whether bytes begin like a profile of colours (ICC.1:2022, section 7.2).
+func isProfile(b []byte) bool { return len(b) >= 128 && string(b[36:40]) == "acsp" }
 
 func uint24(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }
 

@@ -74,6 +74,7 @@ const (
 	emfComment = 70
 	emfHeader  = 88 // the size of the oldest kind of header
 	emfLast    = 122
+	emfMost    = 0x4000 // EMF+ begins there: what looks like a record of a higher kind is none
 )
 
 // cleanEMF drops comments that do not draw, and what follows the last record.
@@ -86,7 +87,7 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		if len(data)-pos >= 8 {
 			kind, size = le.Uint32(data[pos:]), int(le.Uint32(data[pos+4:]))
 		}
-		if size < 8 || size%4 != 0 || size > len(data)-pos || kind == 0 || kind > emfLast || read == 0 && size < emfHeader {
+		if size < 8 || size%4 != 0 || size > len(data)-pos || kind == 0 || kind > emfMost || read == 0 && size < emfHeader {
 			if read < 2 {
 				return nil, false
 			}
@@ -94,8 +95,13 @@ func (c *metafileCleaner) cleanEMF(data []byte) ([]byte, bool) {
 		}
 		r := data[pos : pos+size]
 		pos += size
-		if kind == emfComment {
+		switch {
+		case kind == emfComment:
 			r = plainPlus(r)
+		case !emfKnown(kind) && (c.job.Mode == ModeRebuild || !plainNumbers(r[8:])): // nobody draws it
+			continue
+		default:
+			r = fixedRecord(kind, r)
 		}
 		if kind == emfComment && !c.keepsComment(r[8:]) || kind != emfComment && !plainRecord(kind, r[8:]) {
 			continue
@@ -176,41 +182,6 @@ func plainPlus(r []byte) []byte {
 	return out
 }
 
-// Records of enhanced metafiles that speak to a driver, or name a file of colours: it is opened where the name says.
-const (
-	emfGLSRecord      = 102
-	emfDrawEscape     = 105
-	emfExtEscape      = 106
-	emfNamedEscape    = 110
-	emfColorSpace     = 99
-	emfColorSpaceWide = 122
-	emfProfile        = 112
-	emfProfileWide    = 113
-)
-
-// plainRecord judges those records: of escapes, those with a few numbers in them stay; of colours, those without a path.
-func plainRecord(kind uint32, r []byte) bool {
-	le := binary.LittleEndian
-	const logical, ansi, wide = 4 + 68, 260, 520 // where the name of a colour space is, and how long
-	switch kind {
-	case emfGLSRecord, emfDrawEscape, emfExtEscape, emfNamedEscape:
-		return plainNumbers(r)
-	case emfColorSpace, emfColorSpaceWide:
-		size := ansi
-		if kind == emfColorSpaceWide {
-			size = wide
-		}
-		return len(r) >= logical+size && !pathName(r[logical:logical+size])
-	case emfProfile, emfProfileWide:
-		if len(r) < 12 {
-			return false
-		}
-		n := int64(le.Uint32(r[4:]))
-		return n <= int64(len(r)-12) && !pathName(r[12:12+n])
-	}
-	return true
-}
-
 // pathName reports whether the name of a file, in a code page or in UTF-16, has a folder, drive or host in it.
 func pathName(b []byte) bool { return bytes.ContainsAny(b, `\/:`) }
 
@@ -250,7 +221,7 @@ func (c *metafileCleaner) keepsComment(r []byte) bool {
 	}
 	switch rest := b[8:]; le.Uint32(b[4:]) {
 	case commentBegin, commentEnd:
-		return true
+		return plainNumbers(rest)
 	case commentMetafile: // version, checksum, flags, size
 		return len(rest) >= 16 && le.Uint32(rest[8:]) == 0 && int64(le.Uint32(rest[12:])) == int64(len(rest)-16) && c.clear(rest[16:])
 	case commentFormats: // where it is drawn, how many formats, and for each: what, version, size, place
@@ -301,7 +272,7 @@ func (c *metafileCleaner) cleanWMF(data []byte) ([]byte, bool) {
 		}
 		r := data[pos : pos+2*words]
 		pos += 2 * words
-		if kind == wmfEscape && !plainEscape(r) && (!enhanced || !isChunk(r)) {
+		if kind == wmfEscape && !plainEscape(r) && (!enhanced || !isChunk(r)) || c.job.Mode == ModeRebuild && !wmfKnown[kind] {
 			continue
 		}
 		out = append(out, r...)
@@ -324,15 +295,15 @@ func endWMF(out []byte, before int) []byte {
 	return append(out, end...)
 }
 
-// plainEscape reports whether an escape is one of those that every program writes and that carry a number or two:
-// SETABORTPROC, which carried code, is not, and MFCOMMENT, which carries anything, if there are no words in it.
+// plainEscape reports whether an escape is one of those that every program writes and that carry a number or two, without words:
+// SETABORTPROC, which carried code, is not.
 func plainEscape(r []byte) bool {
 	const setAbort = 9
 	if len(r) < 10 {
 		return false
 	}
 	f := binary.LittleEndian.Uint16(r[6:])
-	return f != setAbort && len(r) <= numbers && (f != wmfComment || plainNumbers(r[10:]))
+	return f != setAbort && len(r) <= numbers && plainNumbers(r[10:])
 }
 
 // isChunk reports whether an escape carries a part of an enhanced metafile ([MS-WMF] 2.3.6.1).

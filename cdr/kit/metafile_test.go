@@ -107,6 +107,47 @@ func TestShortHeaderOfMetafile(t *testing.T) {
 	}
 }
 
+// What is in records that nobody draws goes, and records keep their numbers.
+func TestWordsInRecords(t *testing.T) {
+	le := binary.LittleEndian
+	emf := func(kind uint32, body string) []byte {
+		b := metafileWith("\x01\x02")
+		body += strings.Repeat("\x00", -len(body)&3)
+		r := append(le.AppendUint32(le.AppendUint32(nil, kind), uint32(8+len(body))), body...)
+		return append(append(bytes.Clone(b[:88]), r...), b[88:]...)
+	}
+	wmf := func(kind uint16, body string) []byte {
+		r := append(le.AppendUint16(le.AppendUint32(nil, uint32(3+len(body)/2)), kind), body...)
+		return append(append([]byte("\x01\x00\x09\x00\x00\x03"+strings.Repeat("\x00", 12)), r...), 3, 0, 0, 0, 0, 0)
+	}
+	const four = "\x01\x00\x00\x00"
+	for name, c := range map[string]struct {
+		in              []byte
+		disarm, rebuild bool // whether it stays
+	}{
+		"a kind that there is not":     {emf(200, "canary"), false, false},
+		"the same with numbers":        {emf(200, four), true, false},
+		"a reserved kind":              {emf(117, "canary"), false, false},
+		"linked fonts":                 {emf(119, four+"canaries"), false, false},
+		"colours of a target":          {emf(121, four+"canary.icm"), false, false},
+		"a profile that is none":       {emf(113, four+"\x00\x00\x00\x00\x08\x00\x00\x00canaries"), false, false},
+		"a group with a name":          {emf(70, "\x20\x00\x00\x00GDIC\x02\x00\x00\x00"+strings.Repeat("\x00", 16)+"canaries"), false, false},
+		"behind a number":              {emf(115, four+"canaries"), false, false},
+		"a number":                     {emf(115, four), true, true},
+		"a short escape":               {wmf(0x0626, "\x25\x00\x08\x00canaries"), false, false},
+		"an escape with a number":      {wmf(0x0626, "\x11\x00\x02\x00\x01\x00"), true, true},
+		"a function that there is not": {wmf(0x0ABC, "canaries"), true, false},
+		"a function that there is":     {wmf(0x0103, "\x08\x00"), true, true},
+	} {
+		for mode, stays := range map[Mode]bool{ModeDisarm: c.disarm, ModeRebuild: c.rebuild} {
+			out, ok := CleanMetafile(t.Context(), NewJob(mode, Switches{}, Limits{}, nil), c.in)
+			if !ok || (len(out) == len(c.in)) != stays || !stays && bytes.Contains(out, []byte("canar")) {
+				t.Errorf("%s, mode %d: %v, %d of %d bytes", name, mode, ok, len(out), len(c.in))
+			}
+		}
+	}
+}
+
 func TestSizesInMetafile(t *testing.T) {
 	for comment, stays := range map[string]bool{
 		"Screen=10205x13181px, 216x279mm\x00":             true,

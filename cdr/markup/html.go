@@ -31,10 +31,14 @@ func (HTML) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit.Res
 	if err != nil {
 		return kit.Result{}, err
 	}
+	data, recoded := fromUTF7(data)
 	if err := countAttributes(data); err != nil {
 		return kit.Result{}, err
 	}
 	w := htmlWalk{ctx: ctx, job: job, in: data, mail: strings.HasPrefix(doc.Path, "mail:"), book: doc.Path == BookPath}
+	if recoded {
+		w.remove(vectorEncoding, "document")
+	}
 	if bytes.IndexByte(data, 0) >= 0 { // some readers skip it, also in the middle of a name
 		w.in = bytes.ReplaceAll(data, []byte{0}, nil)
 		w.remove(vectorNUL, "document")
@@ -84,6 +88,9 @@ type htmlWalk struct {
 	skip      string // name of the element that is left out with its content, "" if none is
 	skipDepth int    // how many elements of that name are open
 	style     bool   // the next text is a style sheet
+	title     bool   // the next text is the title of a drawing
+
+	foreign []string // elements that are open in a drawing or formula, that itself first; nil outside of one
 
 	objects  []openObject
 	prefixes map[string]bool // of names that are HTML's own to who reads the page as XML
@@ -126,10 +133,10 @@ func (w *htmlWalk) token(kind html.TokenType, z *html.Tokenizer) {
 	case html.TextToken:
 		w.text(raw)
 	case html.StartTagToken, html.SelfClosingTagToken:
-		w.style = false
+		w.style, w.title = false, false
 		w.tag(kind, z, raw)
 	case html.EndTagToken:
-		w.style = false
+		w.style, w.title = false, false
 		w.endTag(z, raw)
 	case html.CommentToken:
 		w.comment(raw)
@@ -149,6 +156,11 @@ func (w *htmlWalk) skipped(kind html.TokenType, z *html.Tokenizer) {
 		return
 	}
 	name, _ := z.TagName()
+	if kind == html.EndTagToken && string(name) != w.skip && len(w.foreign) > 0 && string(name) == w.foreign[0] { // what was left out has no end of its own
+		w.skip = ""
+		w.foreignEnd(string(name), []byte("</"+string(name)+">"))
+		return
+	}
 	if string(name) != w.skip {
 		return
 	}
@@ -163,6 +175,10 @@ func (w *htmlWalk) skipped(kind html.TokenType, z *html.Tokenizer) {
 
 // text copies text; that of a style sheet is cleaned.
 func (w *htmlWalk) text(raw []byte) {
+	if len(w.foreign) > 0 {
+		w.foreignText(raw)
+		return
+	}
 	if !w.style {
 		w.out = append(w.out, raw...)
 		return
@@ -177,12 +193,18 @@ func (w *htmlWalk) text(raw []byte) {
 		}
 	}
 	clean, changed := cleanCSS(css, w.book)
+	if strings.IndexByte(clean, '<') >= 0 && breaksOut.MatchString(clean) {
+		clean, changed = styleMarkup.ReplaceAllString(clean, ""), true
+	}
 	if changed {
 		w.remove(vectorStyle, "<style>")
 		clean = strings.ReplaceAll(clean, "</", `<\/`)
 	}
 	w.out = append(w.out, clean...)
 }
+
+// styleMarkup matches tags in a style sheet, where none has a meaning.
+var styleMarkup = pattern.MustCompile(`<[A-Za-z/!?][^>]*>?`)
 
 var conditional = pattern.MustCompile(`(?i)<!--\s*\[if|<!\s*\[(?:if|endif)|\[endif\]\s*-->`)
 
@@ -197,6 +219,10 @@ func (w *htmlWalk) comment(raw []byte) {
 		w.out = append(w.out, raw...)
 	case bytes.HasPrefix(raw, []byte("<?")):
 		w.remove(vectorInstruction, "<?")
+	case w.job.Mode == kit.ModeRebuild:
+		w.remove(vectorComment, "comment")
+	case bytes.HasPrefix(body, []byte("#")): // what a server runs that delivers it (SSI)
+		w.remove(vectorInstruction, "<!--#")
 	case !opened || !closed || bytes.ContainsAny(body, "<>") || bytes.Contains(body, []byte("--")) || bytes.HasPrefix(body, []byte("-")):
 		w.remove(vectorComment, "comment")
 	default:
@@ -207,7 +233,7 @@ func (w *htmlWalk) comment(raw []byte) {
 // htmlGone are elements that go with all that is inside of them.
 var htmlGone = map[string]string{
 	"script": vectorScript, "iframe": vectorFrame, "template": vectorRaw, "noscript": vectorRaw, "xmp": vectorRaw,
-	"plaintext": vectorRaw, "noembed": vectorRaw, "noframes": vectorRaw, "svg": vectorForeign, "math": vectorForeign,
+	"plaintext": vectorRaw, "noembed": vectorRaw, "noframes": vectorRaw,
 	"xml": vectorForeign, "o:oleobject": vectorObject, "portal": vectorFrame, "fencedframe": vectorFrame, "listing": vectorRaw, "comment": vectorRaw,
 }
 
@@ -252,17 +278,23 @@ var htmlUnwrapped = map[string]string{
 func (w *htmlWalk) endTag(z *html.Tokenizer, raw []byte) {
 	nameBytes, more := z.TagName()
 	name := w.plainName(string(nameBytes))
+	if len(w.foreign) > 0 {
+		w.foreignEnd(string(nameBytes), raw)
+		return
+	}
 	switch {
+	case isForeign(name): // its start is not here
+		w.remove(vectorForeign, "</"+name+">")
 	case name == "object" || name == "applet":
 		w.endObject()
-	case htmlGone[name] != "" || htmlUnwrapped[name] != "":
+	case htmlGone[name] != "" || htmlUnwrapped[name] != "" || w.unknown(name):
 		return // its start went, too, and was reported
 	case name == "form":
 		w.out = append(w.out, "</div>"...)
 	case name != string(nameBytes):
 		w.out = append(w.out, raw...)
-	case more || !plainTag(raw):
-		w.out = append(w.out, "</"+name+">"...)
+	case more || !plainTag(raw) || odd(name):
+		w.out = append(w.out, "</"+safeName(name)+">"...)
 		w.remove(vectorUnknown, "</"+name+">")
 	default:
 		w.out = append(w.out, raw...)
@@ -284,6 +316,16 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		k, v, more = z.TagAttr()
 		attrs = append(attrs, html.Attribute{Key: string(k), Val: string(v)})
 	}
+	if len(w.foreign) > 0 && (breakouts[name] || len(w.foreign) > maxForeign) {
+		w.endForeign("<" + name + ">")
+	}
+	if len(w.foreign) > 0 || isForeign(name) {
+		if len(w.foreign) > 0 && name != "style" && name != "title" {
+			z.NextIsNotRawText()
+		}
+		w.foreignTag(kind, full, name, attrs, raw, !more && plainTag(raw) && !repeats(raw, attrs))
+		return
+	}
 	if vector, gone := htmlGone[name]; gone {
 		w.remove(vector, "<"+name+">")
 		w.standIn(name, attrs)
@@ -297,7 +339,7 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		w.standIn(name, attrs)
 		return
 	}
-	if name == "style" && full != name { // no style sheet to a reader of HTML, who takes what is in it for markup
+	if name == "style" && (full != name || otherStyle(attrs)) { // no style sheet to a reader of HTML, who takes what is in it for markup
 		w.remove(vectorStyle, "<"+full+">")
 		if kind == html.StartTagToken {
 			w.skip, w.skipDepth = full, 1
@@ -319,14 +361,30 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		w.out = append(w.out, raw...)
 		return
 	}
-	w.changed = true
+	if !changed {
+		w.remove(vectorUnknown, "<"+name+"> that readers take for different things")
+	}
 	w.out = append(w.out, '<')
-	w.out = append(w.out, safeName(out)...)
+	if out = safeName(out); strings.Contains(out, ":") { // who reads it as XML tells upper from lower case
+		out = spelled(raw, out)
+	}
+	w.out = append(w.out, out...)
 	w.out = append(w.out, attributeText(kept)...)
 	if kind == html.SelfClosingTagToken {
 		w.out = append(w.out, " /"...)
 	}
 	w.out = append(w.out, '>')
+}
+
+// otherStyle reports whether the type of a style element is that of something else: no browser takes it for a style sheet.
+func otherStyle(attrs []html.Attribute) bool {
+	for _, a := range attrs {
+		if a.Key == "type" {
+			kind, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(a.Val)), ";")
+			return kind != "" && kind != "text/css" && kind != "css"
+		}
+	}
+	return false
 }
 
 // repeats reports whether a tag is written with more attributes than it has: of those with one name the first counts.
@@ -408,136 +466,13 @@ func (w *htmlWalk) elementVector(name string, attrs []html.Attribute) string {
 	if name == "link" && w.book && linksBookStyle(attrs) {
 		return ""
 	}
+	if w.unknown(name) {
+		return vectorUnknown
+	}
 	return htmlUnwrapped[name]
 }
 
-// attributes returns those that stay, and whether any had to change.
-func (w *htmlWalk) attributes(element string, attrs []html.Attribute) (kept []html.Attribute, changed bool) {
-	for _, a := range attrs {
-		vector, repair := w.attribute(element, &a)
-		switch {
-		case vector == "":
-			kept = append(kept, a)
-			continue
-		case repair != "":
-			kept = append(kept, html.Attribute{Key: a.Key, Val: repair})
-		}
-		changed = true
-		w.remove(vector, "<"+element+"> "+a.Key)
-	}
-	return kept, changed
-}
-
-// attribute says why an attribute must go, "" if it stays, and what takes its place.
-func (w *htmlWalk) attribute(element string, a *html.Attribute) (vector, repair string) {
-	key := a.Key[strings.LastIndexByte(a.Key, ':')+1:]
-	switch {
-	case strings.HasPrefix(key, "on") && len(key) > 2:
-		return vectorHandler, ""
-	case odd(a.Key), programmed(a.Key):
-		return vectorUnknown, ""
-	case key == "style":
-		if clean, changed := cleanCSS(a.Val, w.book); changed {
-			return vectorStyle, clean
-		}
-		return "", ""
-	case key == "srcdoc", key == "formaction", key == "action", key == "ping", key == "manifest", key == "datasrc",
-		key == "dynsrc", key == "lowsrc", key == "codebase", key == "classid", key == "archive", key == "attributionsrc":
-		if a.Val == "" {
-			return "", ""
-		}
-		return gone[key], ""
-	case key == "srcset" || key == "imagesrcset":
-		return w.sourceSet(element, a.Val), ""
-	case addresses[key] && kindOf(a.Val) == urlRaster && w.address(element, key, a.Val) == "":
-		return raster(w.ctx, w.job, a.Val)
-	case addresses[key]:
-		return w.address(element, key, a.Val), ""
-	}
-	return "", ""
-}
-
-// programmed reports whether an attribute is a program to a library that a page may load: what it says is done without
-// a script in the page.
-func programmed(key string) bool {
-	if key == "is" {
-		return true
-	}
-	key = strings.TrimPrefix(key, "data-")
-	for _, prefix := range []string{"hx-", "ng-", "v-on:", "v-bind:", "v-html", "x-on:", "x-bind:", "x-data", "x-init", "x-html", "up-", "unicorn:"} {
-		if strings.HasPrefix(key, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-var gone = map[string]string{
-	"srcdoc": vectorFrame, "formaction": vectorForm, "action": vectorForm, "ping": vectorFetch, "manifest": vectorFetch,
-	"datasrc": vectorFetch, "dynsrc": vectorFetch, "lowsrc": vectorFetch, "codebase": vectorObject, "classid": vectorObject,
-	"archive": vectorObject, "attributionsrc": vectorFetch,
-}
-
-// addresses are attributes whose value is followed or fetched.
-var addresses = map[string]bool{
-	"href": true, "src": true, "data": true, "background": true, "poster": true, "cite": true, "longdesc": true,
-	"usemap": true, "profile": true, "icon": true, "to": true, "from": true, "values": true, "xmlns": false,
-}
-
-// address judges where an attribute of this element leads.
-func (w *htmlWalk) address(element, key, value string) string {
-	if strings.HasPrefix(foldURL(value), `\`) { // another host to browsers, and a file server to mail programs
-		return vectorLink
-	}
-	switch kind := kindOf(value); kind {
-	case urlLocal:
-	case urlRelative, urlMessage:
-	case urlRaster:
-		if element != "img" && element != "input" && key != "background" && element != "image" {
-			return vectorData
-		}
-	case urlWeb:
-		return w.remote(element, key)
-	case urlData:
-		return vectorData
-	case urlOther:
-		if key == "to" || key == "from" || key == "values" {
-			if !strings.Contains(foldURL(value), "script:") {
-				return ""
-			}
-		}
-		return vectorLink
-	}
-	return ""
-}
-
-// remote judges what is fetched from elsewhere: links wait for a click, and pictures are the operator's choice.
-func (w *htmlWalk) remote(element, key string) string {
-	switch element {
-	case "a", "area", "blockquote", "q", "del", "ins":
-		return ""
-	case "img", "image":
-		c := w.job.Switches.RemoteImages
-		if key == "src" && (c == kit.ChoiceAllow || c == kit.ChoiceDefault && !w.mail) {
-			return ""
-		}
-	}
-	if key == "cite" || key == "longdesc" || key == "profile" {
-		return ""
-	}
-	return vectorFetch
-}
-
-// sourceSet judges a list of pictures by its worst.
-func (w *htmlWalk) sourceSet(element, value string) string {
-	for candidate := range strings.SplitSeq(value, ",") {
-		target, _, _ := strings.Cut(strings.TrimSpace(candidate), " ")
-		if strings.HasPrefix(foldURL(target), "data:") { // a comma is part of it: the list cannot be taken apart
-			return vectorData
-		}
-		if vector := w.address(element, "src", target); vector != "" {
-			return vector
-		}
-	}
-	return ""
+// unknown reports whether an element is none of HTML's, where nothing else is to be written.
+func (w *htmlWalk) unknown(name string) bool {
+	return w.job.Mode == kit.ModeRebuild && !htmlNames[name] && htmlUnwrapped[name] == ""
 }

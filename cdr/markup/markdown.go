@@ -3,6 +3,7 @@ package markup
 import (
 	"bytes"
 	"context"
+	"html"
 
 	"icapd/cdr/kit"
 	"icapd/internal/pattern"
@@ -30,7 +31,7 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 	out := markdownLink.ReplaceAllFunc(data, func(m []byte) []byte {
 		parts := markdownLink.FindSubmatch(m)
 		target := bytes.Join([][]byte{parts[2], parts[4], parts[6], parts[8]}, nil)
-		kind := kindOf(string(target))
+		kind := kindOf(html.UnescapeString(string(target)))
 		if bytes.HasPrefix(target, []byte(`\`)) { // a share of another host
 			kind = urlOther
 		}
@@ -48,6 +49,6 @@ func (Markdown) Disarm(ctx context.Context, job *kit.Job, doc kit.Document) (kit
 	return kit.Result{Data: out}, nil
 }
 
-// markdownLink matches the target of an inline link or picture, of a reference, and of an autolink that has a scheme
+// markdownLink matches the target of an inline link or picture, of a reference (a footnote is text), and of an autolink that has a scheme
 // other than the usual ones.
-var markdownLink = pattern.MustCompile(`(\]\(\s*<)([^<>\r\n]+)|(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n]+\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)
+var markdownLink = pattern.MustCompile(`(\]\(\s*<)([^<>\r\n]+)|(\]\(\s*<?)([^\s<>)]+)|(?m:(^ {0,3}\[[^\]\n^][^\]\n]*\]:\s*<?)(\S+))|(<)([a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]*)(>)`)

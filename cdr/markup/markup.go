@@ -36,6 +36,7 @@ const (
 	vectorAnimation   = "animated-link"
 	vectorUnknown     = "unknown-element"
 	vectorNUL         = "control-characters"
+	vectorEncoding    = "text-encoding"
 )
 
 // rasterData matches data: URLs of pictures that cannot act.

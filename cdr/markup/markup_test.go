@@ -53,6 +53,14 @@ func TestHTMLCanaries(t *testing.T) {
 		"<body background=//CANARY>", "<video src=//CANARY></video>", "<input type=image src=//CANARY>", "<table background=https://CANARY></table>", "<img srcset='javascript:CANARY 1x'>",
 		"<?import CANARY?>", "<a ping=//CANARY href=#>x</a>", "<html manifest=//CANARY>", "<svg><style><img src=x onerror=CANARY></style></svg>", "<a href=file:///CANARY>x</a>",
 		"<img src=x` `onerror=CANARY>", "<x/onclick=CANARY>y", "<p title=\"a\"onclick=CANARY>z</p>",
+		"<svg><path d='M0 0' onclick=CANARY /></svg>", "<svg><a href='javascript:CANARY'><text>x</text></a></svg>", "<svg><image href='//CANARY'/></svg>", "<svg><use href='//CANARY#a'/></svg>",
+		"<svg><a><set attributeName=href to='javascript:CANARY'/><text>x</text></a></svg>", "<math><annotation-xml encoding=text/html><p>CANARY</p></annotation-xml></math>", "<math><mi href='javascript:CANARY'>x</mi></math>",
+		"<svg><style>@import '//CANARY';</style></svg>", "<svg><title><img title='</title><img onerror=CANARY>'></title></svg>", "<svg><foreignObject><p>CANARY</p></foreignObject></svg>", "<svg><rect fill='url(//CANARY#a)'/></svg>",
+		"<svg><desc><noembed></desc><img title='</noembed><img onerror=CANARY>'></svg>", "<svg></p><style><a id='</style><img src=1 onerror=CANARY>'></svg>", "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=CANARY&gt;'></math>",
+		"<svg><g ev:handler='#CANARY'/></svg>", "<svg xml:base='//CANARY'></svg>", "<svg><![CDATA[</svg><img onerror=CANARY>]]></svg>", "<svg><audio><p>CANARY</p></audio></svg>",
+		"<style type=text/javascript>CANARY</style>", "<p title='</style><img onerror=CANARY>'>x</p>", "<p about='javascript:CANARY'>x</p>", "<!--#exec cmd='CANARY'-->", "<p on:click=CANARY>x</p>",
+		"<style><style/><img src=x onerror=CANARY></style>", "<t:set attributeName=innerHTML to='&lt;img id=CANARY&gt;'></t:set>", "<scr<script onclick=CANARY>x</scr</script>", "<p xml:base='javascript:CANARY'>x</p>",
+		"<meta charset=utf-7>+ADw-script+AD4-CANARY+ADw-/script+AD4-", "<meta charset='UTF-7'>+ADwAcwBjAHIAaQBwAHQAPg-CANARY+ADwALwBzAGMAcgBpAHAAdAA+-",
 		"<unfinished onclick=CANARY",
 	} {
 		in := "<p>before</p>" + strings.ReplaceAll(active, "CANARY", canary)
@@ -125,7 +133,16 @@ func TestXMLCanaries(t *testing.T) {
 		`<?xml-stylesheet href="CANARY"?><a/>`:                                                                                              false,
 		`<a xmlns:i="http://www.w3.org/2001/XInclude"><i:include href="CANARY"/></a>`:                                                       false,
 		`<a><include xmlns="http://www.w3.org/2001/XInclude" href="CANARY"><fallback>CANARY</fallback></include></a>`:                       false,
-		`<a href="java&#9;script:CANARY"/>`:                                                                                                 false,
+		`<a xmlns:i="http://www.w3.org/2003/XInclude"><i:include href="CANARY"/></a>`:                                                       false,
+		`<a xmlns:x="http://www.mozilla.org/keymaster/gatekeeper/there.is.only.xul"><x:window onload="CANARY"/></a>`:                        false,
+		`<a><b xmlns="http://www.mozilla.org/xbl"><constructor>CANARY</constructor></b></a>`:                                                false,
+		`<a xmlns:v="urn:schemas-microsoft-com:vml"><v:rect onclick="CANARY"/></a>`:                                                         false,
+		`<a xmlns:l="http://xml.apache.org/xalan"><l:component><l:script>CANARY</l:script></l:component></a>`:                               false,
+		`<a xmlns:e="http://www.w3.org/2001/xml-events"><e:listener handler="CANARY"/></a>`:                                                 false,
+		`<a xmlns:f="http://www.w3.org/2002/xforms"><f:load resource="CANARY"/></a>`:                                                        false,
+		`<a xmlns:x="http://www.w3.org/1999/xlink"><b x:href="http://CANARY" x:show="embed"/></a>`:                                          false,
+		`<a><?php CANARY ?></a>`:            false,
+		`<a href="java&#9;script:CANARY"/>`: false,
 	} {
 		out, job, err := run(t, XML{}, strings.ReplaceAll(active, "CANARY", canary))
 		if refused != (err != nil) || strings.Contains(out, canary) || !refused && (out == "" || len(job.Removals()) == 0) {
@@ -215,11 +232,14 @@ func TestEntitiesOfPages(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	for in, want := range map[string]string{
 		"# Title\n\nText with *stars*, `<code>` and [a link](https://a.test \"t\").\n\n[r]: /relative\n<https://a.test> 1 < 2\n": "",
-		"[x](javascript:CANARY)":          "[x](#)",
-		"![x]( <data:text/html,CANARY> )": "![x]( <#> )",
-		"[r]: vbscript:CANARY \"title\"":  "[r]: # \"title\"",
-		"<script>CANARY</script>\n\ntext": "\n\ntext",
-		"a <img src=x onerror=CANARY> b":  "a <img src=\"x\"> b",
+		"[x](javascript:CANARY)":            "[x](#)",
+		"[x](java&#115;cript&colon;CANARY)": "[x](#)",
+		"[^1]: [x](javascript:CANARY) and":  "[^1]: [x](#) and",
+		"[^1]: word: text":                  "",
+		"![x]( <data:text/html,CANARY> )":   "![x]( <#> )",
+		"[r]: vbscript:CANARY \"title\"":    "[r]: # \"title\"",
+		"<script>CANARY</script>\n\ntext":   "\n\ntext",
+		"a <img src=x onerror=CANARY> b":    "a <img src=\"x\"> b",
 	} {
 		out, _, err := run(t, Markdown{}, strings.ReplaceAll(in, "CANARY", canary))
 		if err != nil || out != want {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 
+	xhtml "golang.org/x/net/html"
+
 	"icapd/cdr/kit"
 	"icapd/internal/pattern"
 )
@@ -96,7 +98,9 @@ type svgWalk struct {
 	skip    int // depth of the element that is left out, 0 if none is
 	style   int // depth of the <style> that is open, 0 if none is
 	css     strings.Builder
-	cssRaw  int // where its text began
+	cssRaw  int  // where its text began
+	begun   bool // the document element was seen
+	drawing bool // the document element is that of a drawing: the type may be told by a drawing in other XML
 }
 
 func (w *svgWalk) run(ctx context.Context) error {
@@ -126,6 +130,10 @@ func (w *svgWalk) token(t *kit.XMLToken, depth int) {
 	case kit.XMLText, kit.XMLCDATA:
 		w.chars(t)
 	case kit.XMLComment:
+		if w.job.Mode == kit.ModeRebuild {
+			w.remove(vectorComment, "comment")
+			return
+		}
 		w.keep(t)
 	case kit.XMLPI:
 		if string(t.Name) == "xml" {
@@ -204,6 +212,9 @@ func scripted(t *kit.XMLToken, name string) bool {
 
 func (w *svgWalk) tag(t *kit.XMLToken, depth int) {
 	name := strings.ToLower(t.Local())
+	if !w.begun {
+		w.begun, w.drawing = true, name == "svg"
+	}
 	vector := svgGone[name]
 	switch {
 	case vector != "":
@@ -211,6 +222,8 @@ func (w *svgWalk) tag(t *kit.XMLToken, depth int) {
 		vector = vectorAnimation
 	case scripted(t, name):
 		vector = vectorHandler
+	case w.drawing && w.job.Mode == kit.ModeRebuild && (!svgNames[name] || name == "metadata"):
+		vector = vectorUnknown
 	case w.style > 0: // style sheets have no elements
 		vector = vectorStyle
 	}
@@ -222,6 +235,11 @@ func (w *svgWalk) tag(t *kit.XMLToken, depth int) {
 		return
 	}
 	if name == "style" && t.Kind == kit.XMLStart {
+		if otherType(t) {
+			w.remove(vectorStyle, "<style>")
+			w.skip = depth
+			return
+		}
 		w.style, w.cssRaw = depth, -1
 		w.css.Reset()
 	}
@@ -241,6 +259,16 @@ func (w *svgWalk) tag(t *kit.XMLToken, depth int) {
 		w.remove(vector, "<"+name+"> "+string(a.Name))
 	}
 	w.out = append(w.out, w.data[from:t.End]...)
+}
+
+// otherType reports whether the type of a style element is that of something else than a style sheet.
+func otherType(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		if strings.EqualFold(string(a.Name), "type") {
+			return otherStyle([]xhtml.Attribute{{Key: "type", Val: a.Value()}})
+		}
+	}
+	return false
 }
 
 // animatesLink reports whether an element changes an address or a handler over time.
@@ -270,8 +298,10 @@ func animatesLink(t *kit.XMLToken, name string) bool {
 func (w *svgWalk) attribute(element string, a *kit.XMLAttr) (vector, repair string) {
 	name := strings.ToLower(a.Local())
 	switch {
-	case strings.HasPrefix(name, "on") && len(name) > 2:
+	case strings.HasPrefix(name, "on") && len(name) > 2, name == "handler", strings.HasPrefix(string(a.Name), "ev:"):
 		return vectorHandler, ""
+	case w.drawing && w.job.Mode == kit.ModeRebuild && !knownSVG(string(a.Name)):
+		return vectorUnknown, ""
 	case name == "base" && !strings.EqualFold(string(a.Name), "base"): // xml:base
 		return vectorBase, ""
 	case name == "ping", name == "absref" && a.Value() != "": // the latter is where Inkscape looks for a picture that it does not find

@@ -87,8 +87,11 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 			return nil
 		}
 	case kit.XMLPI:
-		if name := strings.ToLower(string(t.Name)); strings.Contains(name, "stylesheet") || strings.Contains(name, "import") || name == "access-control" ||
+		if name := strings.ToLower(string(t.Name)); name == "php" || strings.Contains(name, "stylesheet") || strings.Contains(name, "import") || name == "access-control" ||
 			strings.HasPrefix(name, "mso-infopath") { // a form that is loaded from where this says
+			w.remove(vectorInstruction, "<?"+name)
+			return nil
+		} else if w.job.Mode == kit.ModeRebuild && name != "xml" && name != "mso-application" {
 			w.remove(vectorInstruction, "<?"+name)
 			return nil
 		}
@@ -106,7 +109,12 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 		}
 		w.tag(t, vocabulary == "page")
 		return nil
-	case kit.XMLText, kit.XMLEnd, kit.XMLCDATA, kit.XMLComment:
+	case kit.XMLComment:
+		if w.job.Mode == kit.ModeRebuild {
+			w.remove(vectorComment, "comment")
+			return nil
+		}
+	case kit.XMLText, kit.XMLEnd, kit.XMLCDATA:
 	}
 	w.out = append(w.out, raw...)
 	return nil
@@ -116,7 +124,10 @@ func (w *xmlWalk) token(t *kit.XMLToken, depth int) error {
 var vocabularies = map[string]string{
 	"schemas.microsoft.com/visio/2003/core": "drawing", "opengis.net/kml": "map", "earth.google.com/kml": "map",
 	"ns.adobe.com/xfdf": "data", "ns.adobe.com/xdp": "form", "www.xfa.org/schema/xfa-template": "form", "urn:schemas-microsoft-com:xslt": "page",
-	"www.w3.org/1999/XSL/Transform": "transform", "www.w3.org/2001/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
+	"www.w3.org/1999/XSL/Transform": "transform", "www.w3.org/2001/XInclude": "include", "www.w3.org/2003/XInclude": "include", "www.w3.org/1999/xhtml": "page", "www.w3.org/2000/svg": "page",
+	"www.mozilla.org/keymaster/gatekeeper/there.is.only.xul": "page", "urn:schemas-microsoft-com:vml": "page", "urn:schemas-microsoft-com:time": "page",
+	"www.w3.org/2001/xml-events": "events", "www.mozilla.org/xbl": "binding", "www.w3.org/ns/xbl": "binding",
+	"xml.apache.org/xalan": "extension", "xml.apache.org/xslt": "extension", "www.w3.org/2002/xforms": "entry",
 }
 
 // pageElements are elements that browsers run or fetch, in XML of any kind.
@@ -153,8 +164,14 @@ func (w *xmlWalk) acts(t *kit.XMLToken, vocabulary string) string {
 	switch {
 	case vocabulary == "include" && t.Local() == "include":
 		return vectorImport
-	case vocabulary == "transform" && leadsAway(t):
+	case (vocabulary == "transform" || vocabulary == "extension") && leadsAway(t):
 		return vectorImport
+	case vocabulary == "extension" && (t.Local() == "component" || t.Local() == "script" || t.Local() == "eval"), vocabulary == "binding", vocabulary == "transform" && t.Local() == "script":
+		return vectorScript
+	case vocabulary == "events" && (t.Local() == "listener" || t.Local() == "action"):
+		return vectorHandler
+	case vocabulary == "entry" && (t.Local() == "load" || t.Local() == "submission" || t.Local() == "send"):
+		return vectorForm
 	case vocabulary == "page":
 		return pageElements[strings.ToLower(t.Local())]
 	case vocabulary == "drawing":
@@ -229,9 +246,12 @@ func dataVector(t *kit.XMLToken) string {
 // tag copies a tag without addresses that run something, and without handlers where browsers know some.
 func (w *xmlWalk) tag(t *kit.XMLToken, page bool) {
 	from := t.Start
+	loads := loadsAtOnce(t)
 	for a := range t.Attrs {
 		vector := ""
 		switch {
+		case loads && a.Local() == "href" && kindOf(a.Value()) != urlLocal:
+			vector = vectorFetch
 		case page && len(a.Name) > 2 && strings.EqualFold(string(a.Name[:2]), "on"):
 			vector = vectorHandler
 		case !isNamespace(a.Name) && kindOf(a.Value()) == urlOther && runsScript(foldURL(a.Value())):
@@ -244,6 +264,17 @@ func (w *xmlWalk) tag(t *kit.XMLToken, page bool) {
 		w.remove(vector, "<"+t.Local()+"> "+string(a.Name))
 	}
 	w.out = append(w.out, w.data[from:t.End]...)
+}
+
+// loadsAtOnce reports whether a link is followed when the document is opened, or shows what it leads to in its place (XLink 1.1,
+// section 5.6).
+func loadsAtOnce(t *kit.XMLToken) bool {
+	for a := range t.Attrs {
+		if value := strings.TrimSpace(a.Value()); a.Local() == "actuate" && value == "onLoad" || a.Local() == "show" && value == "embed" {
+			return true
+		}
+	}
+	return false
 }
 
 // isNamespace reports whether an attribute declares a namespace: an address that nobody follows.

@@ -22,6 +22,9 @@ func disarmSYLK(job *kit.Job, text []byte) ([]byte, bool, error) {
 			record, rest = text[:end], text[end:]
 		}
 		kept, vector := sylkRecord(record)
+		if vector == "" && job.Mode == kit.ModeRebuild && !sylkKnown[sylkName(record)] {
+			kept, vector = nil, vectorName
+		}
 		if vector != "" {
 			changed = true
 			job.Removed(vector, "line "+strconv.Itoa(n), kit.ActionNeutralised, "")
@@ -38,8 +41,7 @@ func disarmSYLK(job *kit.Job, text []byte) ([]byte, bool, error) {
 
 // sylkRecord returns what stays of a record. A semicolon inside of a value is written twice.
 func sylkRecord(record []byte) (kept []byte, vector string) {
-	name, _, _ := bytes.Cut(bytes.TrimLeft(record, " \t"), []byte(";"))
-	switch string(bytes.ToUpper(name)) {
+	switch sylkName(record) {
 	case "NN", "NE", "NU", "NL":
 		return nil, vectorName
 	case "C":
@@ -61,6 +63,15 @@ func sylkRecord(record []byte) (kept []byte, vector string) {
 	}
 	return kept, vector
 }
+
+// sylkName returns what kind of record one is.
+func sylkName(record []byte) string {
+	name, _, _ := bytes.Cut(bytes.Trim(record, " \t"), []byte(";"))
+	return string(bytes.ToUpper(name))
+}
+
+// sylkKnown are the records of SYLK that show something, and empty lines.
+var sylkKnown = map[string]bool{"ID": true, "P": true, "F": true, "B": true, "C": true, "O": true, "W": true, "E": true, "": true}
 
 func sylkFields(record []byte) [][]byte {
 	var fields [][]byte

@@ -145,3 +145,12 @@ func BenchmarkCSV(b *testing.B) {
 		}
 	}
 }
+
+// Records that SYLK does not know go when it is written anew.
+func TestRebuiltSYLK(t *testing.T) {
+	job := kit.NewJob(kit.ModeRebuild, kit.Switches{}, kit.Limits{}, nil)
+	r, err := Formats()[slices.IndexFunc(Formats(), func(f kit.Format) bool { return slices.Contains(f.Types(), "application/x-sylk") })].Disarm(t.Context(), job, kit.Document{Data: []byte("ID;P\nZ;canary\nC;Y1;X1;K5\nE\n"), Type: "application/x-sylk"})
+	if err != nil || string(r.Data) != "ID;P\n\nC;Y1;X1;K5\nE\n" {
+		t.Errorf("%q, %v", r.Data, err)
+	}
+}
