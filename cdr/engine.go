@@ -104,6 +104,11 @@ func (e *Engine) Scan(ctx context.Context, it *scan.Item) ([]scan.Finding, error
 	return fs, err
 }
 
+// hasMacros reports whether a media type is that of a document with macros.
+func hasMacros(mediaType string) bool {
+	return strings.Contains(strings.ToLower(mediaType), "macroenabled")
+}
+
 // Rewrite implements scan.Rewriter. It acts on findings of its own only.
 func (e *Engine) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Finding) (scan.Replacement, error) {
 	if !concerned(findings) {
@@ -114,8 +119,8 @@ func (e *Engine) Rewrite(ctx context.Context, it *scan.Item, findings []scan.Fin
 		return scan.Replacement{}, err
 	}
 	rep := scan.Replacement{Blob: scan.Bytes(r.Data)}
-	if r.Output.Type != r.Input.Type {
-		rep.Type = r.Output.Type
+	if r.Output.Type != r.Input.Type || hasMacros(it.Claimed) && !hasMacros(r.Output.Type) {
+		rep.Type = r.Output.Type // the walk tells documents with and without macros by one type; senders do not
 	}
 	if r.Output.Name != r.Input.Name {
 		rep.Name = r.Output.Name

@@ -1,6 +1,8 @@
 package cdr
 
 import (
+	"archive/zip"
+	"bytes"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -48,6 +50,50 @@ func TestTypeOf(t *testing.T) {
 	if got := e.typeOf(it); got != "text/xml" {
 		t.Error(got)
 	}
+}
+
+// What was a document with macros is none any more, and its sender's word for it goes, too. A sender that said nothing of macros
+// is let be.
+func TestMacroTypeGoes(t *testing.T) {
+	const plain = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+	e := NewEngine(New(Options{}), "v")
+	for claimed, want := range map[string]string{
+		"application/vnd.ms-word.document.macroEnabled.12": plain, plain: "", "application/octet-stream": "", "": "",
+	} {
+		it := &scan.Item{Type: plain, Claimed: claimed, Name: "a.docm", Blob: scan.Bytes(macroDocument(t)), Message: &scan.Message{}}
+		found, err := e.Scan(t.Context(), it)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%d findings: %v", len(found), err)
+		}
+		rep, err := e.Rewrite(t.Context(), it, found)
+		if err != nil || rep.Blob == nil || rep.Name != "a.docx" || rep.Type != want {
+			t.Errorf("%q became %q, named %q: %v", claimed, rep.Type, rep.Name, err)
+		}
+	}
+}
+
+// macroDocument is a document of Word that says it has macros.
+func macroDocument(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for _, part := range [][2]string{
+		{"[Content_Types].xml", `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/word/document.xml" ContentType="application/vnd.ms-word.document.macroEnabled.main+xml"/></Types>`},
+		{"_rels/.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>`},
+		{"word/document.xml", `<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body><w:p/></w:body></w:document>`},
+	} {
+		f, err := w.Create(part[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte(part[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // counted is a blob that counts how often somebody reads all of it.

@@ -192,6 +192,8 @@ func (d *disarmer) one(ctx context.Context, file, out string) int {
 	err := d.disarm(ctx, file, out, &r)
 	code := exitOK
 	switch {
+	case ctx.Err() != nil:
+		r.Action, r.Error, code = policy.Block.String(), "interrupted", exitError // run says so
 	case err != nil:
 		r.Action, r.Error, code = policy.Block.String(), plain(err).Error(), exitError
 		d.complain(plain(err))
