@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"icapd/internal/pattern"
 )
 
 // SafeLink reports whether a hyperlink may stay in a document: http, https, mailto and tel, and places inside the
@@ -112,6 +114,23 @@ func laidVector(args []string) string {
 	}
 	return FieldVector(args[1])
 }
+
+// MacroButtonText returns what a MACROBUTTON field shows: what stands behind the name of the macro (ECMA-376 part 1, section
+// 17.16.5.34); and where in the instruction the name begins and ends. It is not ok for other fields, and where the name is
+// all there is, or stands in the text as well.
+func MacroButtonText(instruction string) (text string, from, to int, ok bool) {
+	m := macroButton.FindStringSubmatch(instruction)
+	if m == nil {
+		return "", 0, 0, false
+	}
+	name, text := m[2], strings.TrimSpace(m[3])
+	if text == "" || strings.Contains(strings.ToUpper(text), strings.ToUpper(name)) {
+		return "", 0, 0, false
+	}
+	return text, len(m[1]), len(m[1]) + len(name), true
+}
+
+var macroButton = pattern.MustCompile(`(?i)^( *MACROBUTTON +)([\pL\pN_.!:]{1,255}) ([^\pC"\\]{1,255})$`)
 
 // plainLetters takes out what is not seen, and makes full-width letters the common ones: readers differ in whether they do.
 func plainLetters(s string) string {

@@ -1,6 +1,9 @@
 package kit
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSafeLink(t *testing.T) {
 	for link, want := range map[string]bool{
@@ -55,6 +58,18 @@ func TestFieldVector(t *testing.T) {
 	} {
 		if got := FieldVector(code); got != want {
 			t.Errorf("FieldVector(%q) = %q, want %q", code, got, want)
+		}
+	}
+}
+
+func TestMacroButtonText(t *testing.T) {
+	for code, want := range map[string]string{
+		` MACROBUTTON  AllCaps Hello World `: "Hello World", `macrobutton a.b!c Click here`: "Click here",
+		`MACROBUTTON AllCaps`: "", `MACROBUTTON AllCaps `: "", `MACROBUTTON Run Run me`: "", `MACROBUTTON x \s y`: "", `MACROBUTTON "a b" c`: "",
+		`QUOTE x y`: "", "MACROBUTTON a b\rc": "", "MACROBUTTON a \x13b": "",
+	} {
+		if got, from, to, ok := MacroButtonText(code); got != want || ok != (want != "") || ok && strings.TrimSpace(code[to:]) != want || from > to {
+			t.Errorf("MacroButtonText(%q) = %q, %d to %d, %v", code, got, from, to, ok)
 		}
 	}
 }

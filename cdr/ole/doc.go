@@ -337,6 +337,11 @@ func (w *wordDocument) field(f openField, end int) {
 	if stop < 0 {
 		stop = end
 	}
+	if vector == kit.VectorFieldMacro && f.sep < 0 && w.unbutton(f, end) {
+		w.changed = true
+		w.d.removed(vector, "field", kit.ActionNeutralised, fieldName(instruction))
+		return
+	}
 	as := quoteField
 	if w.pictured(stop, end) {
 		as = shapeField

@@ -138,6 +138,8 @@ func TestDisarm(t *testing.T) {
 		{"doc dde in UTF-16", "field-dde", one(t, docEntries(fieldText("DDE "+canary), true, nil, nil))},
 		{"doc include", "field-include", doc(t, fieldText("INCLUDEPICTURE \"http://"+canary+"\""))},
 		{"doc macro button", "field-macro", doc(t, fieldText("MACROBUTTON "+canary+" click"))},
+		{"doc macro button without a result", "field-macro", doc(t, "a\x13 MACROBUTTON "+canary+" click \x15z")},
+		{"doc button without a macro", "", doc(t, "a\x13 MACROBUTTON NoMacro click \x15z")},
 		{"doc built field", "field-built", doc(t, "a\x13\x13 QUOTE 68 68 69 \x14it\x15 "+canary+"\x14seen\x15z")},
 		{"doc built DDE", "field-dde", doc(t, "a\x13\x13 QUOTE 68 68 69 \x14DDE\x15 "+canary+"\x14seen\x15z")},
 		{"doc nested field", "field-include", doc(t, "a\x13 IF 1=1 \x13 INCLUDETEXT "+canary+" \x14no\x15 \x14seen\x15z")},

@@ -18,6 +18,7 @@ type field struct {
 	result      strings.Builder
 	mixed       bool // the instruction has branches, of which readers take one
 	built       bool // its name comes out of another field
+	whole       bool // it begins and ends in this part
 
 	paragraph int // where the paragraph begins in which its result does, -1 if it is not there
 	from, to  int // where the runs of the result begin, and those behind it
@@ -200,7 +201,7 @@ func (w *walk) endField(piece span) {
 	if f == nil {
 		return
 	}
-	f.pieces = append(f.pieces, piece)
+	f.pieces, f.whole = append(f.pieces, piece), true
 	w.fields = w.fields[:len(w.fields)-1]
 	w.judgeField(f)
 	outer := w.topField()
@@ -271,10 +272,27 @@ func (w *walk) judgeField(f *field) {
 		return
 	}
 	w.remove(vector, "field", kit.ActionNeutralised, strings.TrimSpace(f.texts[readAll].String()))
-	for _, s := range f.pieces {
-		w.edits.cut(s.from, s.to)
+	shown := w.buttonText(f)
+	for i, s := range f.pieces {
+		w.edits.replace(s.from, s.to, shown)
+		if i == 0 {
+			shown = ""
+		}
 	}
 	w.bookmark(f)
+}
+
+// buttonText returns a run's text with what a button shows that stands in the text of a document: it has no result, but words
+// in its instruction. That must be in one piece, or in several runs of one reading.
+func (w *walk) buttonText(f *field) string {
+	outer := w.topField()
+	all := f.texts[readAll].String()
+	text, _, _, ok := kit.MacroButtonText(all)
+	prefix, known := w.prefixOf(wordSpace, wordSpaceStrict)
+	if !ok || !known || !f.whole || f.built || f.mixed || f.result.Len() > 0 || outer != nil && outer.instructing || all != f.texts[readLive].String() || all != f.texts[readDynamic].String() {
+		return ""
+	}
+	return "<" + prefix + `:t xml:space="preserve">` + escape(text) + "</" + prefix + ":t>"
 }
 
 // bookmark makes a hidden bookmark of what a field shows: programs measure the text of a field by itself, and that of a

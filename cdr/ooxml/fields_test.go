@@ -37,3 +37,27 @@ func TestFieldLeavesABookmark(t *testing.T) {
 		}
 	}
 }
+
+// A button in the text has no result: what it shows stands behind the name of its macro.
+func TestMacroButtonKeepsItsText(t *testing.T) {
+	mark := func(kind string) string { return `<w:r><w:fldChar w:fldCharType="` + kind + `"/></w:r>` }
+	code := func(s string) string { return `<w:r><w:instrText xml:space="preserve">` + s + `</w:instrText></w:r>` }
+	const shown = `<w:t xml:space="preserve">Click &amp; see</w:t>`
+	for name, c := range map[string]struct{ body, want string }{
+		"in one run":      {mark("begin") + code(` MACROBUTTON `+canary+` Click &amp; see `) + mark("end"), `<w:r>` + shown + `</w:r><w:r></w:r><w:r></w:r>`},
+		"over runs":       {mark("begin") + code(` MACROBUTTON  `+canary) + code(` Click &amp; see`) + mark("end"), `<w:r>` + shown + `</w:r><w:r></w:r><w:r></w:r><w:r></w:r>`},
+		"only a name":     {mark("begin") + code(` MACROBUTTON `+canary+` `) + mark("end"), `<w:r></w:r><w:r></w:r><w:r></w:r>`},
+		"the name in it":  {mark("begin") + code(` MACROBUTTON `+canary+` `+canary+`2`) + mark("end"), `<w:r></w:r><w:r></w:r><w:r></w:r>`},
+		"never ends":      {mark("begin") + code(` MACROBUTTON `+canary+` Click`), `<w:r></w:r><w:r></w:r>`},
+		"with a result":   {mark("begin") + code(` MACROBUTTON `+canary+` Click`) + mark("separate") + `<w:r><w:t>x</w:t></w:r>` + mark("end"), `<w:r><w:t>x</w:t></w:r>`},
+		"another program": {mark("begin") + code(` PRINT `+canary+` Click`) + mark("end"), `<w:r></w:r><w:r></w:r><w:r></w:r>`},
+	} {
+		r, _, err := run(t, docx(`<w:p>`+c.body+`</w:p>`).bytes(t))
+		if err != nil || !r.Changed() {
+			t.Fatalf("%s: %v, changed %v", name, err, r.Changed())
+		}
+		if got := unzip(t, r.Data)["word/document.xml"]; !strings.Contains(got, c.want) || strings.Contains(got, canary) || strings.Contains(got, "Click") != strings.Contains(c.want, "Click") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

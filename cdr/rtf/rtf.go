@@ -172,6 +172,9 @@ func (w *walker) close() error {
 	w.changed = true
 	action := kit.ActionRemoved
 	kept := w.out[f.result.from:f.result.to]
+	if f.field && f.drop == kit.VectorFieldMacro && len(bytes.Trim(bytes.TrimPrefix(kept, []byte(`{\fldrslt`)), "{} \r\n")) == 0 {
+		kept = w.buttonText(&f, kept)
+	}
 	if len(kept) > 0 {
 		action = kit.ActionNeutralised
 	}
@@ -181,6 +184,16 @@ func (w *walker) close() error {
 		w.top().result = span{f.at, len(w.out)}
 	}
 	return nil
+}
+
+// buttonText returns what a button shows that stands in the text of a document, instead of a result that is not there: the words
+// in its instruction.
+func (w *walker) buttonText(f *frame, result []byte) []byte {
+	text, _, _, ok := kit.MacroButtonText(string(f.own.b))
+	if !ok || w.inField() || strings.ContainsFunc(text, func(r rune) bool { return r > '~' || strings.ContainsRune(`{}\`, r) }) {
+		return result
+	}
+	return []byte("{" + text + "}")
 }
 
 func location(f *frame) string {
