@@ -71,9 +71,9 @@ const (
 
 // record is one record of a workbook stream.
 type record struct {
-	op   uint16
 	at   int // where its header was
 	body []byte
+	op   uint16
 	drop bool
 }
 
@@ -96,7 +96,7 @@ type biff struct {
 // sheets are not records: what a reader then sees as the next record is anybody's guess.
 func readBIFF(data []byte) (*biff, error) {
 	le := binary.LittleEndian
-	b := &biff{length: len(data)}
+	b := &biff{length: len(data), recs: make([]record, 0, countRecords(data))}
 	depth := 0
 	at := 0
 	for len(data)-at >= 4 {
@@ -136,6 +136,28 @@ func readBIFF(data []byte) (*biff, error) {
 		return nil, kit.Unsupported("a workbook of version %#x", v)
 	}
 	return b, nil
+}
+
+// countRecords returns how many records readBIFF finds. To let a list of them grow takes several times the room, and each is ten
+// times as long as an empty one is in the stream.
+func countRecords(data []byte) (n int) {
+	depth := 0
+	for len(data) >= 4 {
+		op := binary.LittleEndian.Uint16(data)
+		if op == recBOF {
+			depth++
+		}
+		next := 4 + int(binary.LittleEndian.Uint16(data[2:]))
+		if depth == 0 || next > len(data) {
+			break
+		}
+		if op == recEOF {
+			depth--
+		}
+		data = data[next:]
+		n++
+	}
+	return n
 }
 
 // normal returns the number of a record that some readers take for the same thing by another number, which it had
