@@ -94,6 +94,9 @@ type htmlWalk struct {
 
 	objects  []openObject
 	prefixes map[string]bool // of names that are HTML's own to who reads the page as XML
+
+	raw         []byte           // the token at hand; room for the next one
+	attrs, kept []html.Attribute // of the tag at hand; likewise
 }
 
 func (w *htmlWalk) remove(vector, where string) {
@@ -124,7 +127,8 @@ func (w *htmlWalk) run(ctx context.Context) error {
 }
 
 func (w *htmlWalk) token(kind html.TokenType, z *html.Tokenizer) {
-	raw := bytes.Clone(z.Raw()) // reading the parts of a token changes it
+	w.raw = append(w.raw[:0], z.Raw()...) // reading the parts of a token changes it
+	raw := w.raw
 	if w.skip != "" {
 		w.skipped(kind, z)
 		return
@@ -310,12 +314,13 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 	nameBytes, more := z.TagName()
 	full := string(nameBytes)
 	name := w.plainName(full)
-	var attrs []html.Attribute
+	attrs := w.attrs[:0]
 	for more && len(attrs) < 1000 {
 		var k, v []byte
 		k, v, more = z.TagAttr()
 		attrs = append(attrs, html.Attribute{Key: string(k), Val: string(v)})
 	}
+	w.attrs = attrs
 	if len(w.foreign) > 0 && (breakouts[name] || len(w.foreign) > maxForeign) {
 		w.endForeign("<" + name + ">")
 	}

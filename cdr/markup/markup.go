@@ -46,6 +46,9 @@ var rasterTypes = []string{"image/png", "image/jpeg", "image/jpg", "image/gif", 
 // case up to its first bytes, which is where the scheme is.
 func foldURL(s string) string {
 	const most = 256
+	if len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r >= 'A' && r <= 'Z' }) {
+		return s // as nearly all are written
+	}
 	var b strings.Builder
 	for _, r := range s {
 		if r <= ' ' || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.IsSpace(r) {

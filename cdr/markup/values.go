@@ -35,6 +35,8 @@ func markupValue(a *html.Attribute) (vector, repair string) {
 
 // attributes returns those that stay, and whether any had to change.
 func (w *htmlWalk) attributes(element string, attrs []html.Attribute) (kept []html.Attribute, changed bool) {
+	kept = w.kept[:0]
+	defer func() { w.kept = kept }()
 	for _, a := range attrs {
 		vector, repair := w.attribute(element, &a)
 		switch {
