@@ -201,6 +201,9 @@ func (p *pack) readTypes() error {
 	if p.types == nil {
 		return nil // flat: the parts say it themselves
 	}
+	if err := p.types.short(); err != nil {
+		return err
+	}
 	lines := 0
 	err := p.eachTag(p.types, func(t *kit.XMLToken) {
 		if lines++; lines > maxRelations {

@@ -46,6 +46,17 @@ func isRelations(fold string) (source string, ok bool) {
 // maxRelations bounds the relationships of a package. Excel takes 65,530 links a sheet.
 const maxRelations = 100_000
 
+// maxListing is how many bytes a part of relationships or of types may be long, unpacked: 300 for each that there may be.
+const maxListing = 32 << 20
+
+// short checks that before the part is unpacked.
+func (at *part) short() error {
+	if at.entry != nil && at.entry.Size > maxListing {
+		return kit.Limit("part_bytes", "%.80q is longer than %d bytes", at.name, maxListing)
+	}
+	return nil
+}
+
 // relationTag is the name of their elements, which no part has elsewhere as often.
 const relationTag = "Relationship"
 
@@ -61,6 +72,9 @@ func (p *pack) readRelations(at *part) error {
 			return nil // of a part that is not there: an orphan
 		}
 		rels = &owner.rels
+	}
+	if err := at.short(); err != nil {
+		return err
 	}
 	text, err := p.text(at)
 	if err != nil {

@@ -20,6 +20,24 @@ func TestManyRelationships(t *testing.T) {
 	}
 }
 
+// TestLongListing: a part of relationships or types that is longer than any is refused before it is unpacked.
+func TestLongListing(t *testing.T) {
+	for _, name := range []string{"[Content_Types].xml", "_rels/.rels"} {
+		p := newPack(t.Context(), kit.NewJob(kit.ModeDisarm, kit.Switches{}, kit.Limits{}, nil))
+		at := &part{name: name, entry: &kit.ZipEntry{Name: name, Size: maxListing + 1}}
+		p.add(at)
+		err := p.readRelations(at)
+		if name[0] == '[' {
+			p.types = at
+			err = p.readTypes()
+		}
+		var g *scan.Gap
+		if !errors.As(err, &g) || g.Limit != "part_bytes" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestManyTypes: types of parts that are not there take no room, and what is more than any package has is refused.
 func TestManyTypes(t *testing.T) {
 	of := func(n int) *pack {
