@@ -58,3 +58,15 @@ func isListTag(group []byte) bool {
 	const most = len("4294967295}")
 	return ok && len(n) > 1 && len(n) <= most && n[len(n)-1] == '}' && len(bytes.Trim(n[:len(n)-1], "0123456789")) == 0
 }
+
+// isView reports whether a group is how the document was seen when it was written, a number, which some writers mark as what not
+// all readers know.
+func isView(group []byte) bool {
+	const most = len("100}")
+	for _, head := range []string{`{\*\viewkind`, `{\*\viewscale`} {
+		if n, ok := bytes.CutPrefix(group, []byte(head)); ok && len(n) > 1 && len(n) <= most {
+			return n[len(n)-1] == '}' && len(bytes.Trim(n[:len(n)-1], "0123456789")) == 0
+		}
+	}
+	return false
+}

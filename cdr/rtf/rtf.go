@@ -242,7 +242,7 @@ func (w *walker) judge(f *frame) error {
 		f.drop = vectorShape
 	case f.dest == "colorschememapping" && !plainScheme(w.out[f.at:]), f.dest == "themedata" && !plainTheme(w.out[f.at:]):
 		f.drop = vectorTheme
-	case f.star && !known(f.dest) && !isListTag(w.out[f.at:]):
+	case f.star && !known(f.dest) && !isListTag(w.out[f.at:]) && !isView(w.out[f.at:]):
 		f.drop = vectorUnknown
 	case f.picture != nil && f.picture.frame == len(w.stack)+1:
 		return w.judgePicture(f)

@@ -55,6 +55,8 @@ func TestDisarm(t *testing.T) {
 		{"macro button", `{\field{\*\fldinst MACROBUTTON Canary7f1e Click here}{\fldrslt }}`, `{Click here}`, "field-macro"},
 		{"macro button in an instruction", `{\field{\*\fldinst IF 1=1 {\field{\*\fldinst MACROBUTTON ` + canary + ` x}}}{\fldrslt s}}`, `{\field{\*\fldinst IF 1=1 }{\fldrslt s}}`, "field-macro"},
 		{"macro button, nothing to see", `{\field{\*\fldinst MACROBUTTON ` + canary + `}{\fldrslt s}}`, `{\fldrslt s}`, "field-macro"},
+		{"view", `{\*\viewkind1}{\*\viewscale100}`, `{\*\viewkind1}{\*\viewscale100}`, ""},
+		{"view of a text", `{\*\viewkind1 ` + canary + `}`, ``, "unknown-destination"},
 		{"page number", `{\field{\*\fldinst PAGE}{\fldrslt 1}}`, `{\field{\*\fldinst PAGE}{\fldrslt 1}}`, ""},
 		{"web link", `{\field{\*\fldinst HYPERLINK "https://a.test"}{\fldrslt a}}`, `{\field{\*\fldinst HYPERLINK "https://a.test"}{\fldrslt a}}`, ""},
 		{"file link", `{\field{\*\fldinst HYPERLINK "file:///` + canary + `"}{\fldrslt a}}`, `{\fldrslt a}`, "link-scheme"},
