@@ -24,6 +24,9 @@ func (w *walker) judgeAnnot(d *dict, r role) role {
 		w.drop(vectorSignature, "the appearance stays")
 		return w.stamp(d)
 	}
+	if subtype == "" && r == roleAnnot && d.has("Rect") && !slices.ContainsFunc([]name{"FT", "T", "Kids", "Parent"}, d.has) { // of no kind, and no field
+		subtype = "none"
+	}
 	if subtype == "" || r == roleField && subtype == "Widget" {
 		return roleAnnot
 	}
@@ -143,7 +146,8 @@ func (w *walker) form() error {
 	}
 	needs, _ := w.f.resolve(root.get("NeedsRendering")).(boolean)
 	said := w.letters(pages[0])
-	empty := len(said) == 0 && len(w.f.list(form.get("Fields"))) == 0
+	resources, _ := w.f.resolve(pages[0].get("Resources")).(*dict) // a scanned page says nothing, and shows it
+	empty := len(said) == 0 && len(w.f.list(form.get("Fields"))) == 0 && w.isNull(resources.get("XObject"))
 	if bool(needs) && !w.showsFields(pages[0]) || empty || bytes.Contains(said, []byte("pleasewait")) {
 		return kit.Unsupported("a PDF that is only a shell around an XFA form")
 	}

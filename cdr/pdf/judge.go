@@ -296,6 +296,15 @@ func (w *walker) disguised(v object, key name, r role) string {
 		if w.hasAddress(v) {
 			return vectorSeed
 		}
+	case r == roleAnnot && key == "ExData": // what a comment in a 3D scene is about, or where on a map: readers show the comment without
+		if w.isNull(v) {
+			return ""
+		}
+		return vector3D
+	case r == roleNames && key == "AP" && w.f.job.Mode == kit.ModeRebuild: // appearances that only scripts ask for
+		if !w.isNull(v) && !w.noTree(v) {
+			return vectorTemplates
+		}
 	case r == roleStruct && key == "A":
 		if w.oddAttributes(v) {
 			return vectorUnknownKey
@@ -356,6 +365,9 @@ func (w *walker) judgeStream(s *stream, r role) role {
 		return roleDrop
 	case r == roleFileData:
 		return r
+	case r == roleInfo: // a title is a string
+		w.found(vectorMetadata, kit.ActionRemoved, "a stream in the document information")
+		return roleDrop
 	case t == "EmbeddedFile":
 		w.found(vectorEmbedded, kit.ActionRemoved, "")
 		return roleDrop

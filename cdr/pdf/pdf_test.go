@@ -283,9 +283,17 @@ var injected = []struct {
 	{"unreachable stream", "unreachable-object", carrier{objects: []string{streamOf("", canary)}}},
 	{"unreachable string", "unreachable-object", carrier{objects: []string{"[<</Foo(" + canary + ")>>]"}}},
 	{"unreachable file", "unreachable-object", carrier{objects: []string{streamOf("/Type/EmbeddedFile", canary)}}},
+	{"comment in a scene", "3d", carrier{page: annots("/Subtype/Text/ExData<</Type/ExData/Subtype/Markup3D/MD5(" + canary + ")>>")}},
+	{"annotation of no kind", "unknown-annotation", carrier{page: "/Annots[<</Type/Annot/Rect[0 0 9 9]/Data(" + canary + ")>>]"}},
+	{"appearance of no state", "unknown-key", carrier{page: annots("/Subtype/Stamp/AP<</N 6 0 R/X 7 0 R>>"), objects: []string{form, streamOf("", canary)}}},
+	{"appearances by name", "additional-actions", carrier{catalog: "/Names<</AP<</Names[(a)6 0 R]>>>>", page: "/AA<<>>/AA<</O<</S/Launch>>>>", objects: []string{streamOf("/Subtype/Form/BBox[0 0 1 1]", canary)}}},
+	{"description in UTF-16 with entities", "metadata", carrier{catalog: "/Metadata 6 0 R", objects: []string{streamOf("/Type/Metadata/Subtype/XML", wide("<?xml version=\"1.0\" encoding=\"UTF-16\"?><!DOCTYPE a [<!ENTITY e SYSTEM \""+canary+"\">]><a>x</a>"))}}},
 	{"before the header", "hidden-data", carrier{before: "MZ" + canary + "\n"}},
 	{"after the end", "hidden-data", carrier{after: "PK" + canary}},
 }
+
+// wide is text in UTF-16LE.
+func wide(s string) string { return "\xff\xfe" + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
 
 func TestInjected(t *testing.T) {
 	cases := 0

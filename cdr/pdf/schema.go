@@ -128,14 +128,15 @@ var forbidden = map[name]string{
 }
 
 // exclusive are the roles whose dictionaries have the keys of the schema and no others, and what another one is called:
-// names lead to what scripts and forms ask for, a destination with more than a place is an action in disguise.
-var exclusive = map[role]string{roleNames: vectorUnknownKey, roleDest: vectorUnknownKey}
+// names lead to what scripts and forms ask for, an appearance has three states, a destination with more than a place is an action in disguise.
+var exclusive = map[role]string{roleNames: vectorUnknownKey, roleDest: vectorUnknownKey, roleAppearance: vectorUnknownKey}
 
 // quiet are keys that are not written when the document is, but for which alone it is not.
 var quiet = map[role]map[name]string{
 	roleCatalog: {"Perms": vectorSignature, "DSS": vectorSignature},
 	rolePages:   {"ID": vectorCapture, "PZ": vectorCapture},
 	roleForm:    {"CO": vectorAdditional},
+	roleNames:   {"AP": vectorTemplates},
 	roleAnnot:   {"SV": vectorSignature, "Lock": vectorSignature},
 }
 

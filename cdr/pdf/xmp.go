@@ -45,7 +45,10 @@ var actingMetadata = pattern.MustCompile(`(?i)<(?:[a-z_][a-z0-9_.\-]*:)?(?:scrip
 
 // cleanXMP returns the elements and text. active says that there was something that acts.
 func cleanXMP(data []byte, depth int) (out []byte, active bool, err error) {
-	data, _, err = kit.XMLToUTF8(bytes.TrimRight(data, "\x00 \r\n\t"))
+	if i := bytes.IndexByte(data, 0); i < 0 || i > 3 { // a text in UTF-16 ends in NUL, and others may be filled up with it
+		data = bytes.TrimRight(data, "\x00 \r\n\t")
+	}
+	data, _, err = kit.XMLToUTF8(data)
 	if err != nil {
 		return nil, false, err
 	}
