@@ -114,7 +114,7 @@ func survives(files map[string]string) string {
 }
 
 func TestCleanStaysAsItIs(t *testing.T) {
-	data := odt(t, `<text:a xlink:href="https://a.test/">x</text:a><text:a xlink:href="#here">y</text:a><draw:frame><draw:image xlink:href="Pictures/1.svg"/></draw:frame>`,
+	data := odt(t, `<text:a xlink:href="https://a.test/">x</text:a><text:a xlink:href="#here">y</text:a><chart:chart xlink:href=".."/><draw:frame><draw:image xlink:href="Pictures/1.svg"/></draw:frame>`,
 		"Pictures/1.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>", "Configurations2/accelerator/current.xml", "", "Thumbnails/thumbnail.png", "", "manifest.rdf", "<rdf/>",
 		"Object 1/content.xml", `<!DOCTYPE math:math PUBLIC "-//OpenOffice.org//DTD Modified W3C MathML 1.01//EN" "math.dtd">`+"\n<math:math xmlns:math='urn:m'/>")
 	if out, job, err := run(t, Package{}, data); err != nil || out != nil {

@@ -372,7 +372,7 @@ func hrefOf(t *kit.XMLToken) (string, bool) {
 	return "", false
 }
 
-// outside reports whether a reference leads out of the package.
+// outside reports whether a reference leads out of the package. A chart says by two dots that its numbers are in the document around it.
 func outside(href string) bool {
 	if href == "" || strings.HasPrefix(href, "#") {
 		return false
@@ -384,7 +384,7 @@ func outside(href string) bool {
 		href = plain
 	}
 	clean := path.Clean(strings.ReplaceAll(href, `\`, "/"))
-	return strings.HasPrefix(clean, "/") || clean == ".." || strings.HasPrefix(clean, "../") && !inParent.MatchString(clean)
+	return strings.HasPrefix(clean, "/") || strings.HasPrefix(clean, "../") && !inParent.MatchString(clean)
 }
 
 // inParent matches references of an embedded object to pictures of the document around it.
