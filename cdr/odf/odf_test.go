@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -119,6 +120,21 @@ func TestCleanStaysAsItIs(t *testing.T) {
 		"Object 1/content.xml", `<!DOCTYPE math:math PUBLIC "-//OpenOffice.org//DTD Modified W3C MathML 1.01//EN" "math.dtd">`+"\n<math:math xmlns:math='urn:m'/>")
 	if out, job, err := run(t, Package{}, data); err != nil || out != nil {
 		t.Fatalf("%v %v", err, job.Removals())
+	}
+}
+
+// TestEmptyScripts holds that the list of libraries with nothing in it stays, and one with anything goes.
+func TestEmptyScripts(t *testing.T) {
+	const list = `<office:scripts> <office:script script:language="ooo:Basic"> <ooo:libraries xmlns:ooo="http://openoffice.org/2004/office" xmlns:xlink="http://www.w3.org/1999/xlink"%s </office:script> </office:scripts>`
+	for inner, stays := range map[string]bool{
+		"/>": true, `><ooo:library-embedded ooo:name="Standard"/></ooo:libraries>`: true,
+		` ooo:x="` + canary + `"/>`: false, `><ooo:library-embedded ooo:name="` + canary + `"/></ooo:libraries>`: false,
+		`><ooo:library-embedded ooo:name="Standard"><ooo:module/></ooo:library-embedded></ooo:libraries>`: false, `><!--` + canary + `--></ooo:libraries>`: false,
+	} {
+		out, _, err := run(t, Package{}, odt(t, fmt.Sprintf(list, inner)))
+		if err != nil || (out == nil) != stays {
+			t.Errorf("%s: stays: %v, %v", inner, out == nil, err)
+		}
 	}
 }
 

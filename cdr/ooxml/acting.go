@@ -229,13 +229,42 @@ func (p *pack) judgeOrphans(rels *relations) error {
 		mentioned(text, asked)
 	}
 	for _, r := range rels.list {
-		if found, ok := asked[r.id]; ok && !found && !r.dead && !r.blank {
+		if found, ok := asked[r.id]; ok && !found && !r.dead && !r.blank && !p.repeats(r) {
 			r.dead = true
 			p.removed(vectorOrphan, r.where(), kit.ActionRemoved, r.target)
 		}
 	}
 	return nil
 }
+
+// repeats reports whether a link that a part does not use is one that the document itself uses: pandoc gives the part of the notes
+// all links of the document, and nothing is in one that is not in the other.
+func (p *pack) repeats(r *relation) bool {
+	if r.short != "hyperlink" || p.job.Mode == kit.ModeRebuild || p.main == nil || !ownID.MatchString(r.id) {
+		return false
+	}
+	if p.links == nil {
+		p.links = map[string]bool{}
+		ids := map[string]bool{}
+		for _, o := range p.main.rels.list {
+			if o.short == "hyperlink" && o.external && !o.dead && !o.blank {
+				ids[o.id] = false
+			}
+		}
+		text, err := p.text(p.main)
+		if err != nil || bytes.Contains(text, []byte("&#")) {
+			return false
+		}
+		mentioned(text, ids)
+		for _, o := range p.main.rels.list {
+			p.links[o.target] = p.links[o.target] || ids[o.id] && !o.dead
+		}
+	}
+	return p.links[r.target]
+}
+
+// ownID matches ids as programs number them: one that nothing refers to could say anything.
+var ownID = pattern.MustCompile(`^[A-Za-z]{1,6}[0-9]{1,9}$`)
 
 // isPlain reports whether a relationship inside of the package is of a kind that the format knows: to a part that a writer left out.
 func (p *pack) isPlain(r *relation) bool {

@@ -39,6 +39,7 @@ type pack struct {
 	old       bool            // a document of Office 2003
 	oldError  error           // of a picture in it
 	sheets    workbook        // what is gone from the workbook
+	links     map[string]bool // targets of the links that the main part uses, once asked for
 }
 
 // typeRule is one line of [Content_Types].xml.

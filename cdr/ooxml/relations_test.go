@@ -55,3 +55,17 @@ func TestManyTypes(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRepeatedLinks holds that a link which a part does not use stays if the document uses the same: pandoc gives the part of
+// the notes all links of the document.
+func TestRepeatedLinks(t *testing.T) {
+	notes := piece{name: "word/footnotes.xml", mime: wordMain + "footnotes+xml", rel: offRel + "footnotes", body: "<w:footnotes" + spaces + "/>"}
+	used := external("h", offRel+"hyperlink", "https://a.example/")
+	for target, id := range map[string]string{"https://a.example/": "rId9", "https://b.example/" + canary: "rId9", "https://a.example/ ": canary + "1"} {
+		stays := target == "https://a.example/"
+		out, job, err := run(t, docx(hyper, used, notes, of(external(id, offRel+"hyperlink", target), notes.name)).bytes(t))
+		if err != nil || out.Changed() == stays {
+			t.Errorf("%s: %v, %v", target, err, job.Removals())
+		}
+	}
+}
