@@ -56,7 +56,7 @@ func artComplex(data []byte, at int) (from, size int) {
 	for first := at; first >= 8 && at-first <= 256*artProperty; first -= artProperty {
 		h := data[first-8:]
 		count := int(le.Uint16(h) >> 4)
-		if le.Uint16(h[2:]) != artOptions || le.Uint16(h)&0xF != 3 || first+count*artProperty > len(data) {
+		if !isArtTable(le.Uint16(h[2:])) || le.Uint16(h)&0xF != 3 || first+count*artProperty > len(data) {
 			continue
 		}
 		end := first + count*artProperty
@@ -132,6 +132,9 @@ func (d *document) drawings(data []byte, location string) []byte {
 		data = out
 	}
 	if cut := d.cutLinkedImages(data, location); cut != nil {
+		data, out = cut, cut
+	}
+	if cut := d.cutValues(data, location); cut != nil {
 		return cut
 	}
 	return out

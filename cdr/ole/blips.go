@@ -39,6 +39,13 @@ func (d *document) pictures() error {
 				from += blipID
 			}
 		}
+		if foreign := kind != artBlipFirst && (kind < artFileFirst || kind > artFileLast); foreign && !blank(body) {
+			if out == nil {
+				out = bytes.Clone(e.data)
+			}
+			d.removed(vectorRecord, e.name, kit.ActionRemoved, "")
+			clear(out[at-len(body) : at])
+		}
 		if !known || from >= at {
 			continue
 		}

@@ -41,6 +41,12 @@ func unpackRTF(job *kit.Job, data []byte) ([]byte, error) {
 	return inflateRTF(body, int(raw)), nil
 }
 
+// packedRTF returns how many bytes the compressed RTF of a message has by its own account, at most all.
+func packedRTF(data []byte) int {
+	const uncounted = 4 // the count itself
+	return int(min(int64(binary.LittleEndian.Uint32(data))+uncounted, int64(len(data))))
+}
+
 // inflateRTF undoes the compression: runs of eight literals or references into a window of the last 4096 bytes.
 // The text ends with its input, with a reference to the place that is written next, or when it is longer than said.
 func inflateRTF(in []byte, size int) []byte {

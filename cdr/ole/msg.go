@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
 	"icapd/cdr/kit"
+	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
@@ -29,6 +31,7 @@ const (
 	propAttachPath     = 0x3708
 	propAttachLongPath = 0x370D
 	propAttachMime     = 0x370E
+	propRendering      = 0x3709
 	propDisplayName    = 0x3001
 	propRTF            = 0x1009
 	propHTML           = 0x1013
@@ -39,6 +42,8 @@ const (
 	typeBinary  = 0x0102
 	typeObject  = 0x000D
 	typeInteger = 0x0003
+
+	propertyLine = 16 // bytes of a line of the list
 
 	methodNone     = 0
 	methodByValue  = 1
@@ -58,10 +63,20 @@ type mail struct {
 func messageStream(path []string, e *entry) string {
 	name := strings.ToLower(e.name)
 	if e.kind == kindStream {
+		if len(path) > 1 && strings.EqualFold(path[0], msgNames) {
+			return known(nameStream(name))
+		}
 		return known(name == msgProperties || strings.HasPrefix(name, msgStream))
 	}
 	return known(name == msgNames && len(path) == 1 || strings.HasPrefix(name, msgRecipient) || strings.HasPrefix(name, msgAttachment) ||
 		strings.HasPrefix(name, msgStream) && strings.HasSuffix(name, "000d"))
+}
+
+// nameStream reports whether a stream is one of those that give numbers to the names of properties ([MS-OXMSG] 2.2.3): sets,
+// entries, names, and 31 tables to find them by.
+func nameStream(name string) bool {
+	number, kind, ok := propertyOf(name)
+	return ok && kind == typeBinary && (number >= 2 && number <= 4 || number >= 0x1000 && number <= 0x101E)
 }
 
 func disarmMessage(d *document) error {
@@ -114,7 +129,15 @@ func (m *mail) message(depth int) error {
 	}
 	m.forms()
 	for _, e := range m.at.kids {
-		if e.kind != kindStorage || !strings.HasPrefix(strings.ToLower(e.name), msgAttachment) {
+		name := strings.ToLower(e.name)
+		if e.kind == kindStorage && strings.HasPrefix(name, msgRecipient) {
+			r := &mail{d: m.d, at: e, path: strings.TrimPrefix(m.path+"/"+e.name, "/"), head: 8}
+			if err := r.check(); err != nil {
+				return err
+			}
+			r.unlisted()
+		}
+		if e.kind != kindStorage || !strings.HasPrefix(name, msgAttachment) {
 			continue
 		}
 		a := &mail{d: m.d, at: e, path: strings.TrimPrefix(m.path+"/"+e.name, "/"), head: 8, named: m.named}
@@ -129,6 +152,10 @@ func (m *mail) check() error {
 	p := m.at.find(msgProperties)
 	if p == nil || p.kind != kindStream || len(p.data) < m.head {
 		return kit.Corrupt("a part of the message has no list of its properties")
+	}
+	if n := len(p.data) - (len(p.data)-m.head)%propertyLine; !blank(p.data[n:]) {
+		m.d.removed(vectorTrailing, strings.TrimPrefix(m.path+"/"+p.name, "/"), kit.ActionRemoved, "")
+		p.data = p.data[:n]
 	}
 	return nil
 }
@@ -232,17 +259,11 @@ func propertyOf(name string) (number, kind uint16, ok bool) {
 
 // bodies has the bodies looked at by the handlers for HTML and RTF.
 func (m *mail) bodies() error {
-	if e, t := m.get(propHTML, typeBinary, typeText8, typeText16); e != nil && len(e.data) > 0 {
-		r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: "text/html", Path: m.body("html")})
-		switch {
-		case unhandled(err):
-			m.bodyGone(e, "no handler for it")
-		case err != nil:
-			return err
-		case r.Changed():
-			m.d.changed = true
-			e.data = r.Data
-			m.setSize(propHTML, t, len(r.Data))
+	for _, t := range []uint16{typeBinary, typeText8, typeText16} { // readers differ about which of them they show
+		if e, _ := m.get(propHTML, t); e != nil && len(e.data) > 0 {
+			if err := m.html(e, t); err != nil {
+				return err
+			}
 		}
 	}
 	e, _ := m.get(propRTF, typeBinary)
@@ -250,6 +271,22 @@ func (m *mail) bodies() error {
 		return nil
 	}
 	return m.rtf(e)
+}
+
+// html has one body in HTML looked at.
+func (m *mail) html(e *entry, kind uint16) error {
+	r, err := m.d.job.Recurse(m.d.ctx, kit.Document{Data: e.data, Type: "text/html", Path: m.body("html")})
+	switch {
+	case unhandled(err):
+		m.bodyGone(e, "no handler for it")
+	case err != nil:
+		return err
+	case r.Changed():
+		m.d.changed = true
+		e.data = r.Data
+		m.setSize(propHTML, kind, len(r.Data))
+	}
+	return nil
 }
 
 // body is the path of a body. The handler for HTML goes by "mail:", as mails are read by programs that must not
@@ -269,6 +306,11 @@ func (m *mail) rtf(e *entry) error {
 	text, err := unpackRTF(m.d.job, e.data)
 	if err != nil {
 		return err
+	}
+	if n := packedRTF(e.data); !blank(e.data[n:]) {
+		m.d.removed(vectorTrailing, m.path+"/"+e.name, kit.ActionRemoved, "")
+		e.data = e.data[:n]
+		m.setSize(propRTF, typeBinary, n)
 	}
 	if len(bytes.TrimSpace(text[:min(len(text), 64)])) == 0 {
 		return nil
@@ -316,6 +358,9 @@ func (m *mail) plainRTF(e *entry, text []byte) error {
 func (m *mail) harmless(text, html []byte) bool {
 	job := m.d.job
 	scratch := kit.NewJob(job.Mode, job.Switches, job.Limits, job.Dispatch)
+	for _, tag := range mimeTag.FindAllSubmatch(text, -1) { // what the HTML was before, in mails of parts
+		html = append(slices.Clip(html), tag[1]...)
+	}
 	r, err := scratch.Recurse(m.d.ctx, kit.Document{Data: cutSettings(html), Type: "text/html", Path: m.body("html")})
 	if err != nil || r.Changed() {
 		return false
@@ -331,6 +376,8 @@ func (m *mail) harmless(text, html []byte) bool {
 	return true
 }
 
+var mimeTag = pattern.MustCompile(`\\mhtmltag[0-9]* ?([^{}]*)`)
+
 // unhandled reports whether an error says that there is no handler.
 func unhandled(err error) bool {
 	var g *scan.Gap
@@ -342,7 +389,14 @@ func unhandled(err error) bool {
 func (m *mail) forms() {
 	for _, e := range append([]*entry(nil), m.at.kids...) {
 		number, kind, ok := propertyOf(e.name)
-		if !ok || number < propFirstNamed || e.kind != kindStream {
+		if !ok || e.kind != kindStream {
+			continue
+		}
+		if number < propFirstNamed {
+			if !m.listed(number) {
+				m.d.removed(vectorProperty, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, "")
+				m.remove(e)
+			}
 			continue
 		}
 		vector := scripts[m.named[number]]
@@ -354,6 +408,16 @@ func (m *mail) forms() {
 		}
 		if vector != "" {
 			m.d.removed(vector, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, "")
+			m.remove(e)
+		}
+	}
+}
+
+// unlisted takes out the streams of properties that the list does not have.
+func (m *mail) unlisted() {
+	for _, e := range append([]*entry(nil), m.at.kids...) {
+		if number, _, ok := propertyOf(e.name); ok && e.kind == kindStream && !m.listed(number) {
+			m.d.removed(vectorProperty, strings.TrimPrefix(m.path+"/"+e.name, "/"), kit.ActionRemoved, "")
 			m.remove(e)
 		}
 	}
@@ -379,6 +443,11 @@ func remoteFile(s string) bool {
 func (m *mail) attachment(depth int) error {
 	if err := m.check(); err != nil {
 		return err
+	}
+	m.unlisted()
+	if e, _ := m.get(propRendering, typeBinary); e != nil && len(e.data) > 0 && !m.d.plainPicture(e.data) {
+		m.d.removed(vectorProperty, m.path+"/"+e.name, kit.ActionRemoved, "icon of the attachment")
+		m.remove(e)
 	}
 	method := uint32(methodByValue)
 	if b := m.list(propAttachMethod, typeInteger); b != nil {

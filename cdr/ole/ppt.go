@@ -56,6 +56,7 @@ type show struct {
 	objects map[uint32]string // by number: why an external object goes
 	moved   map[uint32]uint32 // offsets of records on top, old to new
 	gone    map[uint32]bool   // offsets of records on top that are not written
+	alive   map[int]bool      // offsets that the edits lead to
 
 	cutObjects bool // embedded objects go: their shapes become pictures
 }
@@ -73,6 +74,7 @@ func disarmSlides(d *document) error {
 	if err := d.pictures(); err != nil {
 		return err
 	}
+	d.cutUser(user)
 	pieces, err := s.pieces(binary.LittleEndian.Uint32(user.data[16:]))
 	if err != nil {
 		return err
@@ -153,11 +155,6 @@ func (s *show) find(b []byte, depth int) error {
 	return nil
 }
 
-// isKnownPPT reports whether a number is in one of the ranges of [MS-PPT] 2.13.24 and [MS-ODRAW]. PowerPoint skips others.
-func isKnownPPT(kind uint16) bool {
-	return kind >= 0x03E8 && kind < 0x1800 || kind >= 0x2AF0 && kind < 0x2F20 || kind >= 0x36B0 && kind < 0x3720 || kind >= 0xF000 && kind < 0xF200
-}
-
 var objectVectors = map[uint16]string{
 	pptExOleEmbed: vectorObject, pptExOleLink: vectorOLELink, pptExControl: vectorControl,
 }
@@ -174,16 +171,20 @@ func (s *show) object(body []byte, vector string) {
 
 // link notes the number of a hyperlink that goes.
 func (s *show) link(body []byte) {
-	number, target := uint32(0), ""
+	number, target, place, odd := uint32(0), "", "", false
 	eachRecord(body, func(kind, instance uint16, b []byte) {
 		switch {
 		case kind == pptExLinkAtom && len(b) >= 4:
 			number = binary.LittleEndian.Uint32(b)
 		case kind == pptString && instance == 1:
 			target = strings.TrimRight(utf16Text(b), "\x00")
+		case kind == pptString && instance == 3:
+			place = strings.TrimRight(utf16Text(b), "\x00")
+		case kind == pptString && instance != 0: // none that a link has
+			odd = true
 		}
 	})
-	if !kit.SafeLink(target) || s.d.dropLinks() && target != "" {
+	if odd || !kit.SafeLink(target) || !kit.SafePlace(place) || s.d.dropLinks() && target != "" {
 		s.objects[number] = vectorLink
 	}
 }
@@ -252,6 +253,11 @@ func (s *show) rewrite(pieces []pptPiece) ([]byte, error) {
 		if kind == pptOleStorage {
 			s.removed(vectorObject, "ExternalOleObjectStg", kit.ActionRemoved)
 			s.gone[uint32(p.from)] = true //nolint:gosec // G115: a stream's length
+			continue
+		}
+		if !s.alive[p.from] && kind != pptUserEdit && kind != pptPersist {
+			s.removed(vectorRecord, "record that no edit has", kit.ActionRemoved)
+			s.gone[uint32(p.from)] = true //nolint:gosec // G115: likewise
 			continue
 		}
 		at := len(out)
@@ -342,11 +348,12 @@ func (s *show) copy(out, whole []byte, depth int) ([]byte, error) {
 	}
 	at := len(out)
 	out = append(out, whole[:pptHeader]...)
+	children = children && kind != artOptions || kind == pptTagData && areRecords(body)
 	if !children {
 		from := len(out)
 		out = append(out, body...)
 		s.edit(kind, out[from:])
-		if kind == artOptions {
+		if isArtTable(kind) {
 			if cut := s.d.drawings(out[at:], "drawing"); cut != nil {
 				copy(out[at:], cut)
 				s.changed = true
@@ -354,14 +361,18 @@ func (s *show) copy(out, whole []byte, depth int) ([]byte, error) {
 		}
 		return out, nil
 	}
-	noText := kind == pptInteractive && s.badAction(body)
+	noText := kind == pptInteractive && s.nameless(body)
+	acts := noText && s.badAction(body)
 	for len(body) > 0 {
 		inner, _, _, in, err := pptRecord(body)
 		if err != nil {
 			return nil, err
 		}
 		n := pptHeader + len(in)
-		if noText && inner == pptString { // the name of the macro
+		if noText && inner == pptString && len(in) > 0 { // the name of the macro
+			if s.changed = true; !acts {
+				s.removed(vectorMacroName, "InteractiveInfo", kit.ActionRemoved)
+			}
 			body = body[n:]
 			continue
 		}
@@ -406,13 +417,9 @@ func (s *show) drop(kind uint16, body []byte) bool {
 			s.changed = true
 			return true
 		}
+		vector = s.misplaced(kind, body)
 	default:
-		switch {
-		case !isKnownPPT(kind):
-			vector = vectorRecord
-		case bytes.HasPrefix(body, []byte(packageHead)) && !s.inertPackage(body):
-			vector = vectorNative
-		}
+		vector = s.misplaced(kind, body)
 	}
 	if vector == "" {
 		return false
@@ -447,6 +454,16 @@ func (s *show) badAction(body []byte) bool {
 	return bad
 }
 
+// nameless reports whether a click does nothing that needs a name: that of a macro goes with the action, and nothing but the
+// start of a show has another one.
+func (s *show) nameless(body []byte) bool {
+	named := false
+	eachRecord(body, func(kind, _ uint16, b []byte) {
+		named = named || kind == pptAction && s.action(b) == "" && len(b) > 8 && b[8] == pptNamedShow
+	})
+	return !named
+}
+
 // edit changes a record without children in place; its length stays.
 func (s *show) edit(kind uint16, body []byte) {
 	le := binary.LittleEndian
@@ -461,6 +478,8 @@ func (s *show) edit(kind uint16, body []byte) {
 		if len(body) > 12 {
 			body[12] = 0xFF // no link
 		}
+	case kind == pptSoundData:
+		s.sound(body)
 	case kind == artShape && len(body) >= 8 && s.cutObjects:
 		if f := le.Uint32(body[4:]); f&shapeIsOLE != 0 {
 			le.PutUint32(body[4:], f&^shapeIsOLE)

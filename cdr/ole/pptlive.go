@@ -24,6 +24,10 @@ func (s *show) pieces(edit uint32) ([]pptPiece, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.alive = make(map[int]bool, len(live))
+	for _, at := range live {
+		s.alive[at] = true
+	}
 	var all []pptPiece
 	for at := 0; at < len(s.data); {
 		isLive := len(live) > 0 && live[0] == at

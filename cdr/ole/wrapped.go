@@ -90,6 +90,11 @@ func (d *document) plainPresentation(e *entry) bool {
 	if n == 0 {
 		return true
 	}
+	return d.plainPicture(picture)
+}
+
+// plainPicture reports whether bytes are a metafile in which nothing has to go.
+func (d *document) plainPicture(picture []byte) bool {
 	before := len(d.job.Removals())
 	out, ok := kit.CleanMetafile(d.ctx, d.job, picture)
 	d.job.Retract(before)
