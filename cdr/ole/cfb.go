@@ -75,6 +75,7 @@ type compound struct {
 	orphans  bool // the directory has streams or storages that no storage leads to
 	lost     bool // sectors that are marked as in use hold bytes and belong to nothing
 	trailing bool // there are bytes behind the last sector that is in use
+	slack    bool // somebody wrote into what no reader looks at
 }
 
 // reader takes a compound file apart. Every sector may belong to one chain only, so that the work and the memory are
@@ -91,6 +92,8 @@ type reader struct {
 	mini     []byte // the mini stream
 	miniFAT  []uint32
 	miniUsed []bool
+	miniText bool // text stands behind the end of small streams
+	miniJunk bool // other bytes do
 
 	dir    []byte
 	seen   []bool // directory entries that were reached
@@ -231,6 +234,7 @@ func (r *reader) join(parts [][]byte, n, most int64, next uint32) ([]byte, error
 	}
 	for next <= sectorMax && next < r.sectors && !r.used[next] && int(next) < len(r.fat) {
 		r.used[next] = true // behind the stream's end: not its content, and not lost either
+		r.unread(blank(r.sector(next)))
 		next = r.fat[next]
 	}
 	out := []byte{}
@@ -248,8 +252,12 @@ func (r *reader) join(parts [][]byte, n, most int64, next uint32) ([]byte, error
 		}
 		out = append(slices.Clip(out), make([]byte, most-int64(len(out)))...)
 	}
+	r.unread(!planted(out[most:]))
 	return out[:most:most], nil
 }
+
+// unread notes what stands where no reader looks, if it is not as programs leave it.
+func (r *reader) unread(fine bool) { r.result.slack = r.result.slack || !fine }
 
 func (r *reader) readDirectory() (err error) {
 	if r.dir, err = r.chain(r.u32(48), -1); err != nil {
@@ -276,7 +284,9 @@ func (r *reader) readMini() error {
 	if r.mini, err = r.chain(binary.LittleEndian.Uint32(root[116:]), -1); err != nil {
 		return err
 	}
-	r.mini = r.mini[:min(int64(len(r.mini)), (size+miniSize-1)/miniSize*miniSize)]
+	end := min(int64(len(r.mini)), (size+miniSize-1)/miniSize*miniSize)
+	r.miniRest(r.mini[end:])
+	r.mini = r.mini[:end]
 	table, err := r.chain(r.u32(60), -1)
 	if err != nil {
 		return err
@@ -312,6 +322,7 @@ func (r *reader) miniChain(at uint32, size int) ([]byte, error) {
 		}
 		at = r.miniFAT[at]
 	}
+	r.miniRest(out[size:])
 	return out[:size], nil
 }
 
@@ -405,6 +416,7 @@ func (r *reader) readEntry(b []byte) (*entry, error) {
 // leftovers looks at what belongs to nothing. Sectors that are marked as free are what an editor left behind: they
 // are not written anew, but their being there is no reason to write.
 func (r *reader) leftovers() {
+	r.slack()
 	for i := range r.seen {
 		b := r.dir[i*dirEntrySize:][:dirEntrySize]
 		if !r.seen[i] && (b[66] == kindStorage || b[66] == kindStream) && binary.LittleEndian.Uint16(b[64:]) > 2 {

@@ -83,6 +83,8 @@ func disarmWord(d *document) error {
 		return err
 	}
 	w.tables()
+	w.tails()
+	d.formMacros()
 	if w.changed {
 		main.data, table.data = w.main, w.table
 	}
@@ -472,6 +474,9 @@ func (w *wordDocument) tables() {
 		{pairPms, vectorMailMerge},
 		{pairPmsNew, vectorMailMerge},
 		{pairODSO, vectorMailMerge},
+		{pairRoute, vectorRoute},
+		{pairEnvelope, vectorRoute},
+		{pairParts, vectorRemoteFile},
 	} {
 		b := w.pair(t.pair)
 		if b == nil || t.pair == pairCmds && harmlessCommands(b) {
@@ -490,7 +495,9 @@ func (w *wordDocument) tables() {
 }
 
 // harmlessCommands reports whether a table of commands is empty: a version, and the mark of its end.
-func harmlessCommands(b []byte) bool { return len(b) <= 2 || b[0] == 0xFF && b[1] == 0x40 }
+func harmlessCommands(b []byte) bool {
+	return len(b) <= 2 || b[0] == 0xFF && b[1] == 0x40 && blank(b[2:])
+}
 
 // leadsAway reports whether a text beside the document is the name of a template, or of the data or the heads of a mail merge,
 // that is somewhere else ([MS-DOC] 2.2.4).
@@ -504,6 +511,12 @@ func (w *wordDocument) associated() {
 	b := w.pair(pairAssoc)
 	le := binary.LittleEndian
 	if len(b) < 6 || le.Uint16(b) != 0xFFFF {
+		if bytes.ContainsAny(b, `/\:`) { // a table of the kind that Word had before
+			w.changed = true
+			w.d.removed(vectorTemplate, w.name, kit.ActionRemoved, "")
+			clear(b)
+			clear(w.main[fibPairs+2+8*pairAssoc:][:8])
+		}
 		return
 	}
 	out := bytes.Clone(b[:6])
@@ -525,6 +538,10 @@ func (w *wordDocument) associated() {
 			out = append(out, rest[:n]...)
 		}
 		rest = rest[n:]
+	}
+	if !blank(rest) {
+		found = true
+		w.d.removed(vectorTrailing, w.name, kit.ActionRemoved, "")
 	}
 	if !found {
 		return

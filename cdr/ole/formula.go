@@ -1,6 +1,7 @@
 package ole
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"unicode/utf16"
@@ -48,11 +49,34 @@ type formula struct {
 	name  func(index int) string // the same for a name of this workbook
 	// extern is the same for a name of another one, by the sheet reference and its number among those of that workbook
 	extern func(sheet, name int) string
+
+	behind bool // the formula that was looked at last has values behind it: of arrays, or of places
+	link   bool // it has HYPERLINK
+}
+
+// tokenArray and tokenArea are tokens whose values stand behind the formula, as may those of tokenNatural.
+const (
+	tokenNatural = 0x18
+	tokenArray   = 0x20
+	tokenArea    = 0x26
+)
+
+// foreign judges what stands behind the formula that was looked at last: why the formula may not stay with it, and whether it is no part
+// of the formula.
+func (f *formula) foreign(extra []byte) (vector string, cut bool) {
+	if !f.behind {
+		return "", !blank(extra)
+	}
+	if text := bytes.ReplaceAll(extra, []byte{0}, nil); f.link && bytes.ContainsAny(text, `:\`) {
+		return vectorLink, false
+	}
+	return "", false
 }
 
 // vector returns why a formula may not stay, "" if it may. One that cannot be read to its end may not.
 func (f *formula) vector(code []byte) string {
 	link := false
+	f.behind, f.link = false, false
 	var texts []string
 	for len(code) > 0 {
 		token := code[0]
@@ -72,6 +96,8 @@ func (f *formula) vector(code []byte) string {
 			return v
 		}
 		link = link || isLink
+		f.link = link
+		f.behind = f.behind || token == tokenArray || token == tokenArea || token == tokenNatural
 		code = code[n:]
 	}
 	for _, t := range texts {

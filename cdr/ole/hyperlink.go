@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+	"unicode/utf16"
 
 	"icapd/cdr/kit"
 )
@@ -73,10 +74,13 @@ func (h *hyperlink) moniker(c *cursor) {
 	copy(class[:], c.take(16))
 	switch class {
 	case classURL:
-		h.target = strings.TrimRight(utf16Text(c.take(int(c.u32()))), "\x00")
+		raw := c.take(int(c.u32()))
+		h.target = strings.TrimRight(utf16Text(raw), "\x00")
 		if i := strings.IndexByte(h.target, 0); i >= 0 { // a serialised form may follow
 			h.target = h.target[:i]
 		}
+		rest := raw[min(len(raw), 2*len(utf16.Encode([]rune(h.target)))+2):]
+		h.opaque = h.opaque || planted(rest)
 	case classFile:
 		c.take(2)
 		h.target = "file:" + latin(c.take(int(c.u32())))

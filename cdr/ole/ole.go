@@ -214,6 +214,9 @@ func (d *document) container(c *compound, f *family) {
 	if c.trailing {
 		d.removed(vectorTrailing, "end of file", kit.ActionRemoved, "")
 	}
+	if c.slack && !d.changed {
+		d.removed(vectorSlack, "sectors", kit.ActionRemoved, "")
+	}
 	if d.root.class != (classID{}) && !f.hasClass(d.root.class) {
 		d.removed(vectorClass, "Root Entry", kit.ActionRemoved, "")
 		d.root.class = classID{}
@@ -233,6 +236,7 @@ func (d *document) streams(f *family) error {
 	}
 	d.properties()
 	d.presentations()
+	d.className(f)
 	return nil
 }
 

@@ -36,6 +36,42 @@ func (d *document) properties() {
 	if e := d.root.find("\x05DocumentSummaryInformation"); e != nil {
 		d.linkList(e)
 	}
+	d.propertySets()
+}
+
+// propertySets takes out streams of properties that are none, and what stands behind the last set in one ([MS-OLEPS] 2.21).
+func (d *document) propertySets() {
+	const head, mark, classAt, most = 28, 0xFFFE, 8, 8
+	le := binary.LittleEndian
+	d.root.drop(func(e *entry) bool {
+		if e.kind != kindStream || !among(e.name, "\x05SummaryInformation", "\x05DocumentSummaryInformation") || len(e.data) == 0 || e.lost != nil {
+			return false
+		}
+		b := e.data
+		if len(b) < head || le.Uint16(b) != mark {
+			d.removed(vectorDamaged, e.name, kit.ActionRemoved, "")
+			return true
+		}
+		end := int64(head)
+		for i := range min(int(le.Uint32(b[24:])), most) {
+			if head+20*i+20 > len(b) {
+				return false
+			}
+			at := int64(le.Uint32(b[head+20*i+16:]))
+			if at+8 > int64(len(b)) {
+				return false
+			}
+			end = max(end, min(at+int64(le.Uint32(b[at:])), int64(len(b))))
+		}
+		for _, s := range []span{{classAt, classAt + 16}, {int(end), len(b)}} {
+			if planted(b[s.from:s.to]) {
+				d.removed(vectorTrailing, e.name, kit.ActionRemoved, "")
+				e.data = bytes.Clone(e.data)
+				clear(e.data[s.from:s.to])
+			}
+		}
+		return false
+	})
 }
 
 // linkList overwrites links that may not stay in the lists of a property stream.

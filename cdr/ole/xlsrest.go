@@ -17,6 +17,7 @@ const (
 	recRoute     = 0x00B8
 	recRouteTo   = 0x00B9
 	recWebOption = 0x080B
+	recRealTime  = 0x0813
 	recBookExt   = 0x0863
 	recFeature11 = 0x0872
 	recFeature12 = 0x0878
@@ -39,7 +40,7 @@ func (w *workbook) misplaced(i int) string {
 	switch op := w.recs[i].op; op {
 	case recRoute, recRouteTo:
 		return vectorRoute
-	case recWebOption: // where the components for web pages are fetched from
+	case recWebOption, recRealTime: // where the components for web pages are fetched from, and what servers of data are asked for
 		return vectorConnection
 	case recPrinter:
 		if !isPrinter(body) {

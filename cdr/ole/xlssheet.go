@@ -2,6 +2,7 @@ package ole
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
@@ -61,6 +62,11 @@ func (w *workbook) record(s *substream, i int) {
 		w.validation(i)
 	case recChartLink:
 		w.chartLink(i)
+	case recSupBook, recExternName, recExternSheet, recName:
+		if w.eight && s.from != w.subs[0].from { // of the whole workbook, and read from nowhere else
+			w.gone(vectorRecord, fmt.Sprintf("record %#x", r.op), kit.ActionRemoved, "")
+			w.cut(i)
+		}
 	default:
 		if vector := w.misplaced(i); vector != "" {
 			w.gone(vector, fmt.Sprintf("record %#x", r.op), kit.ActionRemoved, "")
@@ -111,7 +117,9 @@ func (w *workbook) readShared(s *substream) {
 		n := int(binary.LittleEndian.Uint16(r.body[head-2:]))
 		vector := vectorFormula
 		if head+n <= len(r.body) {
-			vector = f.vector(r.body[head : head+n])
+			if vector = f.vector(r.body[head : head+n]); vector == "" {
+				vector, _ = f.foreign(r.body[head+n:])
+			}
 		}
 		if vector == "" {
 			continue
@@ -149,8 +157,16 @@ func (w *workbook) cell(s *substream, i int) {
 	}
 	n := int(binary.LittleEndian.Uint16(body[20:]))
 	vector := vectorFormula
-	if formulaHead+n <= len(body) {
-		vector = w.formula().vector(body[formulaHead : formulaHead+n])
+	if end := formulaHead + n; end <= len(body) {
+		f := w.formula()
+		if vector = f.vector(body[formulaHead:end]); vector == "" {
+			var cut bool
+			if vector, cut = f.foreign(body[end:]); cut {
+				w.gone(vectorRecord, "cell", kit.ActionNeutralised, "bytes behind the formula")
+				w.recs[i].body = body[:end]
+				w.resized = true
+			}
+		}
 	}
 	if key, ok := sharedKey(body); ok && w.shared[key] != "" {
 		vector = w.shared[key]
@@ -199,8 +215,12 @@ func (w *workbook) value(s *substream, i int) {
 // link judges a hyperlink of cells.
 func (w *workbook) link(i int) {
 	body := w.recs[i].body
-	if len(body) >= 24 {
+	if len(body) >= 24 && classID(body[8:24]) == classHyperlink {
 		if h, ok := parseHyperlink(body[24:]); ok && h.safe() && !w.d.dropLinks() {
+			if end := 24 + h.size; !blank(body[end:]) {
+				w.gone(vectorRecord, "HLINK", kit.ActionNeutralised, "bytes behind the link")
+				w.recs[i].body = body[:end]
+			}
 			return
 		}
 	}
@@ -312,7 +332,39 @@ const (
 	partPicture  = 0x0009
 	partCommon   = 0x0015
 	objectIsList = 0x0014
+
+	partScroll = 0x000E
+	partList   = 0x0013
+	partCheck  = 0x0014
 )
+
+// objectFormulas blanks the formulas of controls that may not stay: of cells that a scroll bar, list or check box is linked to. It
+// returns the record's body.
+func (w *workbook) objectFormulas(i int) []byte {
+	const head = 4 + 2 + 4 // part and size of the formula, its length, what is not used
+	le := binary.LittleEndian
+	body := w.recs[i].body
+	for at := 0; at+head <= len(body); {
+		part, n := le.Uint16(body[at:]), int(le.Uint16(body[at+2:]))
+		from, whole := at+head, n
+		if part == partList {
+			whole = int(le.Uint16(body[at+4:]))
+			from += 2
+		}
+		formula := part == partScroll || part == partCheck || part == partList
+		if formula && whole >= 6 && from <= len(body) {
+			if size := int(le.Uint16(body[from-6:]) & 0x7FFF); size > 0 && from+size <= len(body) {
+				w.blankBad(i, from, size, "OBJ")
+				body = w.recs[i].body
+			}
+		}
+		if part == partList {
+			break
+		}
+		at += 4 + n
+	}
+	return body
+}
 
 // object takes macros and embedded objects from a drawing object; its picture stays.
 func (w *workbook) object(i int) {
@@ -327,9 +379,10 @@ func (w *workbook) object(i int) {
 	le := binary.LittleEndian
 	out := make([]byte, 0, len(body))
 	vector := ""
+	body = w.objectFormulas(i)
 	for at := 0; at+4 <= len(body); {
 		part, n := le.Uint16(body[at:]), int(le.Uint16(body[at+2:]))
-		if at+4+n > len(body) || part == 0x0013 { // lists count in another way, and are last
+		if at+4+n > len(body) || part == partList { // lists count in another way, and are last
 			out = append(out, body[at:]...)
 			break
 		}
@@ -345,6 +398,10 @@ func (w *workbook) object(i int) {
 		}
 		out = append(out, chunk...)
 		if part == partEnd {
+			if planted(body[at:]) {
+				vector = cmp.Or(vector, vectorRecord)
+				break
+			}
 			out = append(out, body[at:]...)
 			break
 		}

@@ -1,6 +1,7 @@
 package canary
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 // something else.
 func recordRows(tb testing.TB) []row {
 	tb.Helper()
-	return slices.Concat(slideRecords(tb), messageRecords(tb))
+	return slices.Concat(slideRecords(tb), messageRecords(tb), containerRows(tb), sheetRecords(tb), wordRecords(tb))
 }
 
 // shapeTable is a table of properties of a shape ([MS-ODRAW] 2.2.9): numbers, and values of bytes.
@@ -137,4 +138,134 @@ func messageRecords(tb testing.TB) (rows []row) {
 		return mail(tb, map[uint32]string{class: "IPM.Note", body: text}, file).write()
 	}})
 	return rows
+}
+
+// containerRows put the canary where no reader of a compound file looks, and into streams that every document may have.
+func containerRows(tb testing.TB) (rows []row) {
+	tb.Helper()
+	for _, kind := range []string{"doc", "xls", "ppt"} {
+		m := &oleMaker{tb: tb, kind: kind, shown: sentences}
+		for what, f := range map[string]func(b []byte, word string) []byte{
+			"class in the header":        func(b []byte, word string) []byte { copy(b[8:24], word+word); return b },
+			"free sector":                func(b []byte, word string) []byte { return freeSector(b, word) },
+			"free sector with a program": func(b []byte, word string) []byte { return freeSector(b, "MZ\x90\x00"+word) },
+			"unused entry of the DIFAT":  func(b []byte, word string) []byte { copy(b[512-len(word):512], word); return b },
+		} {
+			m.rows = append(m.rows, row{what: what, ext: kind, shown: sentences, make: func(word string) []byte { return f(openCompound(tb, kind).write(), word) }})
+		}
+		class := func(tail string) []byte {
+			return slices.Concat(le32(-131071, 0x0A03, -1), make([]byte, 16), le32(2), []byte("x\x00"), le32(0, 0), []byte(tail))
+		}
+		m.add("bytes behind the name of the class", func(c *cfb, word string) { c.put(class(word), "\x01CompObj") })
+		m.add("name of the class that is none", func(c *cfb, word string) { c.put([]byte(word), "\x01CompObj") })
+		m.add("properties that are none", func(c *cfb, word string) { c.put([]byte(word), "\x05SummaryInformation") })
+		m.add("bytes behind the properties", func(c *cfb, word string) {
+			set := slices.Concat(le16(0xFFFE, 0), le32(0x20005), make([]byte, 16), le32(1), make([]byte, 16), le32(48, 8, 0), []byte(word))
+			c.put(set, "\x05SummaryInformation")
+		})
+		rows = append(rows, m.rows...)
+	}
+	return rows
+}
+
+// freeSector puts bytes into a sector behind all others, which the table says is free; another behind it is in use.
+func freeSector(b []byte, content string) []byte {
+	fat := b[(1+binary.LittleEndian.Uint32(b[76:]))*sector:][:sector]
+	n := len(b)/sector - 1
+	b = slices.Concat(b, make([]byte, 2*sector))
+	copy(b[(1+n)*sector:], content)
+	fat = b[(1+binary.LittleEndian.Uint32(b[76:]))*sector:][:len(fat)]
+	copy(fat[4*n:], le32(-1, -2))
+	return b
+}
+
+// sheetRecords put the canary into records of sheets and into objects.
+func sheetRecords(tb testing.TB) []row {
+	m := &oleMaker{tb: tb, kind: "xls", shown: sentences}
+	part := func(kind int, body ...[]byte) []byte {
+		b := slices.Concat(body...)
+		return slices.Concat(le16(kind, len(b)), b)
+	}
+	object := func(kind int, parts ...[]byte) []byte {
+		return record(0x5D, part(0x15, le16(kind, 1, 0x6011), make([]byte, 12)), slices.Concat(parts...))
+	}
+	code := func(w string) []byte {
+		c := slices.Concat(stringToken(w), []byte{0x42, 1, 110, 0})
+		return slices.Concat(le16(len(c)), le32(0), c)
+	}
+	link := func(w string, tail string) []byte {
+		guid := []byte("\xd0\xc9\xea\x79\xf9\xba\xce\x11\x8c\x82\x00\xaa\x00\x4b\xa9\x0b")
+		url := []byte("\xe0\xc9\xea\x79\xf9\xba\xce\x11\x8c\x82\x00\xaa\x00\x4b\xa9\x0b")
+		address := append(utf16le("https://www.example.org/\x00", false), w...)
+		return record(0x1B8, make([]byte, 8), guid, le32(2, 3), url, le32(len(address)), address, []byte(tail))
+	}
+	array := slices.Concat([]byte{0x60}, make([]byte, 7), []byte{0x42, 1, 103, 1})
+	for what, body := range map[string]func(w string) []byte{
+		"formula of a check box":  func(w string) []byte { return object(11, part(0x0A, make([]byte, 12)), part(0x14, code(w)), part(0)) },
+		"formula of a scroll bar": func(w string) []byte { return object(17, part(0x0E, code(w)), part(0)) },
+		"bytes behind an object":  func(w string) []byte { return object(8, part(0), []byte(w)) },
+		"bytes behind an address": func(w string) []byte { return link(w, "") },
+		"bytes behind a link":     func(w string) []byte { return link("", w) },
+		"bytes behind a formula": func(w string) []byte {
+			return slices.Concat(le16(0x06, 22+3+len(w)), formulaRecord([]byte{0x1E, 1, 0})[4:], []byte(w))
+		},
+		"link of values of an array": func(w string) []byte {
+			values := slices.Concat([]byte{0, 0, 0, 2}, text16(`\\h\`+w))
+			f := formulaRecord(array)[4:]
+			return slices.Concat(le16(0x06, len(f)+len(values)), f, values)
+		},
+		"data in real time":   func(w string) []byte { return record(0x813, make([]byte, 12), text16(w)) },
+		"workbook of a sheet": func(w string) []byte { return record(0x1AE, le16(1), text16("\x01https://"+w), text16("S")) },
+		"name of a sheet": func(w string) []byte {
+			return record(0x18, le16(0x20), []byte{0, 8}, le16(0, 0, 0), make([]byte, 5), []byte(w))
+		},
+		"name elsewhere, of a sheet": func(w string) []byte { return record(0x23, le16(0), le32(0), []byte{8, 0}, []byte(w), le16(0)) },
+	} {
+		m.add(what, func(c *cfb, word string) { c.put(atEnd(c.tb, c.get("Workbook"), body(word)), "Workbook") })
+	}
+	for what := range shapeValues("") {
+		m.add(what, func(c *cfb, word string) {
+			c.put(atEnd(c.tb, c.get("Workbook"), record(0xEC, shapeValues(word)[what])), "Workbook")
+		})
+	}
+	return m.rows
+}
+
+// wordRecords put the canary into what the block of a Word document counts, and behind it.
+func wordRecords(tb testing.TB) []row {
+	m := &oleMaker{tb: tb, kind: "doc", shown: sentences}
+	const pairs = 154
+	pair := func(c *cfb, n int, body []byte) {
+		doc, table := slices.Clone(c.get("WordDocument")), "0Table"
+		if doc[11]&2 != 0 {
+			table = "1Table"
+		}
+		at := len(c.get(table))
+		copy(doc[pairs+8*n:], le32(at, len(body)))
+		c.put(append(slices.Clone(c.get(table)), body...), table)
+		c.put(doc, "WordDocument")
+	}
+	for what, put := range map[string]func(c *cfb, w string){
+		"template in an old table": func(c *cfb, w string) {
+			pair(c, 32, slices.Concat(le16(2, 0), []byte{0, byte(4 + len(w))}, []byte(`\\h\`+w)))
+		},
+		"bytes behind the template": func(c *cfb, w string) { pair(c, 32, slices.Concat(le16(0xFFFF, 1, 0, 0), []byte(w))) },
+		"bytes behind the commands": func(c *cfb, w string) { pair(c, 24, append([]byte{0xFF, 0x40}, w...)) },
+		"routing slip":              func(c *cfb, w string) { pair(c, 70, []byte(w)) },
+		"parts in other files":      func(c *cfb, w string) { pair(c, 54, []byte(w)) },
+		"pair that nobody reads":    func(c *cfb, w string) { pair(c, 25, []byte(w)) },
+		"text behind the table":     func(c *cfb, w string) { pair(c, 21, nil); c.put(append(slices.Clone(c.get("1Table")), w...), "1Table") },
+		"data that is no picture":   func(c *cfb, w string) { c.put([]byte(w), "Data") },
+		"macros of a form field": func(c *cfb, w string) {
+			empty, name := le16(0, 0), slices.Concat(le16(len(w)), utf16le(w, false), le16(0))
+			form := slices.Concat(le32(-1), le16(0, 0, 0), empty, empty, empty, empty, empty, name, name)
+			c.put(slices.Concat(c.get("Data"), le32(68+len(form)), le16(68), make([]byte, 62), form), "Data")
+		},
+	} {
+		m.add(what, put)
+	}
+	for what := range shapeValues("") {
+		m.add(what, func(c *cfb, word string) { c.put(slices.Concat(c.get("Data"), shapeValues(word)[what]), "Data") })
+	}
+	return m.rows
 }
