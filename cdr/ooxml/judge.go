@@ -52,6 +52,7 @@ const (
 	vectorExternal   = "external-relationship"
 	vectorOrphan     = "orphan-part"
 	vectorUnknown    = "unknown-part"
+	vectorRecord     = "unknown-record"
 	vectorEntity     = "document-type"
 	vectorPI         = "processing-instruction"
 	vectorBase       = "base-address"

@@ -222,6 +222,7 @@ type recordWalk struct {
 	shared  bool // one of them is shared by cells, which do not say so but where it is
 
 	supports []bool // of each supporting link: it is gone
+	names    int    // how many names there were so far
 }
 
 func (p *pack) cleanRecords(ctx context.Context, at *part, book binaryBook) error {
@@ -286,7 +287,7 @@ func (w *recordWalk) stays(r *record) bool {
 	if looks && w.book.values || w.shared && len(formula) > 4 && formula[4] == shared {
 		return false
 	}
-	return ok
+	return ok && !linksByValues(formula)
 }
 
 // formulaAt returns where the parsed formula of a record begins, 0 if it has none.
@@ -343,10 +344,14 @@ func (w *recordWalk) record(r *record) error {
 		w.name(r)
 		return nil
 	}
+	if w.unknown(r) {
+		return nil
+	}
 	if !w.stays(r) || w.rules(r) {
 		w.value(r)
 		return nil
 	}
+	w.tail(r)
 	if r.kind > recFmlaError && w.dead.in(r.data) {
 		return kit.Unsupported("a binary workbook with a reference in record %d", r.kind)
 	}
@@ -362,7 +367,8 @@ func (w *recordWalk) leave(r *record, until int, vector string) {
 func (w *recordWalk) reference(r *record) {
 	const linkFlag, flagsAt = 0x80, 13
 	link := r.kind == recOLE && len(r.data) > flagsAt && r.data[flagsAt]&linkFlag != 0
-	if !link && !w.dead.in(r.data) {
+	place := r.kind == recHLink && !kit.SafePlace(placeOf(r))
+	if !link && !place && !w.dead.in(r.data) {
 		w.kept++
 		return
 	}
@@ -406,13 +412,19 @@ func (w *recordWalk) sheetsOf(r *record) {
 // name gives a name that a workbook runs by itself another one; formulas know names by their number. What a name stands
 // for becomes an error if it calls what it must not.
 func (w *recordWalk) name(r *record) {
+	w.names++
 	name, end, ok := wideString(r.data, nameAt)
 	if !ok {
 		return
 	}
 	data := bytes.Clone(r.data)
-	if !newerFunction(r.data, name) {
+	if macro := data[0] & nameProcedure; macro != 0 && !newerFunction(r.data, name) {
+		code, values, _ := formulaParts(data[end:])
 		data[0] &^= nameProcedure
+		text := w.macroName()
+		formula := data[end:min(len(data), end+8+len(code)+len(values))]
+		data = append(append(append(data[:nameAt:nameAt], text...), formula...), 0xFF, 0xFF, 0xFF, 0xFF) // texts of macros go, too
+		end = nameAt + len(text)
 	}
 	if autoName.MatchString(name) {
 		for i := nameAt + 4; i+1 < end; i += 2 {

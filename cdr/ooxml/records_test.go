@@ -50,12 +50,24 @@ func TestBinaryWorkbook(t *testing.T) {
 		link   = piece{id: "x1", rel: offRel + "externalLink", name: "xl/externalLinks/externalLink1.bin", mime: "application/vnd.ms-excel.externalLink", body: canary}
 		book   = putRecord(recSupBookSrc, wide("x1"))
 	)
+	const arrayOfText = "\x01\x00\x00\x00\x01\x00\x00\x00\x01\x04\x00\\\x00\\\x00h\x00\\\x00"
+	head := "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"
+	hyper := append([]byte{0x60}, append(make([]byte, 14), 0x42, 1, 0x67, 1)...)
+	fromArray := putRecord(recFmlaBool, []byte(head+parsed(hyper...)[:4+len(hyper)]+string(binary.LittleEndian.AppendUint32(nil, uint32(len(arrayOfText))))+arrayOfText))
+	longer := putRecord(recFmlaBool, []byte(head+parsed(0x1E, 1, 0)+canary))
+	place := func(at string) string {
+		return putRecord(recHLink, []byte(strings.Repeat("\x00", 16)+string(wide(""))+string(wide(at))+string(wide(""))+string(wide(""))))
+	}
 	for _, c := range []struct {
 		name, names, rows, want string
 		pieces                  []piece
 	}{
 		{"a call", "", local + call, local + value, nil},
 		{"a shared call", "", local + shares + shared + local, local + value + local, nil},
+		{"a link whose address is in an array", "", fromArray, value, nil},
+		{"bytes behind a formula", "", longer, putRecord(recFmlaBool, []byte(head+parsed(0x1E, 1, 0))), nil},
+		{"a record that nobody knows", "", local + putRecord(1999, []byte(canary)), local, nil},
+		{"a place that is an address", "", place("One!A1") + place(`\\h\`+canary), place("One!A1"), nil},
 		{"a link", book, local + other, local + value, []piece{link}},
 		{"a function that nobody knows, beside a link", book + binaryName(future, "_xlfn.NEW", parsed(0x1C, 0x1D)), named + other, named + value, []piece{link}},
 		{"a name of the other workbook", book + binaryName(0, "far", parsed(0x3A, 0, 0, 0, 0, 0, 0, 2, 0)), named + local, value + local, []piece{link}},
@@ -86,9 +98,9 @@ func TestBinaryNames(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"a function of a newer Excel", binaryName(future, "_xlfn.XLOOKUP", plain), binaryName(future, "_xlfn.XLOOKUP", plain)},
 		{"what runs by itself", binaryName(0, "Auto_Open", plain), binaryName(0, "xxxxxxxxx", plain)},
-		{"a macro", binaryName(procedure, "_run", plain), binaryName(0, "_run", plain)},
+		{"a macro", binaryName(procedure, "_run", plain), binaryName(0, "_r1", plain+"\xFF\xFF\xFF\xFF")},
 		{"a call", binaryName(0, "far", parsed(0x1E, 1, 0, 0x42, 1, 150, 0)), binaryName(0, "far", plain)},
-		{"a macro that says that it is a newer function", binaryName(future, "run", plain), binaryName(future&^procedure, "run", plain)},
+		{"a macro that says that it is a newer function", binaryName(future, "run", plain), binaryName(future&^procedure, "_r1", plain+"\xFF\xFF\xFF\xFF")},
 	} {
 		r, _, err := run(t, xlsb(c.in, binaryCell(0x1D, 1)).bytes(t))
 		if err != nil {
