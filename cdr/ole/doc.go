@@ -479,6 +479,9 @@ func (w *wordDocument) tables() {
 		{pairParts, vectorRemoteFile},
 	} {
 		b := w.pair(t.pair)
+		if w.old && t.pair > pairPms && t.pair < pairPmsNew { // another order
+			continue
+		}
 		if b == nil || t.pair == pairCmds && harmlessCommands(b) {
 			continue
 		}

@@ -8,9 +8,11 @@ import (
 	"icapd/cdr/kit"
 )
 
-// More pairs of the file information block ([MS-DOC] 2.5.6 and 2.5.7): parts of a master document and the files that they are in,
+// More of the file information block ([MS-DOC] 2.5.4, 2.5.6 and 2.5.7): parts of a master document and the files that they are in,
 // the list of people whom a document was routed to, and the envelope of one that was sent.
 const (
+	fibLength = 64 // how much of the main stream means something
+
 	pairParts    = 54
 	pairRoute    = 70
 	pairEnvelope = 97
@@ -22,13 +24,16 @@ var ignored = []int{25, 38, 39, 49, 63, 64, 65, 66, 67, 68}
 // tails takes out what stands in the streams and belongs to nothing: text or files behind what the block counts, and under pairs that
 // nobody reads.
 func (w *wordDocument) tails() {
+	if w.old {
+		return
+	}
 	le := binary.LittleEndian
 	for _, n := range ignored {
 		if b := w.pair(n); planted(b) {
 			w.cutTail(b, w.name)
 		}
 	}
-	if most := int64(le.Uint32(w.main[countsFirst:])); most < int64(len(w.main)) && planted(w.main[most:]) && !w.inText(int(most)) {
+	if most := int64(le.Uint32(w.main[fibLength:])); most < int64(len(w.main)) && planted(w.main[most:]) && !w.inText(int(most)) {
 		w.cutTail(w.main[most:], "WordDocument")
 	}
 	end := int64(0)
