@@ -170,12 +170,14 @@ func containerRows(tb testing.TB) (rows []row) {
 
 // freeSector puts bytes into a sector behind all others, which the table says is free; another behind it is in use.
 func freeSector(b []byte, content string) []byte {
-	fat := b[(1+binary.LittleEndian.Uint32(b[76:]))*sector:][:sector]
+	const each = sector / 4
 	n := len(b)/sector - 1
 	b = slices.Concat(b, make([]byte, 2*sector))
 	copy(b[(1+n)*sector:], content)
-	fat = b[(1+binary.LittleEndian.Uint32(b[76:]))*sector:][:len(fat)]
-	copy(fat[4*n:], le32(-1, -2))
+	for i, state := range []int{-1, -2} {
+		fat := int(binary.LittleEndian.Uint32(b[76+4*((n+i)/each):]))
+		copy(b[(1+fat)*sector+4*((n+i)%each):], le32(state))
+	}
 	return b
 }
 
