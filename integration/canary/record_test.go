@@ -151,6 +151,9 @@ func containerRows(tb testing.TB) (rows []row) {
 			"free sector with a program": func(b []byte, word string) []byte { return freeSector(b, "MZ\x90\x00"+word) },
 			"unused entry of the DIFAT":  func(b []byte, word string) []byte { copy(b[512-len(word):512], word); return b },
 		} {
+			if kind == "ppt" && strings.HasPrefix(what, "free") {
+				continue // its table is full
+			}
 			m.rows = append(m.rows, row{what: what, ext: kind, shown: sentences, make: func(word string) []byte { return f(openCompound(tb, kind).write(), word) }})
 		}
 		class := func(tail string) []byte {
