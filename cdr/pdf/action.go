@@ -30,7 +30,7 @@ func (w *walker) action(d *dict, r role, seen map[int]bool) *dict {
 		}
 		kr, ok := actionKeys[s][e.key]
 		if !ok {
-			if actingKeys[e.key] && !w.isNull(e.value) {
+			if e.key != "Next" && !w.isNull(e.value) && (actingKeys[e.key] || w.active(w.f.resolve(e.value)) != "") {
 				w.found(vectorUnknownKey, kit.ActionRemoved, string(e.key))
 			}
 			continue

@@ -283,6 +283,7 @@ var injected = []struct {
 	{"unreachable stream", "unreachable-object", carrier{objects: []string{streamOf("", canary)}}},
 	{"unreachable string", "unreachable-object", carrier{objects: []string{"[<</Foo(" + canary + ")>>]"}}},
 	{"unreachable file", "unreachable-object", carrier{objects: []string{streamOf("/Type/EmbeddedFile", canary)}}},
+	{"action in an action", "unknown-key", carrier{page: annots("/Subtype/Link/A<</S/URI/URI(https://a.test/)/Foo<</S/Launch/F(" + canary + ")>>>>")}},
 	{"comment in a scene", "3d", carrier{page: annots("/Subtype/Text/ExData<</Type/ExData/Subtype/Markup3D/MD5(" + canary + ")>>")}},
 	{"annotation of no kind", "unknown-annotation", carrier{page: "/Annots[<</Type/Annot/Rect[0 0 9 9]/Data(" + canary + ")>>]"}},
 	{"appearance of no state", "unknown-key", carrier{page: annots("/Subtype/Stamp/AP<</N 6 0 R/X 7 0 R>>"), objects: []string{form, streamOf("", canary)}}},
