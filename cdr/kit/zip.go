@@ -253,6 +253,24 @@ func readCentral(dir []byte) (*ZipEntry, int, error) {
 	return e, n, nil
 }
 
+// unixTimes are when a file was changed and read, as Info-ZIP writes it: numbers whose bytes are letters for years on end.
+const unixTimes = 0x5455
+
+// plainTimes reports whether an extra field of times has nothing but times in it, and those of one year.
+func plainTimes(b []byte) bool {
+	const year = 366 * 24 * 60 * 60
+	if len(b) != 1+4 && len(b) != 1+2*4 && len(b) != 1+3*4 || b[0] > 7 {
+		return false
+	}
+	first := int64(binary.LittleEndian.Uint32(b[1:]))
+	for b = b[5:]; len(b) > 0; b = b[4:] {
+		if d := int64(binary.LittleEndian.Uint32(b)) - first; d > year || d < -year {
+			return false
+		}
+	}
+	return true
+}
+
 // saysMore reports whether in the extra fields of a header there is text that somebody could have put there. Names in Unicode
 // (Info-ZIP) are those of the entry.
 func saysMore(extra []byte) bool {
@@ -263,7 +281,7 @@ func saysMore(extra []byte) bool {
 		if 4+n > len(extra) {
 			break
 		}
-		if id == unicodeComment || id != unicodeName && words.Match(extra[4:4+n]) {
+		if id == unicodeComment || id != unicodeName && words.Match(extra[4:4+n]) && (id != unixTimes || !plainTimes(extra[4:4+n])) {
 			return true
 		}
 		extra = extra[4+n:]

@@ -194,3 +194,22 @@ func TestZipEntriesAlone(t *testing.T) {
 		t.Errorf("after a broken one: %d bytes, %v", len(data), err)
 	}
 }
+
+// TestTimesAreNoText has the times of files in an extra field, whose bytes may be letters by chance.
+func TestTimesAreNoText(t *testing.T) {
+	for what, c := range map[string]struct {
+		extra string
+		want  bool
+	}{
+		"times":            {"UT\x09\x00\x03pjUSqqUS", false},
+		"of a week":        {"UT\x0d\x00\x07pjUSqqUSqzUS", false},
+		"text":             {"UT\x09\x00\x03canary7f", true},
+		"text of no times": {"UT\x0a\x00\x03pjUSqqUSx", true},
+		"another field":    {"ux\x09\x00\x03pjUSqqUS", true},
+		"behind the times": {"UT\x09\x00\x03pjUSqqUScanary7", true},
+	} {
+		if got := saysMore([]byte(c.extra)); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
