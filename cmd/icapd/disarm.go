@@ -351,6 +351,11 @@ func (r *disarmRecord) text() string {
 			fmt.Fprintf(&b, "; programs may want it named %s", r.Output.Extension)
 		}
 		b.WriteByte('\n')
+	case len(r.Gaps) > 0: // the profile lets it through
+		fmt.Fprintf(&b, "%s: written as it came, and not made safe\n", name)
+		for _, g := range r.Gaps {
+			fmt.Fprintf(&b, "    not looked at: %s, %s\n", event.OneLine(g.Path, 300), g.Reason)
+		}
 	default:
 		fmt.Fprintf(&b, "%s: nothing to remove\n", name)
 	}
