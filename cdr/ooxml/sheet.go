@@ -244,21 +244,8 @@ type sheetState struct {
 // startFormula judges the text of a formula; what becomes of it depends on where it stands.
 func startFormula(w *walk, t *kit.XMLToken, e *element) bool {
 	inCell := t.Local() == "f" && w.parentIs("c")
-	if inCell {
-		for _, name := range []string{"r1", "r2"} { // the cells that a table of values is calculated from
-			if v, _ := t.Attr(name); v != "" && !oneCell.MatchString(v) {
-				w.formulaGone(vectorFormula, v)
-				return true
-			}
-		}
-		if typ, _ := t.Attr("t"); typ == "shared" {
-			if si, ok := t.Attr("si"); ok && w.sheet.shared[si] {
-				w.formulaGone(vectorFormula, "")
-				return true
-			} else if ok && t.Kind == kit.XMLEmpty {
-				w.sheet.seen[si] = true
-			}
-		}
+	if inCell && w.cellFormulaGoes(t) {
+		return true
 	}
 	if t.Kind == kit.XMLEmpty {
 		return false
@@ -287,6 +274,25 @@ func startFormula(w *walk, t *kit.XMLToken, e *element) bool {
 		default:
 			w.remove(v, "<"+e.local+">", kit.ActionNeutralised, text)
 			w.edits.replace(from, end.Start, "#REF!")
+		}
+	}
+	return false
+}
+
+// cellFormulaGoes judges what the tag of a cell's formula says, and reports whether the formula goes for it.
+func (w *walk) cellFormulaGoes(t *kit.XMLToken) bool {
+	for _, name := range []string{"r1", "r2"} { // the cells that a table of values is calculated from
+		if v, _ := t.Attr(name); v != "" && !oneCell.MatchString(v) {
+			w.formulaGone(vectorFormula, v)
+			return true
+		}
+	}
+	if typ, _ := t.Attr("t"); typ == "shared" {
+		if si, ok := t.Attr("si"); ok && w.sheet.shared[si] {
+			w.formulaGone(vectorFormula, "")
+			return true
+		} else if ok && t.Kind == kit.XMLEmpty {
+			w.sheet.seen[si] = true
 		}
 	}
 	return false

@@ -31,7 +31,7 @@ func TestMetricsInDocument(t *testing.T) {
 	switch want := before + begin + metricsTable(t) + end + after; {
 	case want == string(doc):
 	case *update:
-		if err := os.WriteFile(document, []byte(want), 0o644); err != nil { //nolint:gosec // a page for all to read
+		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	default:

@@ -455,7 +455,7 @@ func TestOLEShared(t *testing.T) {
 		copy(data[directory+i*entry+place:][:8], data[directory+entry+place:])
 	}
 	tree := openTree(t, data, Hints{})
-	for range tree.Items(t.Context()) { //nolint:revive // the gaps are of interest
+	for range tree.Items(t.Context()) { // the gaps are of interest
 	}
 	gaps := tree.Gaps()
 	if len(gaps) != 1 || gaps[0].Reason != scan.ReasonLimit || gaps[0].Limit != body.LimitRatio {
