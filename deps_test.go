@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"av/waf":                 {"scan"},
 	"av/yara":                {"scan"},
 	"cdr":                    {"scan", "cdr/kit", "cdr/image", "cdr/rtf", "cdr/text", "cdr/markup", "cdr/odf", "cdr/pdf", "cdr/ooxml", "cdr/ole"},
-	"cdr/carrier":            {"scan", "cdr/kit", "internal/lenient"},
+	"cdr/carrier":            {"scan", "cdr/kit", "internal/lenient", "internal/pattern"},
 	"cdr/markup":             {"cdr/kit", "scan", "internal/pattern"},
 	"cdr/odf":                {"cdr/kit", "scan", "internal/pattern"},
 	"cdr/pdf":                {"cdr/kit", "scan", "internal/pattern"},

@@ -37,11 +37,11 @@ var errTooLarge = fmt.Errorf("an archive of more than %d MiB is not written anew
 // returns nil if there is nothing of the kind, and an error if the archive cannot be read or is too large; the caller has
 // no output then.
 func tidy(it *scan.Item) ([]byte, error) {
-	if aroundParts(it) {
+	if aside(it) {
 		return []byte{}, nil
 	}
 	switch it.Type {
-	case "application/zip", "application/x-tar", "application/gzip", "message/rfc822":
+	case "application/zip", "application/x-tar", "application/gzip", "application/zstd", "application/x-lz4", "message/rfc822":
 	case "application/octet-stream", "text/plain": // readers of zip look for the directory from the end
 		if it.Parent != nil || !endsAsZip(it.Blob) {
 			return nil, nil
@@ -58,10 +58,20 @@ func tidy(it *scan.Item) ([]byte, error) {
 		return tidyTar(data)
 	case "application/gzip":
 		return tidyGzip(data)
+	case "application/zstd", "application/x-lz4":
+		return withoutSkipped(data), nil
 	case "message/rfc822":
 		return tidyMail(data), nil
 	}
 	return tidyZip(data)
+}
+
+// aside reports whether an item is what a mail has where one reader looks and another does not: around its parts, or behind the
+// padding of base64, where some go on.
+func aside(it *scan.Item) bool { return aroundParts(it) || behindPadding(it) }
+
+func behindPadding(it *scan.Item) bool {
+	return it.Parent != nil && it.Blob.Size() > 0 && inHolder(it) && strings.HasSuffix(it.Path, "(behind the padding)")
 }
 
 // aroundParts reports whether an item is the text in front of the parts of a mail, or behind them, where no reader looks
@@ -263,7 +273,7 @@ func dirtyZip(data []byte, r *zip.Reader) bool {
 	if _, ok := starts[headerSize(data)]; len(r.File) > 0 && !ok || len(r.File) == 0 && end != 0 {
 		return true // it does not begin with an entry
 	}
-	return !plainLocals(data, starts)
+	return gapsInZip(data, r.File, int64(binary.LittleEndian.Uint32(data[end+16:]))) || !plainLocals(data, starts)
 }
 
 // plainMode reports whether an entry is a file or a folder, and no link, device or pipe.
@@ -396,7 +406,9 @@ func dirtyTar(data []byte) (bool, error) {
 		}
 		at, f := len(data)-src.Len(), tarMember{name: h.Name, kind: h.Typeflag}
 		if h.Typeflag == tar.TypeReg {
-			f.body = data[at:min(int64(len(data)), int64(at)+h.Size)]
+			end := min(int64(len(data)), int64(at)+h.Size)
+			f.body = data[at:end]
+			dirty = dirty || !blank(data[end:min(int64(len(data)), (end+tarBlock-1)/tarBlock*tarBlock)])
 		}
 		name := lenient.Name(h.Name)
 		if before, ok := files[name]; ok {
@@ -408,6 +420,15 @@ func dirtyTar(data []byte) (bool, error) {
 		files[name] = f
 	}
 }
+
+// tarBlock is the size of the pieces that a tar archive is made of, in bytes.
+const tarBlock = 512
+
+// blank reports whether bytes are zeros, or few: some archivers leave what was in their memory behind the end of a file.
+func blank(b []byte) bool { return len(bytes.Trim(b, "\x00")) < leastHidden }
+
+// leastHidden is how many bytes are more than chance, where nothing should be.
+const leastHidden = 12
 
 // tarMember is what two members of one name are compared by.
 type tarMember struct {

@@ -44,6 +44,9 @@ func Strict(it *scan.Item) []scan.Finding {
 	if insideProgram(it) {
 		return nil
 	}
+	if aside(it) {
+		return []scan.Finding{unseen(it)}
+	}
 	fs := Programs(it)
 	for i := range fs {
 		if fs[i].Hint == "" {
@@ -61,11 +64,15 @@ func Strict(it *scan.Item) []scan.Finding {
 		return fs
 	}
 	if fresh, err := tidy(it); fresh != nil || err != nil {
-		f := finding(it, ClassHidden, "what readers of the archive or mail do not show")
-		f.Hint = "rewrite"
-		return []scan.Finding{f}
+		return []scan.Finding{unseen(it)}
 	}
 	return nil
+}
+
+func unseen(it *scan.Item) scan.Finding {
+	f := finding(it, ClassHidden, "what readers of the archive or mail do not show")
+	f.Hint = "rewrite"
+	return f
 }
 
 func finding(it *scan.Item, class, detail string) scan.Finding {

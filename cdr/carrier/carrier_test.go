@@ -303,7 +303,9 @@ func TestPrograms(t *testing.T) {
 		{&scan.Item{Name: "a.url", Type: "application/x-mswinurl", Parent: zipped}, "rewrite", "rewrite"},
 		{&scan.Item{Name: "A.class", Type: "application/x-java-applet", Parent: jar}, "-", "-"}, // goes with the jar
 		{&scan.Item{Name: "a.exe", Parent: &scan.Item{Type: "application/x-7z-compressed"}}, "rewrite", "rewrite"},
-		{&scan.Item{Name: "a.exe", Parent: &scan.Item{Type: "application/x-iso9660-image"}}, "", "block"},
+		{&scan.Item{Name: "a.exe", Parent: &scan.Item{Type: "application/x-iso9660-image"}}, "rewrite", "rewrite"},
+		{&scan.Item{Name: "a.exe", Path: "body/a.exe(uu)", Parent: &scan.Item{Path: "body", Type: "text/plain", Blob: scan.Bytes("x")}}, "rewrite", "rewrite"},
+		{&scan.Item{Name: "a.exe", Parent: &scan.Item{Type: "application/x-arj"}}, "", "block"},
 		{&scan.Item{Type: "text/plain", Claimed: "Message/External-Body; site=x"}, "-", "block"},
 		{&scan.Item{Type: "text/plain", Claimed: "Message/External-Body; site=x", Parent: &scan.Item{Type: "message/rfc822"}}, "-", "rewrite"},
 	} {

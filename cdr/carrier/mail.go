@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"mime"
 	"strings"
+
+	"icapd/internal/pattern"
 )
 
 // mailHead is one head of a mail or of one of its parts.
@@ -54,6 +56,8 @@ func tidyMail(data []byte) []byte {
 	}
 	var out []byte
 	from := 0
+	end := missingEnd(data, heads)
+	changed = changed || end != ""
 	for i := range heads {
 		once := map[string]bool{}
 		for _, f := range heads[i].fields {
@@ -62,13 +66,87 @@ func tidyMail(data []byte) []byte {
 			if twice || f.name == "content-base" || tracking[f.name] || f.name == "content-location" && !plainLocation(f.value, related && located > 1) {
 				out = append(out, data[from:f.from]...)
 				from, changed = f.to, true
+			} else if fresh := f.plain(); fresh != "" {
+				out = append(append(out, data[from:f.from]...), data[f.from:f.from+len(f.name)]...)
+				out = append(append(out, ": "+fresh...), lineBreak(data[f.from:f.to])...)
+				from, changed = f.to, true
 			}
 		}
 	}
 	if !changed {
 		return nil
 	}
-	return append(out, data[from:]...)
+	return append(append(out, data[from:]...), end...)
+}
+
+// missingEnd returns what a mail with parts has to end with if its last delimiter is missing, "" if it is there. In a mailbox
+// the end is that of another mail.
+func missingEnd(data []byte, heads []mailHead) string {
+	if len(heads) == 0 || bytes.HasPrefix(data, []byte("From ")) {
+		return ""
+	}
+	for _, f := range heads[0].fields {
+		kind, params, err := mime.ParseMediaType(withoutComments(f.value))
+		delimiter := "\n--" + strings.TrimRight(params["boundary"], " \t")
+		if f.name != "content-type" || err != nil || !strings.HasPrefix(kind, "multipart/") || params["boundary"] == "" {
+			continue
+		}
+		body := data[max(0, heads[0].end-1):]
+		if !bytes.Contains(body, []byte(delimiter)) || bytes.Contains(body, []byte(delimiter+"--")) {
+			return ""
+		}
+		eol := lineBreak(data)
+		if bytes.HasSuffix(data, []byte("\n")) {
+			return delimiter[1:] + "--" + eol
+		}
+		return eol + delimiter[1:] + "--" + eol
+	}
+	return ""
+}
+
+// lineBreak is the break that the first line ends with.
+func lineBreak(data []byte) string {
+	if i := bytes.IndexByte(data, '\n'); i == 0 || i > 0 && data[i-1] != '\r' {
+		return "\n"
+	}
+	return "\r\n"
+}
+
+// plain returns how a field about a part is written that has what not all readers know: comments, and parameters in pieces (RFC
+// 2231, section 3). It returns "" for one that has neither, or cannot be read.
+func (f *mailField) plain() string {
+	v := withoutComments(f.value)
+	switch f.name {
+	case "content-transfer-encoding":
+		if v != f.value {
+			return strings.TrimSpace(v)
+		}
+	case "content-type", "content-disposition":
+		if v == f.value && !strings.Contains(v, "*0=") && !strings.Contains(v, "*0*=") {
+			return ""
+		}
+		kind, params, err := mime.ParseMediaType(strings.TrimSpace(v))
+		if err != nil || len(f.value) >= maxMailField {
+			return ""
+		}
+		return mime.FormatMediaType(kind, params)
+	}
+	return ""
+}
+
+// comment is a comment in the value of a field, or what is quoted, in which there are none (RFC 5322, section 3.2.2).
+var comment = pattern.MustCompile(`"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)`)
+
+func withoutComments(value string) string {
+	if strings.IndexByte(value, '(') < 0 {
+		return value
+	}
+	return comment.ReplaceAllStringFunc(value, func(m string) string {
+		if m[0] == '(' {
+			return ""
+		}
+		return m
+	})
 }
 
 // structural are the fields that say what a part is. Of two, the first counts.
@@ -162,7 +240,7 @@ func (h *mailHead) mail(boundaries map[string]bool) bool {
 		switch f.name {
 		case "content-type":
 			var params map[string]string
-			kind, params, _ = mime.ParseMediaType(f.value)
+			kind, params, _ = mime.ParseMediaType(withoutComments(f.value))
 			if b := params["boundary"]; b != "" {
 				boundaries[strings.TrimRight(b, " \t")] = true
 			}

@@ -39,6 +39,11 @@ var programNames = map[string]bool{
 }
 
 func isProgram(it *scan.Item) bool {
+	return likeProgram(it) && !isNote(it)
+}
+
+// likeProgram is isProgram, and also of the text that stands where a program was, under a name that could not be changed.
+func likeProgram(it *scan.Item) bool {
 	return programTypes[it.Type] && (!drawnTypes[it.Type] || carried(it)) || programName(it.Name) || it.Claimed != "" && programName(claimedName(it.Claimed)) || scriptIn(it) != ""
 }
 
@@ -92,11 +97,31 @@ func isWholeElsewhere(it *scan.Item) bool {
 var holders = map[string]bool{
 	"application/zip": true, "application/x-tar": true, "application/x-cpio": true, "application/x-archive": true,
 	"message/rfc822": true, "application/mbox": true,
-	"application/x-7z-compressed": true, "application/x-rar-compressed": true, "application/vnd.ms-cab-compressed": true, // which become a zip
+	"application/vnd.ms-tnef": true, "application/x-yenc": true,
+	// What becomes a zip.
+	"application/x-7z-compressed": true, "application/x-rar-compressed": true, "application/vnd.ms-cab-compressed": true, "application/x-iso9660-image": true,
+	// What holds one file.
+	"application/gzip": true, "application/x-bzip2": true, "application/x-xz": true, "application/zstd": true, "application/x-lz4": true,
+	"application/lzip": true, "application/x-lzma": true, "application/x-compress": true,
+	"application/pkcs7-signature": true, "application/pgp-encrypted": true, "application/x-openpgp-packets": true,
 }
 
 func inHolder(it *scan.Item) bool {
-	return it.Parent != nil && (holders[it.Parent.Type] || strings.HasPrefix(it.Parent.Type, "multipart/"))
+	return it.Parent != nil && (holders[it.Parent.Type] || strings.HasPrefix(it.Parent.Type, "multipart/") || inText(it))
+}
+
+// inText reports whether an item is a file that stands in the lines of a text as mails had attachments before MIME: by uuencode
+// or yEnc wherever the text is, and by base64 in that of a mail.
+func inText(it *scan.Item) bool {
+	if !strings.HasPrefix(it.Parent.Type, "text/") {
+		return false
+	}
+	own := strings.TrimPrefix(it.Path, it.Parent.Path)
+	if strings.Contains(own, "(uu") || strings.Contains(own, "(yenc") {
+		return true
+	}
+	g := it.Parent.Parent
+	return strings.Contains(own, "(base64") && g != nil && (g.Type == "message/rfc822" || strings.HasPrefix(g.Type, "multipart/") && !strings.HasPrefix(g.Type, "multipart/form-data"))
 }
 
 // placeholder is what stands where a program was.
@@ -107,7 +132,7 @@ func placeholder(it *scan.Item) scan.Replacement {
 			kind = "file with the name of a program"
 		}
 	}
-	return note(it, ClassProgram, kind, it.Name, "This file was removed because it is a program or script, which has no safe form.")
+	return note(it, ClassProgram, kind, it.Name, programNote)
 }
 
 // absentPlaceholder is what stands where a part was that its reader would have fetched or put together. Its parameters, which
@@ -117,11 +142,44 @@ func absentPlaceholder(it *scan.Item) scan.Replacement {
 	return note(it, ClassAbsent, strings.TrimSpace(kind), "part", "This part was removed because it is not in the mail, and would be fetched from elsewhere.")
 }
 
+// programNote is the text that stands where a program was.
+const programNote = "This file was removed because it is a program or script, which has no safe form."
+
+// isNote reports whether an item is the text that stands where a program was, and nothing else.
+func isNote(it *scan.Item) bool {
+	const longest = 600
+	size := it.Blob.Size()
+	if size < int64(len(programNote)) || size > longest {
+		return false
+	}
+	text := make([]byte, size)
+	if n, err := it.Blob.ReadAt(text, 0); n < len(text) && err != nil {
+		return false // who scans the item sees the error
+	}
+	lines := strings.Split(string(text), "\r\n")
+	const count = 6
+	if len(lines) != count || lines[0] != programNote || lines[1] != "" || lines[count-1] != "" {
+		return false
+	}
+	for i, key := range []string{"Name: ", "Kind: ", "Size: "} {
+		rest, ok := strings.CutPrefix(lines[2+i], key)
+		if !ok || strings.ContainsFunc(rest, func(r rune) bool { return !inNote(r) && r != '/' && r != '+' }) {
+			return false
+		}
+	}
+	return true
+}
+
+// inNote reports whether a character may stand in a name that a note says.
+func inNote(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._- ()", r)
+}
+
 // note is a text that takes an item's place, and says under which name what was.
 func note(it *scan.Item, class, kind, name, why string) scan.Replacement {
 	const longest = 100
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._- ()", r) {
+		if inNote(r) {
 			return r
 		}
 		return '_'

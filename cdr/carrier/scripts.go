@@ -57,7 +57,7 @@ func carried(it *scan.Item) bool {
 		return true
 	}
 	own := strings.TrimPrefix(it.Path, it.Parent.Path)
-	return strings.Contains(own, "(base64") || strings.Contains(own, "(hex")
+	return strings.Contains(own, "(base64") || strings.Contains(own, "(hex") || strings.Contains(own, "(uu") || strings.Contains(own, "(yenc") || strings.Contains(own, "(data") || strings.Contains(own, "numbers)")
 }
 
 // packers are the media types of archives, and of what is packed by itself.
@@ -67,6 +67,7 @@ var packers = map[string]bool{
 	"application/x-lzma": true, "application/x-compress": true, "application/zlib": true, "application/x-7z-compressed": true,
 	"application/x-rar-compressed": true, "application/vnd.ms-cab-compressed": true, "application/x-iso9660-image": true,
 	"application/vnd.ms-tnef": true, "application/x-snappy-framed": true, "application/x-rpm": true, "application/http": true,
+	"application/pkcs7-signature": true, "application/pgp-encrypted": true, "application/x-openpgp-packets": true, "application/applefile": true, "application/x-yenc": true,
 }
 
 // isDocument reports whether a media type is that of a document, whose handler knows what may stand in it.

@@ -57,7 +57,7 @@ var languages = []language{
 		},
 		line: pattern.MustCompile(`(?i)^(?:[#<$@})\]["'&|].*|(?:function|filter)\s+[\w:-]+\s*[({]?.*|(?:param|if|elseif|foreach|for|while|switch|trap|catch)\s*[({\[].*|(?:else|try|finally|begin|process|end|do)\s*\{?.*\}?|` +
 			`(?:return|throw|break|continue|exit|using)\b.*|[a-z]+-[a-z]\w*(?:\s*[|;(].*|\s+(?:-\w|["'$(@{\[<]|https?:|[a-z]:\\|\.{0,2}[\\/]).*)?|` +
-			`(?:iex|iwr|irm|icm|saps|sal|sleep|echo|write)\s*[("'$-].*|\.\s*[\\$'"(].*|powershell(?:\.exe)?\s+[-/"&].*|.*[|{(,` + "`" + `])$`),
+			`(?:start-process|saps|iex|iwr)\s+[\w.:\\/-]+(?:\s+["'$-].*)?|(?:iex|iwr|irm|icm|saps|sal|sleep|echo|write)\s*[("'$-].*|\.\s*[\\$'"(].*|powershell(?:\.exe)?\s+[-/"&].*|.*[|{(,` + "`" + `])$`),
 		least:   1,
 		comment: []string{"#"},
 	},

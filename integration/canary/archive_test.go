@@ -211,7 +211,8 @@ func sevenOf(files ...[2]string) []byte {
 			names += string([]byte{byte(u), byte(u >> 8)})
 		}
 	}
-	head := "\x01\x04\x06" + number(0) + count + "\x09" + sizes + "\x00" + "\x07\x0b" + count + "\x00" + coders + "\x0c" + sizes + "\x0a\x01" + sums + "\x00\x00" +
+	head := "\x01\x04\x06" + number(0) + count + "\x09" + sizes + "\x00" + "\x07\x0b" + count + "\x00" + coders + "\x0c" + sizes + "\x0a\x01" + sums + "\x00" +
+		"\x08\x0d" + strings.Repeat("\x01", len(files)) + "\x00\x00" +
 		"\x05" + count + "\x11" + number(len(names)+1) + "\x00" + names + "\x00\x00"
 	start := u32(len(data)) + u32(0) + u32(len(head)) + u32(0) + sum(head)
 	return []byte("7z\xbc\xaf\x27\x1c\x00\x04" + sum(start) + start + data + head)

@@ -101,7 +101,7 @@ func rows(tb testing.TB) []row {
 	tb.Helper()
 	var all []row
 	for _, list := range [][]row{
-		wordRows(tb), excelRows(tb), powerPointRows(tb), odfRows(tb), oleRows(tb), pdfRows(), rtfRows(tb), markupRows(), imageRows(tb), textRows(), nestedRows(tb), archiveRows(tb), actingRows(tb), strayRows(tb), guiseRows(tb), recordRows(tb),
+		wordRows(tb), excelRows(tb), powerPointRows(tb), odfRows(tb), oleRows(tb), pdfRows(), rtfRows(tb), markupRows(), imageRows(tb), textRows(), nestedRows(tb), archiveRows(tb), carrierRows(tb), actingRows(tb), strayRows(tb), guiseRows(tb), recordRows(tb),
 	} {
 		all = append(all, list...)
 	}

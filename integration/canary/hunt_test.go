@@ -60,6 +60,7 @@ var containers = map[string]func([]byte) [][]byte{"zip": unzip, "deflated": infl
 
 var spellings = map[string]func([]byte) [][]byte{
 	"base64": base64Runs, "hex": hexRuns, "a85": ascii85Runs, "escaped": unescaped, "utf16": narrowed,
+	"uu": uuFiles, "yEnc": yencFiles,
 }
 
 func (h *hunter) look(data []byte, via string, depth, spelt int) {

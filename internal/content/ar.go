@@ -23,13 +23,17 @@ type rpmFormat struct{}
 var errHeader = errors.New("a header that is not valid")
 
 func (arFormat) open(w *walk, n *node) error {
+	return counted(n, func() error { return w.ar(n) })
+}
+
+func (w *walk) ar(n *node) error {
 	b := n.item.Blob
 	var long []byte
 	names := nameSet{}
 	for at := int64(8); at < b.Size(); {
 		h := readAt(b, at, 60)
-		size, err := strconv.ParseInt(strings.TrimSpace(string(h[min(48, len(h)):min(58, len(h))])), 10, 62)
-		if len(h) < 60 || err != nil || size < 0 || string(h[58:]) != "`\n" {
+		size, bad := strconv.ParseInt(strings.TrimSpace(string(h[min(48, len(h)):min(58, len(h))])), 10, 62)
+		if len(h) < 60 || bad != nil || size < 0 || string(h[58:]) != "`\n" {
 			return &scan.Gap{Reason: scan.ReasonCorrupt, Err: errHeader}
 		}
 		name := strings.TrimRight(string(h[:16]), " ")
@@ -57,13 +61,32 @@ func (arFormat) open(w *walk, n *node) error {
 	return nil
 }
 
-// stored takes in a member that stands in its archive as it is.
+// counted makes a walk into an archive leave a stock, which stored writes into. If the walk ends early there is none: nobody
+// knows what is behind.
+func counted(n *node, walk func() error) error {
+	n.state = &stock{}
+	err := walk()
+	if err != nil {
+		n.state = nil
+	}
+	return err
+}
+
+// stored takes in a member that stands in its archive as it is, and notes it in the node's stock, if that has one.
 func (w *walk) stored(n *node, name string, data, size int64, names nameSet) error {
 	names.check(w.t, n, name, scan.Span{Start: data, End: data})
+	all, _ := n.state.(*stock)
 	if size <= 0 {
+		if all != nil {
+			all.empty = append(all.empty, archived{name: name})
+		}
 		return nil
 	}
 	c := child{segment: segment(name), name: path.Base(name)}
+	if all != nil {
+		all.files++
+		c.ref = archived{name: name}
+	}
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
@@ -80,6 +103,10 @@ func (w *walk) stored(n *node, name string, data, size int64, names nameSet) err
 var errShort = errors.New("shorter than its header says")
 
 func (cpioFormat) open(w *walk, n *node) error {
+	return counted(n, func() error { return w.cpio(n) })
+}
+
+func (w *walk) cpio(n *node) error {
 	b := n.item.Blob
 	names := nameSet{}
 	for at := int64(0); at < b.Size(); {
@@ -91,6 +118,10 @@ func (cpioFormat) open(w *walk, n *node) error {
 			return w.cpioRest(n, h.next)
 		}
 		switch h.mode & 0o170000 {
+		case 0o040000:
+			if all, _ := n.state.(*stock); h.name != "." {
+				all.empty = append(all.empty, archived{name: strings.TrimPrefix(h.name, "./") + "/"})
+			}
 		case 0o120000:
 			link(w.t, n, h.name, string(readAt(b, h.data, int(min(h.size, 4096)))), scan.Span{Start: at, End: h.data})
 		case 0o100000:
@@ -119,6 +150,7 @@ func (w *walk) cpioRest(n *node, at int64) error {
 		}
 	}
 	const seg = "(behind)"
+	n.state = nil // a zip could not have it
 	if b.Size()-at < minEmbedded {
 		return nil
 	}

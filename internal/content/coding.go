@@ -19,6 +19,7 @@ import (
 type coding struct {
 	hex   bool
 	uu    bool
+	yenc  bool
 	bytes bool // not encoded: a byte string of a binary format
 
 	plain   bool   // not encoded but for what percent says
@@ -34,6 +35,8 @@ type coding struct {
 	line  int  // characters of a line, 0 if in one piece
 	brk   string
 	end   string // white space at the end
+
+	fileName, fileMode string // of uu and yenc
 }
 
 // base64Kind tells the characters of base64: 1 both alphabets, 2 standard, 3 URL-safe, 4 padding, 5 white space.
@@ -325,10 +328,16 @@ func worth(head []byte, chars, sure int) bool {
 		return false
 	case chars >= sure, frameHead(head, chars), chars >= minReadable && (readable(head[:min(len(head), readableStart)]) || findWide(head) != nil || isZlib(head)):
 		return true
-	case knownMagic(head), scriptStart(head):
+	case knownMagic(head), scriptStart(head), isPhrase(head[:min(len(head), readableStart)]):
 		return true
 	}
 	return chars >= minReadable && len(head) < headBytes && isShortBrotli(head)
+}
+
+// isPhrase reports whether bytes are a text of more than one word, or with signs as a program has them. What identifiers and
+// cursors of APIs hold has neither, and other bytes are no text by chance.
+func isPhrase(p []byte) bool {
+	return bytes.ContainsAny(p, " (<\n") && readable(p)
 }
 
 // scriptStarts are what short programs and shortcuts begin with.
@@ -436,7 +445,9 @@ func (c coding) encode(ctx context.Context, dst, doc io.Writer, b scan.Blob) err
 	case c.bytes && c.percent:
 		return copyBlob(ctx, percentWriter{dst}, b)
 	case c.uu:
-		return encodeUU(ctx, dst, b, c.brk)
+		return encodeUU(ctx, dst, b, c)
+	case c.yenc:
+		return encodeYenc(ctx, dst, b, c)
 	case c.bytes:
 		return copyBlob(ctx, dst, b)
 	}

@@ -130,7 +130,7 @@ func (w *walk) embedded(n *node, f fielder, d doc, fl *scan.Field) error {
 		return err
 	}
 	if len(v) >= minReadable && bytes.Contains(v, []byte("begin ")) {
-		spans, err := w.uuencoded(n, fl, !d.joined && rawIsValue(d.data[fl.Span.Start:fl.Span.End], v))
+		spans, err := w.encodedFiles(n, fl, !d.joined && rawIsValue(d.data[fl.Span.Start:fl.Span.End], v))
 		if err != nil {
 			return err
 		}
@@ -213,6 +213,9 @@ func rawIsValue(raw, value []byte) bool {
 // embedPatch makes the patch that puts a changed child back into its field.
 func (t *Tree) embedPatch(ctx context.Context, f fielder, d doc, k *node, ref embedded) (patch, error) {
 	sp := t.group.New(0, body.LimitBody)
+	if k.newName != "" && ref.fileName != "" {
+		ref.fileName = k.newName
+	}
 	raw := d.data[ref.span.Start:ref.span.End]
 	buf := bufferFor(sp, k.current()) // lines come one by one
 	err := cmp.Or(ref.encode(ctx, f.style(raw, buf), buf, k.current()), buf.Flush())

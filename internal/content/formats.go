@@ -48,6 +48,8 @@ func formatOf(typ string) format {
 		return cpioFormat{}
 	case typeRPM:
 		return rpmFormat{}
+	case typeYenc:
+		return yencFormat{}
 	case typeTNEF:
 		return tnefFormat{}
 	case typeOLE:
@@ -122,7 +124,7 @@ var unsupportedTypes = map[string]bool{
 	"application/x-zoo": true, "application/x-udf": true, "application/x-ms-compress": true, "application/x-rzip": true, "application/x-lrzip": true,
 	"application/x-zpaq": true, "application/x-alz": true, "application/x-egg": true, "application/x-vmdk": true, "application/x-qcow2": true,
 	"application/vnd.ms-outlook-pst": true, "application/x-nsis": true, "application/x-innosetup": true, "application/x-installshield": true,
-	"application/x-vhdx": true, typeDisk: true, "application/x-yenc": true, "application/x-apple-diskimage": true,
+	"application/x-vhdx": true, typeDisk: true, "application/x-apple-diskimage": true, typeBinHex: true,
 }
 
 // encryptedFormat is content that only its recipient can read.

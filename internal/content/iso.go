@@ -36,6 +36,10 @@ type isoWalk struct {
 }
 
 func (isoFormat) open(w *walk, n *node) error {
+	return counted(n, func() error { return w.iso(n) })
+}
+
+func (w *walk) iso(n *node) error {
 	var roots [2][]byte
 	i := isoWalk{w: w, n: n, files: map[scan.Span]bool{}}
 	end := int64(0)
@@ -69,7 +73,11 @@ func (isoFormat) open(w *walk, n *node) error {
 			continue
 		}
 		i.seen, i.names = map[uint32]bool{}, nameSet{}
-		if err := w.fail(n.item.Path, i.dir(root, "", 0)); err != nil {
+		err := i.dir(root, "", 0)
+		if err != nil {
+			n.state = nil
+		}
+		if err := w.fail(n.item.Path, err); err != nil {
 			return err
 		}
 	}

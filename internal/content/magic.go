@@ -69,7 +69,8 @@ var magics = []magic{
 	{0, "KDMV", "application/x-vmdk"},
 	{0, "QFI\xfb\x00\x00\x00", "application/x-qcow2"},
 	{0, "vhdxfile", "application/x-vhdx"},
-	{0, "=ybegin ", "application/x-yenc"},
+	{0, "=ybegin ", typeYenc},
+	{0, "(This file must be converted with BinHex", typeBinHex},
 	{0, "7z\xbc\xaf\x27\x1c", type7z},
 	{0, "Rar!\x1a\x07", typeRar},
 	{0, "MSCF\x00\x00\x00\x00", typeCab},
@@ -132,6 +133,8 @@ const (
 	typeTar        = "application/x-tar"
 	typeOLE        = "application/x-ole-storage"
 	typeTNEF       = "application/vnd.ms-tnef"
+	typeYenc       = "application/x-yenc"
+	typeBinHex     = "application/mac-binhex40"
 	typeRPM        = "application/x-rpm"
 	typeCompress   = "application/x-compress"
 	typeISO        = "application/x-iso9660-image"

@@ -127,7 +127,7 @@ func (f mimeFormat) parts(w *walk, n *node, d doc, e *mimeEntity, contentType st
 // are, it is a gap.
 func (w *walk) whole(n *node, d doc, e mimeEntity) error {
 	transfer, _, count := e.get(d.data, "content-transfer-encoding")
-	switch strings.ToLower(strings.TrimSpace(transfer)) {
+	switch strings.ToLower(strings.TrimSpace(withoutComments(transfer))) {
 	case "", "7bit", "8bit":
 	default:
 		count = 2
@@ -164,7 +164,7 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 	contentType, _, _ := e.get(d.data, "content-type")
 	disposition, _, _ := e.get(d.data, "content-disposition")
 	transfer, _, _ := e.get(d.data, "content-transfer-encoding")
-	p.transfer = strings.ToLower(strings.TrimSpace(transfer))
+	p.transfer = strings.ToLower(strings.TrimSpace(withoutComments(transfer)))
 	if claimedType(contentType) == "message/partial" { // RFC 2046, section 5.2.2: readers put it together again
 		if err := w.fail(n.item.Path, &scan.Gap{Reason: scan.ReasonUnsupported, Err: errVolume}); err != nil {
 			return err
@@ -188,12 +188,12 @@ func (w *walk) part(n *node, d doc, p mimePart, index int) error {
 		if err := w.unpack(n, c, base64.NewDecoder(base64.StdEncoding, src), nil); err != nil {
 			return err
 		}
-		return w.behindPadding(n, c, raw, src.p)
+		return w.behindPadding(n, c, raw, behindSpan{e.body1 - len(src.p), e.body1})
 	case "quoted-printable":
 		_, p.eol = lineShape(raw)
 		c.ref = p
 		return w.unpack(n, c, &quotedReader{p: raw}, nil)
-	case "x-uuencode", "uuencode", "x-uue":
+	case "x-uuencode", "uuencode", "x-uue", "x-yencode", "x-yenc", "yenc":
 		c.ref = p // the text is opened as what it is
 		c.blob = blob
 		return w.child(n, c)
@@ -426,8 +426,15 @@ func (f mimeFormat) patches(ctx context.Context, t *Tree, n *node) ([]patch, err
 		return nil, err
 	}
 	var out []patch
+	written := 0 // the end of the last part that is written anew
 	for _, k := range n.kids {
 		if !k.changed {
+			continue
+		}
+		if s, ok := k.ref.(behindSpan); ok && k.current().Size() == 0 {
+			if s.end > written { // else the part that it is behind is written anew
+				out = append(out, patch{start: int64(s.start), end: int64(s.end)})
+			}
 			continue
 		}
 		if s, ok := k.ref.(mimeSpan); ok {
@@ -445,6 +452,7 @@ func (f mimeFormat) patches(ctx context.Context, t *Tree, n *node) ([]patch, err
 			return nil, &RebuildError{Path: k.item.Path, Type: k.item.Type, Err: err}
 		}
 		start, end := p.entity.body0, p.entity.body1
+		written = end
 		if p.transfer == "base64" { // blank lines around it are not its own
 			start += leadingSpace(d.data[start:end])
 			for end > start && isSpace(d.data[end-1]) {

@@ -65,11 +65,14 @@ func (w *walk) around(n *node, d doc, e *mimeEntity, parts mimeSpan, boundary st
 	return nil
 }
 
+// behindSpan is what stands behind the padding of a part. It can be taken away, and not be written.
+type behindSpan mimeSpan
+
 // behindPadding takes in the base64 that stands behind the padding of a part: readers that go on there see both as one
 // file. Where there is more than base64 it may be the footer of a mailing list, and is not opened.
-func (w *walk) behindPadding(n *node, c child, raw, rest []byte) error {
+func (w *walk) behindPadding(n *node, c child, raw []byte, rest behindSpan) error {
 	chars, other := 0, false
-	for _, ch := range rest {
+	for _, ch := range raw[len(raw)-(rest.end-rest.start):] {
 		switch base64Kind[ch] {
 		case 1, 2:
 			chars++
@@ -80,10 +83,12 @@ func (w *walk) behindPadding(n *node, c child, raw, rest []byte) error {
 	if chars < 4 {
 		return nil
 	}
-	c.segment += "(behind the padding)"
-	c.ref = nil
+	c.ref = rest
 	if other {
-		c.typ = typeBinary
+		c.segment += "(footer)"
+		c.typ, c.name, c.claimed = typeBinary, "", ""
+	} else {
+		c.segment += "(behind the padding)"
 	}
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)

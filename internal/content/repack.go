@@ -16,7 +16,7 @@ import (
 	"icapd/internal/deflate"
 )
 
-// Archives that can be read and not written (7z, RAR, cabinets) become a zip when something in them changes: who opens one of
+// Archives that can be read and not written (7z, RAR, cabinets, ISO 9660, ar, cpio, RPM) become a zip when something in them changes: who opens one of
 // them opens a zip as well.
 
 // archived is how such an archive knows a member: by its whole name, with slashes of either kind.
@@ -125,4 +125,35 @@ func (rarFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) erro
 // pack implements packer.
 func (cabFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
 	return repack(ctx, n, dst)
+}
+
+// pack implements packer.
+func (isoFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	return repack(ctx, n, dst)
+}
+
+// pack implements packer.
+func (arFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	return repack(ctx, n, dst)
+}
+
+// pack implements packer.
+func (cpioFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	return repack(ctx, n, dst)
+}
+
+// pack implements packer: what is left of a package is the zip that its payload has become.
+func (rpmFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) error {
+	payload := n
+	for payload.f != (cpioFormat{}) {
+		if len(payload.kids) != 1 {
+			return errPartial
+		}
+		payload = payload.kids[0]
+	}
+	if payload.newType != typeZip {
+		return errPartial
+	}
+	n.newType, n.newName = typeZip, withExtension(n.item.Name, ".zip")
+	return copyBlob(ctx, dst, payload.current())
 }

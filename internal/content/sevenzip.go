@@ -47,6 +47,8 @@ const (
 var (
 	err7z      = errors.New("not a valid 7z header")
 	err7zCoder = errors.New("a header packed in a way that is not supported")
+
+	err7zFolders = errors.New("folders that do not say how many files they have")
 )
 
 func (sevenFormat) open(w *walk, n *node) error {
@@ -130,6 +132,7 @@ type sevenParser struct {
 	streams uint64
 	folders uint64
 	aes     bool
+	shared  bool // it says how many files each folder has
 
 	packPos   uint64
 	packSizes []uint64
@@ -175,6 +178,9 @@ func check7z(b scan.Blob, entries int) (encrypted bool, err error) {
 	}
 	if max(s.files, s.streams, s.folders) > uint64(entries) { //nolint:gosec // a limit is not negative
 		return false, tooMany
+	}
+	if s.folders > 1 && !s.shared { // the library takes all files out of the first folder then
+		return s.aes, &scan.Gap{Reason: scan.ReasonUnsupported, Err: err7zFolders}
 	}
 	return s.aes, nil
 }
@@ -284,7 +290,7 @@ func (s *sevenParser) streamsInfo() {
 		id = s.byte()
 	}
 	s.streams, s.folders = folders, folders
-	if id == sevenSubStreams {
+	if s.shared = id == sevenSubStreams; s.shared {
 		s.subStreams(folders)
 		id = s.byte()
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"icapd/internal/pattern"
 	"icapd/scan"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -25,13 +26,14 @@ func printable(r rune, size int) bool {
 
 // claimedType returns the media type of a Content-Type, lower-case, without parameters.
 func claimedType(s string) string {
-	typ, _, _ := strings.Cut(s, ";")
+	typ, _, _ := strings.Cut(withoutComments(s), ";")
 	return strings.ToLower(strings.TrimSpace(typ))
 }
 
 // claimedParam returns a parameter of a Content-Type, "" if it has none. Senders write parameters that the
 // grammar does not allow: what can be read is good enough.
 func claimedParam(s, name string) string {
+	s = withoutComments(s)
 	_, params, err := mime.ParseMediaType(s)
 	if v, ok := params[name]; ok && err == nil {
 		return v
@@ -44,6 +46,32 @@ func claimedParam(s, name string) string {
 	}
 	return ""
 }
+
+// headerComment is a comment in the value of a header, or what is quoted, in which there are none (RFC 5322, section 3.2.2).
+var headerComment = pattern.MustCompile(`"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)`)
+
+// withoutComments returns the value of a header without comments.
+func withoutComments(s string) string {
+	for range maxComments {
+		if strings.IndexByte(s, '(') < 0 {
+			break
+		}
+		fresh := headerComment.ReplaceAllStringFunc(s, func(m string) string {
+			if m[0] == '(' {
+				return ""
+			}
+			return m
+		})
+		if fresh == s {
+			break
+		}
+		s = fresh
+	}
+	return s
+}
+
+// maxComments is how deep comments in comments are read.
+const maxComments = 3
 
 // plain is the size, in bytes, up to which an item's bytes are taken as they stand: they are in memory, as a rule.
 const plain = 64 << 10
@@ -168,6 +196,8 @@ func sniffRest(n *node, s *sample, typ string) (string, format) {
 		switch {
 		case !field && bytes.HasPrefix(s.head, []byte("Salted__")): // of openssl; in fields they are values that programs exchange
 			return typeSalted, encryptedFormat{}
+		case isYencText(s.head):
+			return typeText, textFormat{}
 		case isPGP(b, s.head):
 			return typePGPData, pgpFormat{}
 		case isDisk(b, s.head):

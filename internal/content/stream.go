@@ -3,6 +3,7 @@ package content
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"context"
 	"encoding/binary"
@@ -159,18 +160,24 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 	}
 	var enc io.WriteCloser
 	var err error
+	fresh := n.kids[0].newName
+	if ext := path.Ext(n.item.Name); fresh != "" && ext != "" {
+		n.newName = fresh + ext
+	}
 	switch f.typ {
 	case typeGzip:
 		z := gzip.NewWriter(dst)
 		if old, err := gzip.NewReader(newReader(n.item.Blob)); err == nil {
-			z.Header = old.Header
+			if z.Header = old.Header; z.Name != "" {
+				z.Name = latinName(cmp.Or(fresh, z.Name))
+			}
 		}
 		enc = z
 	case typeBzip2, typeLzip, typeLZMA, typeCompress: // which nobody writes here
 		enc = gzip.NewWriter(dst)
 		n.newType = typeGzip
 		if p := packedNames[strings.ToLower(path.Ext(n.item.Name))]; p.gzip != "" {
-			n.newName = withExtension(n.item.Name, p.gzip)
+			n.newName = withExtension(cmp.Or(n.newName, n.item.Name), p.gzip)
 		}
 	case typeZstd:
 		enc, err = zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1))
@@ -188,6 +195,16 @@ func (f streamFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer)
 		return err
 	}
 	return enc.Close()
+}
+
+// latinName makes a name that the header of gzip can have (RFC 1952, section 2.3.1).
+func latinName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0 || r > 0xff {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 // lzmaUnknown is the size field of LZMA for "until the end marker".

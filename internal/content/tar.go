@@ -2,6 +2,7 @@ package content
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,16 @@ type tarFormat struct{}
 // tarMember is where a member stands.
 type tarMember struct {
 	data, size int64
-	fixed      bool // its size stands in a PAX record too, or it is sparse: it cannot be written
+	fixed      bool // it is sparse, or no member: it cannot be written
+
+	head int64       // where the header begins that extends the member's own
+	long *tar.Header // what both say; nil if there is none
 }
 
 const tarBlock = 512
 
 var (
-	errTarFixed = errors.New("a sparse file, or one with its size in an extended header")
+	errTarFixed = errors.New("a sparse file")
 	errTarSize  = errors.New("too large for a tar header")
 )
 
@@ -35,6 +39,7 @@ func (tarFormat) open(w *walk, n *node) error {
 	in := &body.Counter{R: newReader(n.item.Blob)}
 	r := tar.NewReader(in)
 	names := nameSet{}
+	end := int64(0) // of the member before
 	for i := 0; ; i++ {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) && in.N > 0 {
@@ -46,7 +51,9 @@ func (tarFormat) open(w *walk, n *node) error {
 		if i > w.t.w.limits.Entries {
 			return &scan.Gap{Reason: scan.ReasonLimit, Limit: LimitEntries, Err: errEntries}
 		}
-		if stop := w.tarMember(n, r, in, h, names); stop != nil {
+		m := tarMember{data: in.N, size: h.Size, head: end}
+		end = in.N + roundUp(h.Size, tarBlock)
+		if stop := w.tarMember(n, r, in, h, m, names); stop != nil {
 			return stop
 		}
 	}
@@ -88,7 +95,7 @@ func nextTar(b scan.Blob, at int64) int64 {
 	return -1
 }
 
-func (w *walk) tarMember(n *node, r io.Reader, in *body.Counter, h *tar.Header, names nameSet) error {
+func (w *walk) tarMember(n *node, r io.Reader, in *body.Counter, h *tar.Header, m tarMember, names nameSet) error {
 	span := scan.Span{Start: max(0, in.N-tarBlock), End: in.N}
 	names.check(w.t, n, h.Name, span)
 	c := child{segment: segment(h.Name), name: path.Base(h.Name)}
@@ -111,9 +118,10 @@ func (w *walk) tarMember(n *node, r io.Reader, in *body.Counter, h *tar.Header, 
 	if err := w.enter(n, c.segment); err != nil {
 		return skipped(err)
 	}
-	m := tarMember{data: in.N, size: h.Size}
-	_, pax := h.PAXRecords["size"]
-	m.fixed = pax || h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != ""
+	if m.head < m.data-tarBlock {
+		m.long = h
+	}
+	m.fixed = h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != ""
 	c.ref = m
 	if m.fixed {
 		return w.unpack(n, c, corruptReader{r}, in) // the holes of a sparse file cost its sender nothing
@@ -153,11 +161,11 @@ func (tarFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) erro
 		if m.fixed {
 			return &RebuildError{Path: k.item.Path, Type: k.item.Type, Err: errTarFixed}
 		}
-		if err := copyRange(ctx, dst, n.item.Blob, at, m.data-tarBlock); err != nil {
+		head, from, err := m.header(n, k)
+		if err != nil {
 			return err
 		}
-		head := readAt(n.item.Blob, m.data-tarBlock, tarBlock)
-		if err := tarHeader(head, k); err != nil {
+		if err := copyRange(ctx, dst, n.item.Blob, at, from); err != nil {
 			return err
 		}
 		if _, err := dst.Write(head); err != nil {
@@ -174,6 +182,29 @@ func (tarFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) erro
 		at = m.data + (m.size+tarBlock-1)/tarBlock*tarBlock
 	}
 	return copyRange(ctx, dst, n.item.Blob, min(at, n.item.Blob.Size()), n.item.Blob.Size())
+}
+
+// header returns the header of a changed member, and where the one stands whose place it takes. One that is extended by others,
+// which have the size or the name too, is written anew with them.
+func (m *tarMember) header(n, k *node) (head []byte, from int64, err error) {
+	sized := false
+	if m.long != nil {
+		_, sized = m.long.PAXRecords["size"]
+	}
+	if m.long == nil || k.newName == "" && !sized {
+		head = readAt(n.item.Blob, m.data-tarBlock, tarBlock)
+		return head, m.data - tarBlock, tarHeader(head, k)
+	}
+	fresh := &tar.Header{
+		Typeflag: tar.TypeReg, Name: m.long.Name, Size: k.current().Size(), Mode: m.long.Mode, ModTime: m.long.ModTime,
+		Uid: m.long.Uid, Gid: m.long.Gid, Uname: m.long.Uname, Gname: m.long.Gname,
+	}
+	if k.newName != "" {
+		fresh.Name = renamed(m.long.Name, k.newName)
+	}
+	var out bytes.Buffer
+	err = tar.NewWriter(&out).WriteHeader(fresh)
+	return out.Bytes(), m.head, err
 }
 
 // tarHeader writes the new size, and name if it is short, and the checksum into a header block.

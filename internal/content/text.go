@@ -38,11 +38,27 @@ func (textFormat) fields(ctx context.Context, d doc, yield func(*scan.Field) boo
 	if len(d.data) > piece {
 		*at = 1
 	}
+	block, encoded := textBlock{}, false
+	if d.report == nil && len(d.data) >= minReadable { // files in the text are items of their own: how they are encoded is nothing that is read
+		if block, encoded = nextBlock(d.data, 0); encoded {
+			*at = 1
+		}
+	}
 	for pos := 0; pos < len(d.data); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if encoded && pos == block.start {
+			if pos = max(block.end, block.from); *at > 0 {
+				*at += lineAt(bytes.Count(d.data[block.start:pos], []byte{'\n'}))
+			}
+			block, encoded = nextBlock(d.data, pos)
+			continue
+		}
 		end := pos + textEnd(d.data[pos:], piece)
+		if encoded {
+			end = min(end, block.start)
+		}
 		f.Value = d.data[pos:end]
 		f.Span = scan.Span{Start: int64(pos), End: int64(end)}
 		if !yield(&f) {

@@ -5,35 +5,79 @@ import (
 	"context"
 	"io"
 	"strconv"
+	"strings"
 
 	"icapd/internal/pattern"
 	"icapd/scan"
 )
 
 // uuBegin is the first line of a uuencoded file (POSIX uuencode).
-var uuBegin = pattern.MustCompile(`(?m)^begin [0-7]{3,7} ([^\r\n]{0,1000})\r?\n`)
+var uuBegin = pattern.MustCompile(`^begin ([0-7]{3,7}) ([^\r\n]{0,1000})\r?\n`)
 
 // uuLine is how many bytes a line carries.
 const uuLine = 45
 
-// uuencoded takes in the uuencoded files of a value. They can be put back where it stands as it is.
-func (w *walk) uuencoded(n *node, fl *scan.Field, asIs bool) (taken []scan.Span, err error) {
+// textBlock is a file that stands encoded in the lines of a text, with the lines that say so.
+type textBlock struct {
+	start, end int // of all
+	from, to   int // of the lines with data
+	name       string
+	mode       string // of uuencode
+	yenc       bool
+	piece      bool // it is one of several pieces
+}
+
+// nextBlock finds the next file that is encoded by uuencode or yEnc at or behind pos.
+func nextBlock(v []byte, pos int) (b textBlock, ok bool) {
+	for pos < len(v) {
+		i := bytes.Index(v[pos:], []byte("begin "))
+		if i < 0 {
+			break
+		}
+		at := pos + i
+		for at > pos && v[at-1] != '\n' {
+			at--
+		}
+		next := lineEnd(v, at)
+		if b, ok = uuBlock(v, at, next); ok {
+			return b, true
+		}
+		if b, ok = yencBlock(v, at, next); ok {
+			return b, true
+		}
+		pos = max(next, pos+i+1)
+	}
+	return textBlock{}, false
+}
+
+// uuBlock reads a block whose first line is that from at to next.
+func uuBlock(v []byte, at, next int) (b textBlock, ok bool) {
+	m := uuBegin.FindSubmatchIndex(v[at:next])
+	if m == nil || m[0] != 0 {
+		return b, false
+	}
+	b = textBlock{start: at, from: next, mode: string(v[at+m[2] : at+m[3]]), name: entryName(string(v[at+m[4] : at+m[5]]))}
+	b.to, ok = uuEnd(v, next)
+	b.end = b.to
+	return b, ok || uuWhole(v[b.from:b.to])
+}
+
+// encodedFiles takes in the files of a value that uuencode and yEnc have encoded. They can be put back where it stands as it is.
+func (w *walk) encodedFiles(n *node, fl *scan.Field, asIs bool) (taken []scan.Span, err error) {
 	v := fl.Value
 	for pos, count := 0, 1; ; count++ {
-		m := uuBegin.FindSubmatchIndex(v[pos:])
-		if m == nil {
+		b, ok := nextBlock(v, pos)
+		if !ok {
 			return taken, nil
 		}
-		from := pos + m[1]
-		name := entryName(string(v[pos+m[2] : pos+m[3]]))
-		to, ok := uuEnd(v, from)
-		pos = max(to, from)
-		if !ok && !uuWhole(v[from:to]) {
-			continue
+		pos = max(b.end, b.from)
+		kind := "uu"
+		if b.yenc {
+			kind = "yenc"
 		}
-		seg := segment(name) + "(uu)"
+		seg := segment(b.name) + "(" + kind + ")"
 		if count > 1 {
-			seg = segment(name) + "(uu:" + strconv.Itoa(count) + ")"
+			seg = segment(b.name) + "(" + kind + ":" + strconv.Itoa(count) + ")"
 		}
 		if err := w.enter(n, seg); err != nil {
 			if err = skipped(err); err != nil {
@@ -41,20 +85,29 @@ func (w *walk) uuencoded(n *node, fl *scan.Field, asIs bool) (taken []scan.Span,
 			}
 			continue
 		}
-		ref := embedded{field: fl.Span, coding: coding{uu: true, brk: "\n"}}
-		if bytes.HasSuffix(v[from:to], []byte("\r\n")) {
-			ref.brk = "\r\n"
+		c := child{segment: seg, name: lastElem(b.name)}
+		if asIs && !b.piece {
+			c.ref = b.ref(fl, v)
 		}
-		ref.span = scan.Span{Start: fl.Span.Start + int64(from), End: fl.Span.Start + int64(to)}
-		c := child{segment: seg, name: lastElem(name)}
-		if asIs {
-			c.ref = ref
+		r := io.Reader(&uuReader{p: v[b.from:b.to]})
+		if b.yenc {
+			r = &yencReader{p: v[b.from:b.to]}
 		}
-		if err := w.unpack(n, c, &uuReader{p: v[from:to]}, nil); err != nil {
+		if err := w.unpack(n, c, r, nil); err != nil {
 			return taken, err
 		}
-		taken = append(taken, scan.Span{Start: int64(from), End: int64(to)})
+		taken = append(taken, scan.Span{Start: int64(b.start), End: int64(b.end)})
 	}
+}
+
+// ref is the block's place in a field.
+func (b *textBlock) ref(fl *scan.Field, v []byte) embedded {
+	ref := embedded{field: fl.Span, coding: coding{uu: !b.yenc, yenc: b.yenc, brk: "\n", fileName: b.name, fileMode: b.mode}}
+	if bytes.HasSuffix(v[b.start:b.from], []byte("\r\n")) {
+		ref.brk = "\r\n"
+	}
+	ref.span = scan.Span{Start: fl.Span.Start + int64(b.start), End: fl.Span.Start + int64(b.end)}
+	return ref
 }
 
 // uuEnd returns where the lines with data end, and whether the line "end" is behind them.
@@ -126,8 +179,12 @@ func (u *uuReader) line(line []byte) {
 	u.out = out[:min(want, len(out))]
 }
 
-// encodeUU writes a blob in lines.
-func encodeUU(ctx context.Context, dst io.Writer, b scan.Blob, brk string) error {
+// encodeUU writes a blob in lines, behind the line that names it.
+func encodeUU(ctx context.Context, dst io.Writer, b scan.Blob, c coding) error {
+	brk := c.brk
+	if _, err := io.WriteString(dst, "begin "+c.fileMode+" "+lineName(c.fileName)+brk); err != nil {
+		return err
+	}
 	var in [uuLine]byte
 	r := newReader(b)
 	for {
@@ -155,4 +212,14 @@ func uuChar(v byte) byte {
 		return '`'
 	}
 	return v + ' '
+}
+
+// lineName makes a name that ends with its line.
+func lineName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '_'
+		}
+		return r
+	}, name)
 }
