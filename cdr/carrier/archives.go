@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -36,7 +37,12 @@ var errTooLarge = fmt.Errorf("an archive of more than %d MiB is not written anew
 // members that are no files or have names that no file may have; and a mail without addresses that complete others. It
 // returns nil if there is nothing of the kind, and an error if the archive cannot be read or is too large; the caller has
 // no output then.
-func tidy(it *scan.Item) ([]byte, error) {
+func tidy(it *scan.Item) (fresh []byte, err error) {
+	defer func() { // whoever surveys items has nobody around to do so
+		if p := recover(); p != nil {
+			fresh, err = nil, &scan.PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
 	if aside(it) {
 		return []byte{}, nil
 	}

@@ -32,7 +32,7 @@ func gapsInZip(data []byte, files []*zip.File, directory int64) bool {
 		next := directory
 		if i+1 < len(all) {
 			next = all[i+1].at
-		} else if directory < p.end || string(data[directory:min(int64(len(data)), directory+int64(len(entryMark)))]) != entryMark {
+		} else if directory < p.end || directory > int64(len(data)) || string(data[directory:min(int64(len(data)), directory+int64(len(entryMark)))]) != entryMark {
 			return false // its place is said elsewhere
 		}
 		if next < p.end || next > int64(len(data)) {

@@ -1,6 +1,9 @@
 package carrier
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -45,15 +48,31 @@ func TestSkippedFrames(t *testing.T) {
 
 // TestNoteIsNoProgram holds that the text in the place of a program is none, whatever its name, and that nothing else passes for it.
 func TestNoteIsNoProgram(t *testing.T) {
-	zip := &scan.Item{Type: "application/zip"}
-	it := &scan.Item{Name: "run.bat", Type: "text/plain", Parent: zip, Blob: scan.Bytes("x")}
+	holder := &scan.Item{Type: "application/zip"}
+	it := &scan.Item{Name: "run.bat", Type: "text/plain", Parent: holder, Blob: scan.Bytes("x")}
 	text := string(placeholder(it).Blob.(scan.Bytes))
 	for data, want := range map[string]int{
 		text: 0, text + "calc\r\n": 1, strings.Replace(text, "run.bat", "a & calc", 1): 1, strings.Replace(text, "Size: ", "Size: \r\ncalc ", 1): 1, "calc\r\n": 1,
 	} {
-		it := &scan.Item{Name: "run.bat", Type: "text/plain", Parent: zip, Blob: scan.Bytes(data)}
+		it := &scan.Item{Name: "run.bat", Type: "text/plain", Parent: holder, Blob: scan.Bytes(data)}
 		if got := len(Programs(it)); got != want {
 			t.Errorf("%q: %d findings, want %d", data, got, want)
+		}
+	}
+}
+
+// TestZipWithAWrongEnd has archives whose end says that the directory is elsewhere than it is.
+func TestZipWithAWrongEnd(t *testing.T) {
+	data := zipOf(t, nil, member{"a.txt", "text"})
+	for _, at := range []string{"\xff\xff\xff\xff", "\xff\xff\xff\x7f", "\x00\x00\x00\x00", "\x05\x00\x00\x00"} {
+		wrong := append([]byte(nil), data...)
+		copy(wrong[len(wrong)-6:], at)
+		r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gapsInZip(wrong, r.File, int64(binary.LittleEndian.Uint32(wrong[len(wrong)-6:]))) {
+			t.Errorf("%q: a gap", at)
 		}
 	}
 }
