@@ -52,6 +52,9 @@ func carried(it *scan.Item) bool {
 	switch t := it.Parent.Type; {
 	case t == "message/rfc822", t == "application/mbox", strings.HasPrefix(t, "multipart/"):
 		claimed := strings.ToLower(it.Claimed)
+		if strings.Contains(strings.ToLower(it.Parent.Claimed), "application/xop+xml") { // MTOM: a field of the message refers to it
+			return true
+		}
 		return it.Name != "" || claimed != "" && !strings.HasPrefix(claimed, "text/") && !strings.HasPrefix(claimed, "message/") && !strings.HasPrefix(claimed, "multipart/")
 	case packers[t]:
 		return true

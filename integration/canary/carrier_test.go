@@ -64,6 +64,9 @@ func carrierRows(tb testing.TB) (rows []row) {
 	add("eml", "behind the padding", func(c string) []byte {
 		return attached("Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n", coded("no")+"\r\n"+coded(script(c)))
 	})
+	add("eml", "with the footer of a list", func(c string) []byte {
+		return attached("Content-Disposition: attachment; filename=a.htm\r\nContent-Transfer-Encoding: base64\r\n", coded(page(c)+" ")+"\r\n-- \r\nYou get this because you are on a list, see below\r\n")
+	})
 	add("eml", "boundary with a comment", func(c string) []byte {
 		return bytes.Replace(attached(program, script(c)), []byte("boundary=b"), []byte("boundary=b (really)"), 1)
 	})

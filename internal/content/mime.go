@@ -431,8 +431,8 @@ func (f mimeFormat) patches(ctx context.Context, t *Tree, n *node) ([]patch, err
 		if !k.changed {
 			continue
 		}
-		if s, ok := k.ref.(behindSpan); ok && k.current().Size() == 0 {
-			if s.end > written { // else the part that it is behind is written anew
+		if s, ok := k.ref.(behindSpan); ok && (k.current().Size() == 0 || s.end <= written) {
+			if s.end > written { // else the part that it is behind is written anew, up to its end
 				out = append(out, patch{start: int64(s.start), end: int64(s.end)})
 			}
 			continue
