@@ -44,7 +44,7 @@ test-gateway: ## the Caddy module, a Go module of its own, in a real Caddy in fr
 
 test-integration: ## icapd with the real Squid, clamd, c-icap, e2guardian, Redis (root, for Squid's sake)
 	@scripts/setup.sh test
-	go test -count=1 ./integration/...
+	go test -count=1 -timeout 20m ./integration/...
 
 test-squid6: ## the same with Debian 13's Squid 6 in a chroot, which takes a minute to build the first time
 	@scripts/setup.sh squid6

@@ -48,6 +48,81 @@ func formulaParts(b []byte) (code, values, rest []byte) {
 	return code, values, b
 }
 
+// ruleFormulas returns the formulas of a conditional format, of a value that one goes by, and of a check of what is typed
+// ([MS-XLSB] 2.4.26, 2.4.32, 2.4.352). It is not ok if they are not where they should be; other records have none.
+func ruleFormulas(r *record) (formulas [][]byte, ok bool) {
+	switch r.kind {
+	case recBeginRule: // kind, template, format, order, parameter, 8 reserved bytes, flags, the lengths of three formulas, a text
+		return formulasBehind(r.data, 30, 3)
+	case recRuleValue: // kind, number, flags, the length of a formula
+		return formulasBehind(r.data, 20, 1)
+	case recCheck:
+		return checkFormulas(r.data)
+	}
+	return nil, true
+}
+
+// formulasBehind returns those formulas of a record whose lengths stand at a place and that are not empty. What is between
+// the lengths and the formulas is a text, which only rules have.
+func formulasBehind(b []byte, lengths, count int) (formulas [][]byte, ok bool) {
+	if len(b) < lengths+4*count {
+		return nil, false
+	}
+	total := int64(0)
+	for i := range count {
+		total += int64(binary.LittleEndian.Uint32(b[lengths+4*i:]))
+	}
+	if total > int64(len(b)-lengths-4*count) {
+		return nil, false
+	}
+	rest := b[int64(len(b))-total:]
+	for i := range count {
+		n := binary.LittleEndian.Uint32(b[lengths+4*i:])
+		if n > 0 {
+			formulas = append(formulas, rest[:n])
+		}
+		rest = rest[n:]
+	}
+	return formulas, true
+}
+
+// checkFormulas returns the two formulas of a check: they stand behind flags, places, and four texts.
+func checkFormulas(b []byte) (formulas [][]byte, ok bool) {
+	const flags, place, texts, null = 4, 16, 4, 0xFFFFFFFF
+	le := binary.LittleEndian
+	if len(b) < flags+4 {
+		return nil, false
+	}
+	count := int64(le.Uint32(b[flags:]))
+	b = b[flags+4:]
+	if place*count > int64(len(b)) {
+		return nil, false
+	}
+	b = b[place*count:]
+	for range texts {
+		if len(b) >= 4 && le.Uint32(b) == null {
+			b = b[4:]
+			continue
+		}
+		_, end, ok := wideString(b, 0)
+		if !ok {
+			return nil, false
+		}
+		b = b[end:]
+	}
+	for range 2 {
+		if len(b) < 8 {
+			return nil, false
+		}
+		code, values, rest := formulaParts(b)
+		if len(code) > 0 {
+			formulas = append(formulas, b[:8+len(code)+len(values)])
+		}
+		b = rest
+	}
+	return formulas, len(b) == 0
+}
+
 // linksByValues reports whether a formula with HYPERLINK has values in an array that look like an address.
 func linksByValues(formula []byte) bool {
 	code, values, _ := formulaParts(formula)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -31,6 +32,9 @@ const (
 	recTableFmla    = 428
 	recBeginRules   = 461
 	recEndRules     = 462
+	recCheck        = 64
+	recBeginRule    = 463
+	recRuleValue    = 471
 	recHLink        = 494
 	recDrawing      = 550
 	recVMLDrawing   = 551
@@ -278,6 +282,12 @@ func (w *recordWalk) stays(r *record) bool {
 	if r.kind == recTableFmla {
 		return !w.book.values
 	}
+	if formulas, ok := ruleFormulas(r); len(formulas) > 0 || !ok {
+		return ok && !slices.ContainsFunc(formulas, func(f []byte) bool {
+			_, ok := w.book.tokens(f)
+			return !ok || linksByValues(f)
+		})
+	}
 	at := formulaAt(r)
 	if at == 0 {
 		return true
@@ -470,8 +480,8 @@ func behindFormula(b []byte) []byte {
 	return b
 }
 
-// rules reports whether a record begins conditional formats or checks of what is typed, and those go: their formulas are
-// not looked at, and where one formula must not stay others may be like it.
+// rules reports whether a record begins conditional formats or checks of what is typed, and those go: where one formula must
+// not stay others may be like it.
 func (w *recordWalk) rules(r *record) bool {
 	return (w.strange || w.book.values) && (r.kind == recBeginRules || r.kind == recBeginChecks)
 }

@@ -31,6 +31,19 @@ func binaryCell(tokens ...byte) string {
 	return putRecord(recFmlaBool, []byte("\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"+parsed(tokens...)))
 }
 
+// binaryRule is a conditional format with one rule, and one value that it goes by.
+func binaryRule(formula string) string {
+	head := strings.Repeat("\x00", 30) + string(binary.LittleEndian.AppendUint32(nil, uint32(len(formula)))) + strings.Repeat("\x00", 8) + "\xFF\xFF\xFF\xFF"
+	value := strings.Repeat("\x00", 20) + string(binary.LittleEndian.AppendUint32(nil, uint32(len(formula))))
+	return putRecord(recBeginRules, nil) + putRecord(recBeginRule, []byte(head+formula)) + putRecord(recRuleValue, []byte(value+formula)) + putRecord(recEndRules, nil)
+}
+
+// binaryCheck is a check of what is typed into one cell.
+func binaryCheck(first, second string) string {
+	head := "\x03\x00\x00\x00\x01\x00\x00\x00" + strings.Repeat("\x00", 16) + "\xFF\xFF\xFF\xFF" + string(wide("title")) + strings.Repeat("\xFF", 8)
+	return putRecord(recBeginChecks, nil) + putRecord(recCheck, []byte(head+first+second)) + putRecord(recEndChecks, nil)
+}
+
 func xlsb(names, rows string, pieces ...piece) pkg {
 	sheet := piece{name: "xl/worksheets/sheet1.bin", mime: "application/vnd.ms-excel.worksheet", rel: offRel + "worksheet", id: "s1", body: rows}
 	bundle := putRecord(recBundleSheet, []byte("\x00\x00\x00\x00\x01\x00\x00\x00"+string(wide("s1"))+string(wide("One"))))
@@ -62,6 +75,11 @@ func TestBinaryWorkbook(t *testing.T) {
 		name, names, rows, want string
 		pieces                  []piece
 	}{
+		{"a rule that calls", "", local + binaryRule(parsed(0x1E, 1, 0, 0x42, 1, 150, 0)), local, nil},
+		{"a rule that is cut off", "", local + putRecord(recBeginRules, nil) + putRecord(recBeginRule, []byte(canary)) + putRecord(recEndRules, nil), local, nil},
+		{"a check that calls", "", binaryCheck(parsed(0x1E, 1, 0, 0x42, 1, 150, 0), parsed()) + local, local, nil},
+		{"a check whose second formula calls", "", binaryCheck(parsed(0x1E, 1, 0), parsed(0x1E, 1, 0, 0x42, 1, 150, 0)) + local, local, nil},
+		{"a check with a text behind it", "", binaryCheck(parsed(0x1E, 1, 0), parsed()+canary) + local, local, nil},
 		{"a call", "", local + call, local + value, nil},
 		{"a shared call", "", local + shares + shared + local, local + value + local, nil},
 		{"a link whose address is in an array", "", fromArray, value, nil},
@@ -89,6 +107,14 @@ func TestBinaryWorkbook(t *testing.T) {
 		if err != nil || again.Changed() {
 			t.Errorf("%s: a second run: %v, changed %v", c.name, err, again.Changed())
 		}
+	}
+}
+
+// Rules and checks that only compute stay.
+func TestBinaryRules(t *testing.T) {
+	rows := binaryRule(parsed(0x1E, 1, 0)) + binaryCheck(parsed(0x44, 1, 0, 0, 0, 1, 0xC0), parsed()) + binaryCell(0x1D, 1)
+	if r, _, err := run(t, xlsb("", rows).bytes(t)); err != nil || r.Changed() {
+		t.Errorf("%v, changed %v", err, r.Changed())
 	}
 }
 

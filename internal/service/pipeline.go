@@ -157,7 +157,7 @@ func (p *Pipeline) look(ctx context.Context, s Subject, r *Result) (*content.Tre
 			if len(r.trees) == 1 {
 				r.note(it)
 			}
-			surveyed = append(surveyed, survey(it)...)
+			surveyed = append(surveyed, surveyOf(survey, it, &broken)...)
 			if !yield(it) {
 				return
 			}
@@ -197,15 +197,21 @@ func (p *Pipeline) survey(profile *policy.Profile) func(*scan.Item) []scan.Findi
 // contained walks the items and turns a panic of the walk into a gap. Engines have their own guard in scan.Run.
 func contained(items iter.Seq[*scan.Item], broken **scan.Gap) iter.Seq[*scan.Item] {
 	return func(yield func(*scan.Item) bool) {
-		defer func() {
-			if v := recover(); v != nil {
-				*broken = &scan.Gap{
-					Engine: "content", Path: "body", Reason: scan.ReasonPanic,
-					Err: &scan.PanicError{Value: v, Stack: debug.Stack()},
-				}
-			}
-		}()
+		defer contain(broken, "body")
 		items(yield)
+	}
+}
+
+// surveyOf asks about one item, and turns a panic of who is asked into a gap.
+func surveyOf(survey func(*scan.Item) []scan.Finding, it *scan.Item, broken **scan.Gap) []scan.Finding {
+	defer contain(broken, it.Path)
+	return survey(it)
+}
+
+// contain is deferred: it turns a panic into a gap.
+func contain(broken **scan.Gap, path string) {
+	if v := recover(); v != nil {
+		*broken = &scan.Gap{Engine: "content", Path: path, Reason: scan.ReasonPanic, Err: &scan.PanicError{Value: v, Stack: debug.Stack()}}
 	}
 }
 

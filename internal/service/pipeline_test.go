@@ -176,6 +176,18 @@ func TestInspectPanics(t *testing.T) {
 	}
 }
 
+// What is asked about items besides the engines may panic, too.
+func TestInspectSurveyPanics(t *testing.T) {
+	p := pipeline(t)
+	p.Survey = func(*policy.Profile) func(*scan.Item) []scan.Finding {
+		return func(*scan.Item) []scan.Finding { panic("survey") }
+	}
+	r := inspect(t, p, `{}`)
+	if r.Decision.Action != policy.Block || r.Verdict.Outcome() != scan.Unscannable {
+		t.Fatalf("%+v", r.Decision)
+	}
+}
+
 type panicEngine struct{}
 
 func (panicEngine) Name() string                                             { return "p" }
