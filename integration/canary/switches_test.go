@@ -19,7 +19,7 @@ func metadataFiles(t *testing.T) map[string][]byte {
 	odt.sub("meta.xml", "</office:meta>", "<meta:initial-creator>CANARY</meta:initial-creator></office:meta>")
 	pdf := pdfFile{trailer: "/Info 10 0 R", objects: map[int]string{10: "<< /Author (" + c + ") >>"}}
 	doc := openCompound(t, "doc")
-	doc.put([]byte("\xfe\xff\x00\x00"+c), "\x05DocumentSummaryInformation")
+	doc.put(userProperties("Reviewer", c, false), "\x05DocumentSummaryInformation")
 	files := map[string][]byte{"a.docx": docx.bytes(c), "a.odt": odt.bytes(c), "a.pdf": pdf.write(), "a.doc": doc.write()}
 	for _, r := range imageRows(t) {
 		if r.ext == "jpg" && r.what == "comment" {
