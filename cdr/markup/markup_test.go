@@ -141,6 +141,8 @@ func TestXMLCanaries(t *testing.T) {
 		`<a xmlns:e="http://www.w3.org/2001/xml-events"><e:listener handler="CANARY"/></a>`:                                                 false,
 		`<a xmlns:f="http://www.w3.org/2002/xforms"><f:load resource="CANARY"/></a>`:                                                        false,
 		`<a xmlns:x="http://www.w3.org/1999/xlink"><b x:href="http://CANARY" x:show="embed"/></a>`:                                          false,
+		`<a xmlns:x="http://www.w3.org/1999/xlink"><b x:href="../CANARY" x:show="embed"/></a>`:                                              false,
+		`<a xmlns:x="http://www.w3.org/1999/xlink"><b x:href="/CANARY" x:actuate="onLoad"/></a>`:                                            false,
 		`<a><?php CANARY ?></a>`:            false,
 		`<a href="java&#9;script:CANARY"/>`: false,
 	} {
@@ -151,6 +153,7 @@ func TestXMLCanaries(t *testing.T) {
 	}
 	for _, doc := range []string{
 		"\ufeff<?xml version='1.0'?>\n<!DOCTYPE a><a b='&lt;'>&amp;<include/><![CDATA[<x>]]></a>", "<rss><link>javascript is a language</link></rss>",
+		`<a xmlns:x="http://www.w3.org/1999/xlink"><b x:href="./Object 1" x:show="embed" x:actuate="onLoad"/></a>`,
 		"<?xml version='1.0'?>\n<!DOCTYPE ncx PUBLIC\n  \"-//NISO//DTD ncx 2005-1//EN\" \"http://www.daisy.org/z3986/2005/ncx-2005-1.dtd\">\n<ncx/>",
 	} {
 		if out, job, err := run(t, XML{}, doc); err != nil || out != "" {

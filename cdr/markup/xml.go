@@ -250,7 +250,7 @@ func (w *xmlWalk) tag(t *kit.XMLToken, page bool) {
 	for a := range t.Attrs {
 		vector := ""
 		switch {
-		case loads && a.Local() == "href" && kindOf(a.Value()) != urlLocal:
+		case loads && a.Local() == "href" && leadsOut(a.Value()):
 			vector = vectorFetch
 		case page && len(a.Name) > 2 && strings.EqualFold(string(a.Name[:2]), "on"):
 			vector = vectorHandler
@@ -264,6 +264,18 @@ func (w *xmlWalk) tag(t *kit.XMLToken, page bool) {
 		w.remove(vector, "<"+t.Local()+"> "+string(a.Name))
 	}
 	w.out = append(w.out, w.data[from:t.End]...)
+}
+
+// leadsOut reports whether an address is somewhere else than in the folder of the document or below it. Parts of documents
+// name their neighbours that way, and OpenDocument says of each that it is shown at once.
+func leadsOut(target string) bool {
+	switch folded := foldURL(target); kindOf(target) {
+	case urlLocal:
+		return false
+	case urlRelative:
+		return strings.ContainsAny(folded[:1], `/\`) || strings.Contains(target, "..")
+	}
+	return true
 }
 
 // loadsAtOnce reports whether a link is followed when the document is opened, or shows what it leads to in its place (XLink 1.1,

@@ -48,7 +48,6 @@ type cleaner struct {
 	binAt   int                    // where it begins in the output
 	xforms  map[string]bool        // prefixes that were ever bound to XForms
 	has     func(name string) bool // an entry is in the package; nil if there is none
-	empty   int                    // where the scripts end that hold nothing, as LibreOffice writes them
 	frame   int                    // how many elements are open around an object that was removed, 0 outside of its frame
 }
 
@@ -282,9 +281,6 @@ func (c *cleaner) tag(t *kit.XMLToken, depth int) {
 
 // elementVector says why an element must go, "" if it stays.
 func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
-	if t.Start < c.empty {
-		return ""
-	}
 	if v := gone[name]; v != "" {
 		return v
 	}
@@ -297,9 +293,7 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 			return vectorMetadata
 		}
 	case "scripts": // every document has one, and almost always it is empty
-		if m := emptyScripts.FindIndex(c.data[t.End:min(len(c.data), t.End+maxEmptyScripts)]); m != nil {
-			c.empty = t.End + m[1]
-		} else if t.Kind == kit.XMLStart {
+		if t.Kind == kit.XMLStart && !bytes.HasPrefix(bytes.TrimLeft(c.data[t.End:], " \t\r\n"), []byte("</")) {
 			return vectorScript
 		}
 	case "script": // text:script and office:script; the language of a form's script is an attribute
@@ -337,13 +331,6 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	}
 	return ""
 }
-
-// emptyScripts matches what may stand in scripts: nothing, or the list of libraries that LibreOffice writes into flat documents,
-// with at most the library that every document has, and nothing in it.
-var emptyScripts = pattern.MustCompile(`^\s*(?:<office:script script:language="ooo:Basic">\s*<ooo:libraries xmlns:ooo="http://openoffice\.org/2004/office"` +
-	`(?: xmlns:xlink="http://www\.w3\.org/1999/xlink")?(?:/>|>\s*(?:<ooo:library-embedded ooo:name="Standard"/>\s*)?</ooo:libraries>)\s*</office:script>\s*)?</`)
-
-const maxEmptyScripts = 1024
 
 // lacks reports whether a picture of the package is not in it, among others that are. LibreOffice draws an object without
 // one, and does not open a document with such a picture alone.
