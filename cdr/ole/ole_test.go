@@ -170,6 +170,8 @@ func TestDisarm(t *testing.T) {
 
 		{"ppt sound with a path", "action-media", ppt(t, container(pptExObjList, container(pptExWAV, atom(pptExMedia, 0, le32(9, 0)), atom(pptString, 0, wideCanary))), nil)},
 		{"ppt unknown record", "unknown-record", ppt(t, atom(0x7EEE, 0, payload), nil)},
+		{"ppt numbers of no list", "", ppt(t, cat(pptOf(0xF, 0x1788, atom(0x1789, 0, make([]byte, 44))), atom(0x101D, 0, le32(0))), nil)},
+		{"ppt words among them", "unknown-record", ppt(t, cat(atom(0x101D, 0, payload), atom(0x1019, 0, wideCanary)), nil)},
 		{"ppt nothing between records", "", ppt(t, nil, nil, cat(atom(0x03EF, 0), make([]byte, 13)))},
 		{"ppt bytes between records", "container-slack", ppt(t, nil, nil, cat(atom(0x03EF, 0), make([]byte, 13), le32(0x00010000, 1<<30), payload), atom(0x03EF, 0))},
 		{"ppt package of newer programs", "", ppt(t, pptOf(0xF, 0x0428, theme("theme/theme1.xml", "<a/>")), nil)},

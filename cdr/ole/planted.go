@@ -52,7 +52,7 @@ func (d *document) plainPackage(data []byte) bool {
 		}
 	}
 	for _, e := range z.Entries {
-		if !e.Dir && !plainPart(d.job, e) {
+		if !(e.Dir && e.Size == 0) && !d.plainPart(e) {
 			return false
 		}
 	}
@@ -60,15 +60,19 @@ func (d *document) plainPackage(data []byte) bool {
 }
 
 // plainPart judges one part of such a package.
-func plainPart(job *kit.Job, e *kit.ZipEntry) bool {
+func (d *document) plainPart(e *kit.ZipEntry) bool {
+	b, err := e.Read(d.job)
+	if err != nil {
+		return false
+	}
 	switch ext := strings.ToLower(path.Ext(e.Name)); ext {
-	case ".png", ".jpg", ".jpeg", ".gif":
-		b, err := e.Read(job)
-		return err == nil && strings.HasPrefix(kit.Sniff(b), "image/")
+	case ".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf":
+		kind := kit.Sniff(b)
+		r, err := d.job.Recurse(d.ctx, kit.Document{Data: b, Type: kind, Path: e.Name})
+		return err == nil && !r.Changed() && strings.HasPrefix(kind, "image/")
 	case ".xml", ".rels":
-		b, err := e.Read(job)
 		b = bytes.ReplaceAll(b, []byte{0}, nil) // as if it were UTF-8
-		return err == nil && !bytes.Contains(b, []byte("<!")) && (ext == ".xml" || !leadsOut(b))
+		return !bytes.Contains(b, []byte("<!")) && !bytes.Contains(b, []byte("ppaction:")) && (ext == ".xml" || !leadsOut(b))
 	}
 	return false
 }

@@ -1,11 +1,8 @@
 package ole
 
 import (
-	"bytes"
 	"encoding/binary"
-	"path"
 	"slices"
-	"strings"
 
 	"icapd/cdr/kit"
 )
@@ -94,39 +91,3 @@ func (s *show) live(edit uint32) ([]int, error) {
 }
 
 const packageHead = "PK\x03\x04"
-
-// inertPackage reports whether a record has nothing in it that can act, of those in which newer programs keep what this
-// format has no room for: themes, layouts, styles of tables, each a package of its own ([MS-PPT] 2.11, "round trip").
-// PowerPoint makes them anew where they are missing.
-func (s *show) inertPackage(body []byte) bool {
-	z, err := kit.OpenZip(s.d.job, body)
-	if err != nil || slices.ContainsFunc(z.Hazards, func(h string) bool { return h != kit.VectorZipExtra }) {
-		return false
-	}
-	for _, e := range z.Entries {
-		if e.Dir && e.Size == 0 {
-			continue
-		}
-		data, err := e.Read(s.d.job)
-		if err != nil {
-			return false
-		}
-		switch strings.ToLower(path.Ext(e.Name)) {
-		case ".xml":
-			if data, _, err = kit.XMLToUTF8(data); err != nil || bytes.Contains(data, []byte("ppaction:")) || bytes.Contains(data, []byte("<!")) {
-				return false
-			}
-		case ".rels":
-			if data, _, err = kit.XMLToUTF8(data); err != nil || bytes.Contains(data, []byte("External")) {
-				return false
-			}
-		case ".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf":
-			if r, err := s.d.job.Recurse(s.d.ctx, kit.Document{Data: data, Type: kit.Sniff(data), Path: e.Name}); err != nil || r.Changed() {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
-}

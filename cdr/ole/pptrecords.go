@@ -40,6 +40,29 @@ func isKnownPPT(kind uint16) bool {
 	return false
 }
 
+// isPPTNumbers reports whether a record is one of those that PowerPoint 2000 and later, and those of the Macintosh, write although
+// no list has them. They are numbers: one with words is none of theirs.
+func isPPTNumbers(kind uint16) bool {
+	return kind >= 0x1019 && kind <= 0x101D || kind >= 0x1787 && kind <= 0x1789
+}
+
+// hasWords reports whether eight letters or more stand in a row, be it in UTF-16.
+func hasWords(b []byte) bool {
+	const enough = 8
+	run := 0
+	for i, c := range b {
+		switch {
+		case c >= ' ' && c <= '~':
+			if run++; run == enough {
+				return true
+			}
+		case c != 0 || i == 0 || b[i-1] == 0:
+			run = 0
+		}
+	}
+	return false
+}
+
 // pptSizes is how long a record can be of those that hold numbers only.
 var pptSizes = map[uint16]int{
 	0x040D: 16, 0x041C: 8, 0x041D: 8, 0x041F: 8, 0x0420: 8, 0x0422: 8, 0x0424: 8, 0x0425: 8, 0x0426: 16, pptExObjRef: 8, pptAction: 16,
@@ -57,6 +80,7 @@ var pptWeb = map[uint16]string{
 // packages, and tags with data of their own.
 func (s *show) misplaced(kind uint16, body []byte) string {
 	switch {
+	case isPPTNumbers(kind) && !hasWords(body):
 	case !isKnownPPT(kind):
 		return vectorRecord
 	case pptWeb[kind] != "":
@@ -66,7 +90,7 @@ func (s *show) misplaced(kind uint16, body []byte) string {
 	}
 	switch kind {
 	case pptTheme, pptMasterInfo, pptTableStyles, pptAnimation:
-		if !s.inertPackage(body) {
+		if !s.d.plainPackage(body) {
 			return vectorNative
 		}
 	case pptTag:
@@ -74,7 +98,7 @@ func (s *show) misplaced(kind uint16, body []byte) string {
 			return vectorRecord
 		}
 	default:
-		if bytes.HasPrefix(body, []byte(packageHead)) && !s.inertPackage(body) {
+		if bytes.HasPrefix(body, []byte(packageHead)) && !s.d.plainPackage(body) {
 			return vectorNative
 		}
 	}
