@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"runtime/debug"
 	"strings"
 	"unicode"
@@ -267,6 +268,9 @@ func dirtyZip(data []byte, r *zip.Reader) bool {
 	end := bytes.LastIndex(data, []byte(endMark))
 	if end < 0 || end+endHead > len(data) || r.Comment != "" || len(bytes.Trim(data[end+endHead:], "\x00")) > 0 {
 		return true
+	}
+	if le := binary.LittleEndian; le.Uint32(data[end+12:]) == math.MaxUint32 || le.Uint32(data[end+16:]) == math.MaxUint32 {
+		return true // of ZIP64, which it is too small for: others see no archive, or another one
 	}
 	starts := make(map[int64]string, len(r.File)) // where the entries' packed bytes begin, and what they are called
 	for _, f := range r.File {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,5 +75,28 @@ func TestZipWithAWrongEnd(t *testing.T) {
 		if gapsInZip(wrong, r.File, int64(binary.LittleEndian.Uint32(wrong[len(wrong)-6:]))) {
 			t.Errorf("%q: a gap", at)
 		}
+	}
+}
+
+// A small archive in the form of large ones is another archive, or none, to who knows the old form only.
+func TestZipInTheFormOfLargeOnes(t *testing.T) {
+	le := binary.LittleEndian
+	plain := zipOf(t, nil, member{"a.txt", "text"})
+	if fresh, err := tidyZip(plain); err != nil || fresh != nil {
+		t.Fatalf("the archive itself: %v, %d bytes", err, len(fresh))
+	}
+	end := bytes.Clone(plain[len(plain)-endHead:])
+	at := len(plain) - endHead
+	size, offset := uint64(le.Uint32(end[12:])), uint64(le.Uint32(end[16:]))
+	wide := slices.Concat(plain[:at], []byte("PK\x06\x06"), le.AppendUint64(nil, 44), []byte{45, 0, 45, 0}, make([]byte, 8),
+		le.AppendUint64(nil, 1), le.AppendUint64(nil, 1), le.AppendUint64(nil, size), le.AppendUint64(nil, offset),
+		[]byte("PK\x06\x07\x00\x00\x00\x00"), le.AppendUint64(nil, uint64(at)), []byte{1, 0, 0, 0})
+	copy(end[8:], bytes.Repeat([]byte{0xff}, 12))
+	fresh, err := tidyZip(append(wide, end...))
+	if err != nil || bytes.Contains(fresh, []byte("PK\x06\x06")) {
+		t.Fatalf("%v, %q", err, fresh)
+	}
+	if r, err := zip.NewReader(bytes.NewReader(fresh), int64(len(fresh))); err != nil || len(r.File) != 1 || r.File[0].Name != "a.txt" {
+		t.Errorf("%v", err)
 	}
 }

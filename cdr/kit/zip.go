@@ -75,6 +75,7 @@ func OpenZip(job *Job, data []byte) (*Zip, error) {
 		if end, count, size, offset, err = z.wideEnd(end); err != nil {
 			return nil, err
 		}
+		z.Hazards = append(z.Hazards, VectorZipMismatch)
 	}
 	base := int64(end) - size - offset // bytes in front of the archive move everything
 	if base < 0 || size > int64(end) {
@@ -123,7 +124,8 @@ const (
 )
 
 // wideEnd reads the end record of ZIP64, which stands with its locator in front of the other one and says the same of
-// larger archives (APPNOTE.TXT 4.3.14). Writers that do not know how large something will be write it for small ones, too.
+// larger archives (APPNOTE.TXT 4.3.14). Writers that do not know how large something will be write it for small ones, too:
+// those are written anew, because who does not know this record sees no archive, or another one.
 func (z *Zip) wideEnd(end int) (at, count int, size, offset int64, err error) {
 	bad := Corrupt("the archive's directory is outside of the file")
 	at = end - zipLocatorSize - zipWideEndSize
