@@ -126,7 +126,7 @@ func (p *pack) planRecords() (binaryBook, error) {
 	if err != nil {
 		return b, err
 	}
-	dead := deadNames(p.main)
+	dead := relationNames(p.main, false)
 	err = records(data, func(r *record) error {
 		switch r.kind {
 		case recBundleSheet:
@@ -182,11 +182,11 @@ func wideString(b []byte, at int) (s string, end int, ok bool) {
 // wideNames are ids of relationships as records hold them.
 type wideNames [][]byte
 
-// deadNames returns the ids of the relationships of a part that are not written.
-func deadNames(at *part) wideNames {
+// relationNames returns the ids of the relationships of a part that are written, or of those that are not.
+func relationNames(at *part, written bool) wideNames {
 	var list wideNames
 	for _, r := range at.rels.list {
-		if !r.dead && !r.blank {
+		if written == (r.dead || r.blank) {
 			continue
 		}
 		units := utf16.Encode([]rune(r.id))
@@ -213,7 +213,8 @@ type recordWalk struct {
 	p     *pack
 	at    *part
 	book  binaryBook
-	dead  wideNames
+	dead  wideNames // of relationships that are not written
+	live  wideNames // of the others
 	edits edits
 	skip  int // kind of the record that ends what is left out, 0 if nothing is
 	from  int
@@ -234,7 +235,7 @@ func (p *pack) cleanRecords(ctx context.Context, at *part, book binaryBook) erro
 	if err != nil {
 		return err
 	}
-	w := recordWalk{p: p, at: at, book: book, dead: deadNames(at)}
+	w := recordWalk{p: p, at: at, book: book, dead: relationNames(at, false), live: relationNames(at, true)}
 	if err := records(data, w.findFormula); err != nil {
 		return err
 	}
@@ -373,12 +374,13 @@ func (w *recordWalk) leave(r *record, until int, vector string) {
 	w.p.removed(vector, w.at.name, kit.ActionRemoved, "")
 }
 
-// reference drops records that point to what is gone, and objects that are links.
+// reference drops records that point to what is gone or was never there, and objects that are links.
 func (w *recordWalk) reference(r *record) {
 	const linkFlag, flagsAt = 0x80, 13
 	link := r.kind == recOLE && len(r.data) > flagsAt && r.data[flagsAt]&linkFlag != 0
 	place := r.kind == recHLink && !kit.SafePlace(placeOf(r))
-	if !link && !place && !w.dead.in(r.data) {
+	alone := (r.kind == recOLE || r.kind == recControl) && !w.live.in(r.data) // nothing but the name of a program
+	if !link && !place && !alone && !w.dead.in(r.data) {
 		w.kept++
 		return
 	}

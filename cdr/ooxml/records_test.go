@@ -85,6 +85,8 @@ func TestBinaryWorkbook(t *testing.T) {
 		{"a link whose address is in an array", "", fromArray, value, nil},
 		{"bytes behind a formula", "", longer, putRecord(recFmlaBool, []byte(head+parsed(0x1E, 1, 0))), nil},
 		{"a record that nobody knows", "", local + putRecord(1999, []byte(canary)), local, nil},
+		{"an object that is nowhere", "", putRecord(recBeginOLE, nil) + putRecord(recOLE, []byte(strings.Repeat("\x01\x00\x00\x00", 3)+string(wide(canary))+parsed()+string(wide("rId9")))) + putRecord(recEndOLE, nil) + local, local, nil},
+		{"a control that is nowhere", "", putRecord(recBeginControl, nil) + putRecord(recControl, []byte("\x01\x00\x00\x00"+string(wide("rId9"))+string(wide(canary)))) + putRecord(recEndControl, nil) + local, local, nil},
 		{"a place that is an address", "", place("One!A1") + place(`\\h\`+canary), place("One!A1"), nil},
 		{"a link", book, local + other, local + value, []piece{link}},
 		{"a function that nobody knows, beside a link", book + binaryName(future, "_xlfn.NEW", parsed(0x1C, 0x1D)), named + other, named + value, []piece{link}},
