@@ -214,33 +214,36 @@ func (f *tiffFile) pictures(e *tiffEntry) bool {
 		if at+2 > int64(len(f.data)) {
 			return false
 		}
-		n, width := int64(f.order.Uint16(f.data[at:])), false
-		if at+2+12*n > int64(len(f.data)) {
-			return false
-		}
-		for b := f.data[at+2 : at+2+12*n]; len(b) > 0; b = b[12:] {
-			tag, kind, count := f.order.Uint16(b), f.order.Uint16(b[2:]), int64(f.order.Uint32(b[4:]))
-			width = width || tag == 256
-			if tiffTags[tag] || kind == 0 || int(kind) >= len(tiffSizes) {
-				continue
-			}
-			value, from := b[8:], int64(0)
-			size := tiffSizes[kind] * count
-			if size > 4 {
-				if from = int64(f.order.Uint32(b[8:])); from+size > int64(len(f.data)) {
-					return false
-				}
-				value = f.data[from : from+size]
-			}
-			if f.judged += len(value); f.judged > len(f.data) || words.Match(value) {
-				return false
-			}
-		}
-		if !width {
+		n := int64(f.order.Uint16(f.data[at:]))
+		if at+2+12*n > int64(len(f.data)) || !f.pictured(f.data[at+2:at+2+12*n]) {
 			return false
 		}
 	}
 	return true
+}
+
+// pictured reports whether the entries of a directory are those of a picture, with no more said in them.
+func (f *tiffFile) pictured(b []byte) bool {
+	width := false
+	for ; len(b) > 0; b = b[12:] {
+		tag, kind, count := f.order.Uint16(b), f.order.Uint16(b[2:]), int64(f.order.Uint32(b[4:]))
+		width = width || tag == 256
+		if tiffTags[tag] || kind == 0 || int(kind) >= len(tiffSizes) {
+			continue
+		}
+		value, from := b[8:], int64(0)
+		size := tiffSizes[kind] * count
+		if size > 4 {
+			if from = int64(f.order.Uint32(b[8:])); from+size > int64(len(f.data)) {
+				return false
+			}
+			value = f.data[from : from+size]
+		}
+		if f.judged += len(value); f.judged > len(f.data) || words.Match(value) {
+			return false
+		}
+	}
+	return width
 }
 
 // judge reports whether so many more bytes of metadata may be looked at: tags may share their bytes, each time to be judged

@@ -80,6 +80,17 @@ func (w *webpWalk) chunks(ctx context.Context, data []byte) error {
 	return nil
 }
 
+// webpFlags are those of VP8X that say that there is such a chunk.
+var webpFlags = map[string]byte{"EXIF": webpEXIF, "XMP ": webpXMP}
+
+// shorter writes a chunk of which something went.
+func (w *webpWalk) shorter(name string, body []byte, vector string) {
+	w.changed = true
+	w.job.Removed(vector, "chunk "+name, kit.ActionRemoved, "")
+	w.out = binary.LittleEndian.AppendUint32(append(w.out, name...), uint32(len(body))) //nolint:gosec // G115: shorter than it was
+	w.out = append(w.out, body...)
+}
+
 func (w *webpWalk) chunk(name string, body, whole []byte) error {
 	vector := ""
 	w.picture = w.picture || name == "VP8 " || name == "VP8L" || name == "ANMF"
@@ -93,9 +104,7 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 		}
 		w.flagsAt = len(w.out) + 8
 		if len(body) > 10 {
-			w.changed = true
-			w.job.Removed(vectorHidden, "chunk VP8X", kit.ActionRemoved, "")
-			w.out = append(binary.LittleEndian.AppendUint32(append(w.out, name...), 10), body[:10]...)
+			w.shorter(name, body[:10], vectorHidden)
 			return nil
 		}
 	case "VP8L":
@@ -114,10 +123,7 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 			return err
 		}
 		if len(plain) < len(body) {
-			w.changed = true
-			w.job.Removed(vectorUnknown, "chunk ANMF", kit.ActionRemoved, "")
-			w.out = binary.LittleEndian.AppendUint32(append(w.out, name...), uint32(len(plain))) //nolint:gosec // G115: shorter than it was
-			w.out = append(w.out, plain...)
+			w.shorter(name, plain, vectorUnknown)
 			return nil
 		}
 	case "ICCP":
@@ -127,12 +133,8 @@ func (w *webpWalk) chunk(name string, body, whole []byte) error {
 			vector, w.dropped = vectorMetadata, w.dropped|webpICC
 		}
 	case "EXIF", "XMP ":
-		flag := byte(webpEXIF)
-		if name == "XMP " {
-			flag = webpXMP
-		}
 		if stripsMetadata(w.job) || foreign.Match(body) || judgesText(w.job) && !plainWebP(name, body) {
-			vector, w.dropped = vectorMetadata, w.dropped|flag
+			vector, w.dropped = vectorMetadata, w.dropped|webpFlags[name]
 		}
 	default:
 		vector = vectorUnknown

@@ -314,13 +314,7 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 	nameBytes, more := z.TagName()
 	full := string(nameBytes)
 	name := w.plainName(full)
-	attrs := w.attrs[:0]
-	for more && len(attrs) < 1000 {
-		var k, v []byte
-		k, v, more = z.TagAttr()
-		attrs = append(attrs, html.Attribute{Key: string(k), Val: string(v)})
-	}
-	w.attrs = attrs
+	attrs, more := w.attributesOf(z, more)
 	if len(w.foreign) > 0 && (breakouts[name] || len(w.foreign) > maxForeign) {
 		w.endForeign("<" + name + ">")
 	}
@@ -334,9 +328,7 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 	if vector, gone := htmlGone[name]; gone {
 		w.remove(vector, "<"+name+">")
 		w.standIn(name, attrs)
-		if name == "plaintext" || kind == html.StartTagToken {
-			w.skip, w.skipDepth = full, 1
-		}
+		w.skipBehind(name, full, kind)
 		return
 	}
 	if vector := w.elementVector(name, attrs); vector != "" {
@@ -346,9 +338,7 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 	}
 	if name == "style" && (full != name || otherStyle(attrs)) { // no style sheet to a reader of HTML, who takes what is in it for markup
 		w.remove(vectorStyle, "<"+full+">")
-		if kind == html.StartTagToken {
-			w.skip, w.skipDepth = full, 1
-		}
+		w.skipBehind(name, full, kind)
 		return
 	}
 	w.style = name == "style" && kind == html.StartTagToken
@@ -379,6 +369,25 @@ func (w *htmlWalk) tag(kind html.TokenType, z *html.Tokenizer, raw []byte) {
 		w.out = append(w.out, " /"...)
 	}
 	w.out = append(w.out, '>')
+}
+
+// attributesOf reads the attributes of a tag; more says that there are too many.
+func (w *htmlWalk) attributesOf(z *html.Tokenizer, more bool) ([]html.Attribute, bool) {
+	attrs := w.attrs[:0]
+	for more && len(attrs) < 1000 {
+		var k, v []byte
+		k, v, more = z.TagAttr()
+		attrs = append(attrs, html.Attribute{Key: string(k), Val: string(v)})
+	}
+	w.attrs = attrs
+	return attrs, more
+}
+
+// skipBehind leaves out what is in an element that goes.
+func (w *htmlWalk) skipBehind(name, full string, kind html.TokenType) {
+	if name == "plaintext" || kind == html.StartTagToken {
+		w.skip, w.skipDepth = full, 1
+	}
 }
 
 // otherStyle reports whether the type of a style element is that of something else: no browser takes it for a style sheet.

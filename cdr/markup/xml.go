@@ -269,13 +269,11 @@ func (w *xmlWalk) tag(t *kit.XMLToken, page bool) {
 // leadsOut reports whether an address is somewhere else than in the folder of the document or below it. Parts of documents
 // name their neighbours that way, and OpenDocument says of each that it is shown at once.
 func leadsOut(target string) bool {
-	switch folded := foldURL(target); kindOf(target) {
-	case urlLocal:
-		return false
-	case urlRelative:
-		return strings.ContainsAny(folded[:1], `/\`) || strings.Contains(target, "..")
+	kind := kindOf(target)
+	if kind == urlRelative {
+		return strings.ContainsAny(foldURL(target)[:1], `/\`) || strings.Contains(target, "..")
 	}
-	return true
+	return kind != urlLocal
 }
 
 // loadsAtOnce reports whether a link is followed when the document is opened, or shows what it leads to in its place (XLink 1.1,

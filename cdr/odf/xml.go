@@ -279,6 +279,16 @@ func (c *cleaner) tag(t *kit.XMLToken, depth int) {
 	}
 }
 
+// fileEntry says why an entry of the manifest must go: its file went.
+func (c *cleaner) fileEntry(t *kit.XMLToken) string {
+	for a := range t.Attrs {
+		if a.Local() == "full-path" && c.dropped[a.Value()] {
+			return vectorManifest
+		}
+	}
+	return ""
+}
+
 // elementVector says why an element must go, "" if it stays.
 func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 	if v := gone[name]; v != "" {
@@ -303,11 +313,7 @@ func (c *cleaner) elementVector(t *kit.XMLToken, name string) string {
 			return vectorXForms
 		}
 	case "file-entry":
-		for a := range t.Attrs {
-			if a.Local() == "full-path" && c.dropped[a.Value()] {
-				return vectorManifest
-			}
-		}
+		return c.fileEntry(t)
 	case "template", "auto-reload": // where the document comes from, and where it is loaded from again
 		if href, ok := hrefOf(t); ok && href != "" {
 			return vectorTemplate

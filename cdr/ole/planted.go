@@ -52,7 +52,10 @@ func (d *document) plainPackage(data []byte) bool {
 		}
 	}
 	for _, e := range z.Entries {
-		if !(e.Dir && e.Size == 0) && !d.plainPart(e) {
+		if e.Dir && e.Size == 0 {
+			continue
+		}
+		if !d.plainPart(e) {
 			return false
 		}
 	}

@@ -350,15 +350,8 @@ func (s *show) copy(out, whole []byte, depth int) ([]byte, error) {
 	out = append(out, whole[:pptHeader]...)
 	children = children && kind != artOptions || kind == pptTagData && areRecords(body)
 	if !children {
-		from := len(out)
 		out = append(out, body...)
-		s.edit(kind, out[from:])
-		if isArtTable(kind) {
-			if cut := s.d.drawings(out[at:], "drawing"); cut != nil {
-				copy(out[at:], cut)
-				s.changed = true
-			}
-		}
+		s.numbers(kind, out[at:])
 		return out, nil
 	}
 	noText := kind == pptInteractive && s.nameless(body)
@@ -383,6 +376,18 @@ func (s *show) copy(out, whole []byte, depth int) ([]byte, error) {
 	}
 	binary.LittleEndian.PutUint32(out[at+4:], uint32(len(out)-at-pptHeader)) //nolint:gosec // G115: not longer than before
 	return out, nil
+}
+
+// numbers edits a record that is not made of records, in place.
+func (s *show) numbers(kind uint16, whole []byte) {
+	s.edit(kind, whole[pptHeader:])
+	if !isArtTable(kind) {
+		return
+	}
+	if cut := s.d.drawings(whole, "drawing"); cut != nil {
+		copy(whole, cut)
+		s.changed = true
+	}
 }
 
 // drop says of a record whether it goes.

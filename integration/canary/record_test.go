@@ -2,6 +2,7 @@ package canary
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +47,7 @@ func shapeValues(word string) map[string][]byte {
 }
 
 func slideRecords(tb testing.TB) []row {
+	tb.Helper()
 	m := &oleMaker{tb: tb, kind: "ppt", shown: sentences}
 	text := func(instance int, s string) []byte { return atomOf(0, instance, 0x0FBA, utf16le(s, false)) }
 	tag := func(name string, data ...[]byte) []byte {
@@ -93,15 +95,14 @@ func slideRecords(tb testing.TB) []row {
 }
 
 func messageRecords(tb testing.TB) (rows []row) {
+	tb.Helper()
 	const class, body, html8, html16, html, rtf = 0x001A001F, 0x1000001F, 0x1013001E, 0x1013001F, 0x10130102, 0x10090102
 	text := strings.Join(sentences, " ")
 	add := func(what string, f func(c *cfb, word string), more func(word string) map[uint32]string) {
 		rows = append(rows, row{what: what, ext: "msg", shown: sentences, make: func(word string) []byte {
 			p := map[uint32]string{class: "IPM.Note", body: text}
 			if more != nil {
-				for k, v := range more(word) {
-					p[k] = v
-				}
+				maps.Copy(p, more(word))
 			}
 			c := mail(tb, p, map[uint32]string{0x3707001F: "a.txt", 0x37010102: "a text", 0x37050003: "\x01"})
 			if f != nil {
@@ -186,6 +187,7 @@ func freeSector(b []byte, content string) []byte {
 
 // sheetRecords put the canary into records of sheets and into objects.
 func sheetRecords(tb testing.TB) []row {
+	tb.Helper()
 	m := &oleMaker{tb: tb, kind: "xls", shown: sentences}
 	part := func(kind int, body ...[]byte) []byte {
 		b := slices.Concat(body...)
@@ -238,6 +240,7 @@ func sheetRecords(tb testing.TB) []row {
 
 // wordRecords put the canary into what the block of a Word document counts, and behind it.
 func wordRecords(tb testing.TB) []row {
+	tb.Helper()
 	m := &oleMaker{tb: tb, kind: "doc", shown: sentences}
 	const pairs = 154
 	pair := func(c *cfb, n int, body []byte) {

@@ -63,10 +63,10 @@ func (cmsFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) erro
 // der is the head of an element of DER (X.690, section 8.1) with so many bytes behind it.
 func der(tag byte, size int) string {
 	if size < 0x80 {
-		return string([]byte{tag, byte(size)})
+		return string([]byte{tag, byte(size)}) //nolint:gosec // G115: looked at in the line before
 	}
-	n := bytes.TrimLeft(binary.BigEndian.AppendUint64(nil, uint64(size)), "\x00") //nolint:gosec // not negative
-	return string([]byte{tag, 0x80 | byte(len(n))}) + string(n)
+	n := bytes.TrimLeft(binary.BigEndian.AppendUint64(nil, uint64(size)), "\x00")
+	return string([]byte{tag, 0x80 | byte(len(n))}) + string(n) //nolint:gosec // G115: 8 at most
 }
 
 // pack implements packer: one packet with the file, as it is (RFC 9580, section 5.9), in armor if it was.
@@ -88,7 +88,7 @@ func (f pgpFormat) pack(ctx context.Context, _ *Tree, n *node, dst io.Writer) er
 	}
 	name = name[:min(len(name), maxName)]
 	head := binary.BigEndian.AppendUint32([]byte{0xc0 | pgpLiteral, 0xff}, uint32(int64(len(name)+6)+k.current().Size())) //nolint:gosec // see onlyKid
-	head = append(append(head, 'b', byte(len(name))), name...)
+	head = append(append(head, 'b', byte(len(name))), name...)                                                            //nolint:gosec // G115: maxName at most
 	if _, err := dst.Write(append(head, 0, 0, 0, 0)); err != nil {
 		return err
 	}

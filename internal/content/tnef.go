@@ -228,7 +228,7 @@ func (m *mapiReader) property(yield func(id uint16, value []byte) bool) {
 }
 
 // patches implements splicer. Properties of a file that has changed go: they say what it was called, and how large it was.
-func (tnefFormat) patches(_ context.Context, t *Tree, n *node) ([]patch, error) {
+func (tnefFormat) patches(_ context.Context, _ *Tree, n *node) ([]patch, error) {
 	var out []patch
 	for _, k := range n.kids {
 		if !k.changed {
