@@ -31,9 +31,13 @@ func TestForeignStays(t *testing.T) {
 func TestUTF7(t *testing.T) {
 	for in, want := range map[string]string{
 		"<meta charset=utf-7>a+-b +AOk- +2D3eAA-!": "<meta charset=utf-8>a+b \u00e9 \U0001f600!",
-		"+/v8-<p>x</p>":             "<p>x</p>",
+
+		"+/v8-<p>x</p>": "<p>x</p>",
+
 		"<meta charset=utf-7>1 + 1": "<meta charset=utf-8>1 + 1",
-		"<?xml version='1.0' encoding='UTF-7'?><p>+AGE</p>":  "<?xml version='1.0' encoding='utf-8'?><p>a</p>",
+
+		"<?xml version='1.0' encoding='UTF-7'?><p>+AGE</p>": "<?xml version='1.0' encoding='utf-8'?><p>a</p>",
+
 		"<meta charset=utf-8><p>utf-7: +ADw-script+AD4-</p>": "",
 	} {
 		if out, _, err := run(t, HTML{}, in); err != nil || out != want {
