@@ -66,19 +66,26 @@ func (w *wordDocument) eachRun(do func(list, text []byte)) error {
 			continue
 		}
 		page := w.main[at : at+pageSize]
-		runs := int(page[pageSize-1])
-		for k := range runs {
-			if 4*(runs+1)+k >= pageSize-1 {
-				break
-			}
-			from := 2 * int(page[4*(runs+1)+k])
-			if from == 0 || from+1+int(page[from]) > pageSize-1 {
-				continue
-			}
-			do(page[from+1:from+1+int(page[from])], w.between(le.Uint32(page[4*k:]), le.Uint32(page[4*k+4:])))
-		}
+		eachInPage(page, func(k int, list []byte) {
+			do(list, w.between(le.Uint32(page[4*k:]), le.Uint32(page[4*k+4:])))
+		})
 	}
 	return nil
+}
+
+// eachInPage calls do for the properties of each run of characters in a page that has some, with the run's number.
+func eachInPage(page []byte, do func(k int, list []byte)) {
+	runs := int(page[pageSize-1])
+	for k := range runs {
+		if 4*(runs+1)+k >= pageSize-1 {
+			return
+		}
+		from := 2 * int(page[4*(runs+1)+k])
+		if from == 0 || from+1+int(page[from]) > pageSize-1 {
+			continue
+		}
+		do(k, page[from+1:from+1+int(page[from])])
+	}
 }
 
 // between returns the bytes of a run of characters.

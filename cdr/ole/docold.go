@@ -37,11 +37,11 @@ func isOldWord(main []byte) bool {
 }
 
 func oldPair(n int) int {
+	at := oldPairs + 8*n
 	if n >= oldGapFrom {
-		n, at := n-oldGapFrom, oldPairs+8*oldGapFrom+oldGap
-		return at + 8*n
+		at += oldGap
 	}
-	return oldPairs + 8*n
+	return at
 }
 
 // openOld does what open does. Macros of these versions are programs whose places are not told by the block alone: a
@@ -97,28 +97,13 @@ func (w *wordDocument) oldPictures() error {
 		if at+pageSize > len(w.main) {
 			continue
 		}
-		eachOldRun(w.main[at:at+pageSize], func(list []byte) {
+		eachInPage(w.main[at:at+pageSize], func(_ int, list []byte) {
 			if at, ok := oldPlace(list); ok {
 				w.oldFile(at)
 			}
 		})
 	}
 	return nil
-}
-
-// eachOldRun calls do for the properties of each run of characters in a page.
-func eachOldRun(page []byte, do func(list []byte)) {
-	runs := int(page[pageSize-1])
-	for k := range runs {
-		if 4*(runs+1)+k >= pageSize-1 {
-			return
-		}
-		from := 2 * int(page[4*(runs+1)+k])
-		if from == 0 || from+1+int(page[from]) > pageSize-1 {
-			continue
-		}
-		do(page[from+1 : from+1+int(page[from])])
-	}
 }
 
 // oldPlace finds in the properties of characters where their picture is. Which of the other properties have how many

@@ -20,7 +20,7 @@ func planted(b []byte) bool {
 	if len(b) < shortestText {
 		return false
 	}
-	for _, head := range []string{"MZ", "PK\x03\x04", "%PDF", "\x7fELF", signature, `{\rt`, "#!"} {
+	for _, head := range []string{"MZ", packageHead, "%PDF", "\x7fELF", signature, `{\rt`, "#!"} {
 		if strings.HasPrefix(string(b[:min(len(b), len(signature))]), head) {
 			return true
 		}
@@ -43,7 +43,7 @@ func (d *document) plainPackage(data []byte) bool {
 	before := len(d.job.Removals())
 	defer d.job.Retract(before)
 	z, err := kit.OpenZip(d.job, data)
-	if err != nil || !bytes.HasPrefix(data, []byte("PK\x03\x04")) {
+	if err != nil || !bytes.HasPrefix(data, []byte(packageHead)) {
 		return false
 	}
 	for _, h := range z.Hazards {

@@ -32,7 +32,7 @@ func (w *recordWalk) unknown(r *record) bool {
 	return true
 }
 
-// parts splits a parsed formula ([MS-XLSB] 2.2.2): its tokens, values of arrays and places that they mean, and what is behind both.
+// formulaParts splits a parsed formula ([MS-XLSB] 2.2.2): its tokens, values of arrays and places that they mean, and what is behind both.
 func formulaParts(b []byte) (code, values, rest []byte) {
 	part := func() []byte {
 		if len(b) < 4 {
